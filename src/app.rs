@@ -1,0 +1,1 @@
+//! The only place that builds everything: Config + World -> App.

@@ -1,0 +1,1 @@
+//! What was typed: the clap tree, one file a command.

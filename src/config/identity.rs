@@ -1,0 +1,214 @@
+//! [`Identity`]: a named thing that can be served, with its settings resolved.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::credential::{AwsKeys, IdentityName};
+use crate::secret::Digest;
+
+/// Where something was written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// A named thing that can be served, or that could be if its definition were whole.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The profile's name, such as `prod`.
+    pub name: IdentityName,
+    /// Where the profile's section begins.
+    pub place: Option<Place>,
+    /// What kind of source it has, for people.
+    pub kind: Kind,
+    /// The account of what is served, twelve digits, where the definition tells.
+    pub account: Option<String>,
+    /// The profile's region, such as `eu-central-1`.
+    pub region: Option<String>,
+    /// How it is served, or why it cannot be.
+    pub definition: Result<AwsDefinition, Unusable>,
+    /// Refreshed even when nobody asks (our TOML's `keep_warm`).
+    pub keep_warm: bool,
+    /// Digest of everything above that decides what is served and from where.
+    pub digest: Digest,
+}
+
+/// What kind of source an identity has: shown by `credenza list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Access keys in the shared files.
+    Keys,
+    /// A `credential_process`.
+    Process,
+    /// An assumed role.
+    Role,
+    /// A role assumed with a web-identity token file.
+    WebIdentity,
+    /// IAM Identity Center.
+    Sso,
+    /// A role or session that asks for a one-time code.
+    Mfa,
+    /// `aws login` (`login_session`).
+    Login,
+    /// Settings only: nothing says where credentials come from.
+    Settings,
+}
+
+impl Kind {
+    /// The word for it in lists and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::Process => "process",
+            Self::Role => "role",
+            Self::WebIdentity => "web-identity",
+            Self::Sso => "sso",
+            Self::Mfa => "mfa",
+            Self::Login => "login",
+            Self::Settings => "settings",
+        }
+    }
+}
+
+/// Why an identity cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The line that is at fault.
+    pub place: Option<Place>,
+    /// One sentence, with what would mend it.
+    pub reason: String,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{place}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+/// How an AWS identity's credentials are made.
+#[derive(Clone, Debug)]
+pub enum AwsDefinition {
+    /// Keys of the profile's own, from a file, a process or the surroundings.
+    Keys {
+        /// Where they come from.
+        origin: KeysOrigin,
+        /// The region whose STS turns long-term keys into a session.
+        sts: StsEndpoint,
+    },
+    /// A role, assumed from a base.
+    Role(RoleDefinition),
+    /// A role, assumed with a token that a file holds.
+    WebIdentity(WebIdentityDefinition),
+}
+
+/// Where base keys come from.
+#[derive(Clone, Debug)]
+pub enum KeysOrigin {
+    /// Written in a shared file under this profile.
+    Static {
+        /// The profile that holds them.
+        profile: IdentityName,
+        /// The keys.
+        keys: AwsKeys,
+        /// `aws_account_id`, where written.
+        account_id: Option<String>,
+    },
+    /// Printed by this profile's `credential_process`.
+    Process {
+        /// The profile that names it.
+        profile: IdentityName,
+        /// Its words, split as Python's `shlex` does.
+        argv: Vec<String>,
+        /// `aws_account_id`, where written.
+        account_id: Option<String>,
+    },
+    /// `credential_source = Environment`: the variables we were started with.
+    Environment,
+    /// `credential_source = EcsContainer`.
+    EcsContainer,
+    /// `credential_source = Ec2InstanceMetadata`.
+    Ec2InstanceMetadata,
+}
+
+/// Which STS is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StsEndpoint {
+    /// The region, such as `eu-central-1`; `us-east-1` where nothing names one.
+    pub region: String,
+    /// An endpoint that replaces the region's own: `AWS_ENDPOINT_URL_STS` or `[services]`.
+    pub url: Option<String>,
+    /// FIPS endpoints.
+    pub fips: bool,
+    /// Dual-stack endpoints.
+    pub dualstack: bool,
+}
+
+/// What a role is assumed from.
+#[derive(Clone, Debug)]
+pub enum RoleBase {
+    /// Another identity's credential: a role or web-identity profile.
+    Identity(IdentityName),
+    /// Keys, used as they are.
+    Keys(KeysOrigin),
+}
+
+/// An assumed role.
+#[derive(Clone, Debug)]
+pub struct RoleDefinition {
+    /// `arn:aws:iam::123456789012:role/deploy`.
+    pub role_arn: String,
+    /// What it is assumed from.
+    pub base: RoleBase,
+    /// `RoleSessionName`, 2 to 64 of `[\w+=,.@-]`.
+    pub session_name: String,
+    /// `ExternalId`.
+    pub external_id: Option<String>,
+    /// `DurationSeconds`, 15 min to 12 h.
+    pub duration: Duration,
+    /// Whether `duration_seconds` was written, rather than our default of an hour.
+    pub duration_written: bool,
+    /// Session tags, at most 50.
+    pub tags: Vec<(String, String)>,
+    /// The keys of the tags that go down the chain.
+    pub transitive_tag_keys: Vec<String>,
+    /// `SourceIdentity`.
+    pub source_identity: Option<String>,
+    /// An inline session policy, JSON.
+    pub policy: Option<String>,
+    /// Managed session policies, at most ten.
+    pub policy_arns: Vec<String>,
+    /// Which STS is asked.
+    pub sts: StsEndpoint,
+}
+
+/// A role assumed with a web-identity token.
+#[derive(Clone, Debug)]
+pub struct WebIdentityDefinition {
+    /// The role's ARN.
+    pub role_arn: String,
+    /// The file that holds the token, read at every issue.
+    pub token_file: PathBuf,
+    /// `RoleSessionName`.
+    pub session_name: String,
+    /// `DurationSeconds`.
+    pub duration: Duration,
+    /// An inline session policy, JSON.
+    pub policy: Option<String>,
+    /// Managed session policies, at most ten.
+    pub policy_arns: Vec<String>,
+    /// Which STS is asked.
+    pub sts: StsEndpoint,
+}

@@ -1,0 +1,1 @@
+//! The person's side: a Unix socket, apart from the data side.

@@ -1,0 +1,270 @@
+//! What moves through the house: an [`Ask`], the [`Session`] behind it, the [`Credential`] that answers it, and the
+//! [`Failure`] that does so when nothing can.
+//!
+//! Nothing here acts; every rule takes the time as an argument. Called by the engine, the sources and the dialects.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::secret::Secret;
+
+/// The name of a thing that can be served: a profile of `~/.aws/config`, such as `prod`.
+pub type IdentityName = Arc<str>;
+
+/// What is wanted of the engine: the key of its table of credentials.
+///
+/// The shape is one identity for now: an AWS identity has one credential.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ask {
+    /// The identity, by the name that its profile has.
+    pub identity: IdentityName,
+}
+
+impl Ask {
+    /// The ask for an identity's AWS keys.
+    pub fn aws(identity: impl Into<IdentityName>) -> Self {
+        Self { identity: identity.into() }
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.identity)
+    }
+}
+
+/// The key of the engine's table of sessions, such as `keys:prod` or `process:legacy`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey(pub Arc<str>);
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// AWS access keys, long-term (no session token) or temporary.
+#[derive(Clone, Debug)]
+pub struct AwsKeys {
+    /// `AKIA...` for long-term keys, `ASIA...` for temporary ones. Not a secret: CloudTrail shows it.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret_access_key: Secret,
+    /// The session token; `None` for long-term keys.
+    pub session_token: Option<Secret>,
+}
+
+impl AwsKeys {
+    /// Long-term keys of a user: they have no end, and never leave through an endpoint.
+    pub fn long_term(&self) -> bool {
+        self.session_token.is_none()
+    }
+}
+
+/// What a source made: keys, and until when they work, by whose clock.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The keys. What leaves through an endpoint always has a session token.
+    pub keys: AwsKeys,
+    /// When the upstream ends them, by the upstream's clock. `None`: the upstream named no end (long-term keys).
+    pub expiration: Option<SystemTime>,
+    /// The upstream's clock less ours, as its `Date` header showed.
+    pub server_offset: ClockOffset,
+    /// The twelve digits of the account, where they are known.
+    pub account_id: Option<String>,
+    /// The ARN of the assumed role, such as `arn:aws:iam::123456789012:role/deploy`, where there is one.
+    pub role_arn: Option<String>,
+    /// What a person should be told about it, once each: `session is 15 min: ...`.
+    pub warnings: Vec<String>,
+}
+
+/// A server's clock less ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockOffset {
+    /// Never seen, or the same.
+    #[default]
+    None,
+    /// The server is ahead of us.
+    Ahead(Duration),
+    /// The server is behind us.
+    Behind(Duration),
+}
+
+impl ClockOffset {
+    /// The offset that a server's time shows, taken at our time `now`.
+    pub fn between(server: SystemTime, now: SystemTime) -> Self {
+        match server.duration_since(now) {
+            Ok(ahead) if ahead.is_zero() => Self::None,
+            Ok(ahead) => Self::Ahead(ahead),
+            Err(behind) => Self::Behind(behind.duration()),
+        }
+    }
+
+    /// What the server's clock shows when ours shows `now`.
+    pub fn server_time(self, now: SystemTime) -> SystemTime {
+        match self {
+            Self::None => now,
+            Self::Ahead(ahead) => now.checked_add(ahead).unwrap_or(now),
+            Self::Behind(behind) => now.checked_sub(behind).unwrap_or(now),
+        }
+    }
+}
+
+/// One reading of both clocks, taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock: what a person and the cloud mean by the time. It can be set back.
+    pub wall: SystemTime,
+    /// Time since the machine started, sleep included. It never goes back.
+    pub boot: Duration,
+}
+
+/// What lives long and may need a person to renew: for keys, the keys themselves and where they came from.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// What the source made.
+    pub issued: Issued,
+    /// When it came, by both clocks.
+    pub received: Now,
+}
+
+/// What clients get: temporary keys, with their end.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The keys; `session_token` is always there.
+    pub keys: AwsKeys,
+    /// The upstream's own end, never later: what clients are told.
+    pub expiration: SystemTime,
+    /// The upstream's clock less ours.
+    pub server_offset: ClockOffset,
+    /// The account, twelve digits, where it is known.
+    pub account_id: Option<String>,
+    /// The role's ARN, where there is one.
+    pub role_arn: Option<String>,
+    /// When it came, by both clocks.
+    pub received: Now,
+}
+
+impl Credential {
+    /// How long it lives from its receipt: the upstream's lifetime L.
+    pub fn lifetime(&self) -> Duration {
+        life_at(self.expiration, self.server_offset, self.received.wall)
+    }
+
+    /// What is left of it: the lesser of what the wall clock says and what the boot clock says, so that a clock set
+    /// back never brings dead keys to life, and a sleeping laptop does not stop time.
+    pub fn remaining(&self, now: Now) -> Duration {
+        remaining(self.expiration, self.server_offset, self.received, now)
+    }
+}
+
+/// What is left at `now` of something that ends at `expiration` and came at `received`. Zero when it is over.
+pub fn remaining(expiration: SystemTime, offset: ClockOffset, received: Now, now: Now) -> Duration {
+    let by_wall = life_at(expiration, offset, now.wall);
+    let by_boot = life_at(expiration, offset, received.wall).saturating_sub(now.boot.saturating_sub(received.boot));
+    by_wall.min(by_boot)
+}
+
+fn life_at(expiration: SystemTime, offset: ClockOffset, wall: SystemTime) -> Duration {
+    expiration.duration_since(offset.server_time(wall)).unwrap_or_default()
+}
+
+/// How an ask can fail, by what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// Only a person can mend it (a login, a code): say so; ask again when a client does, after a wait.
+    NeedsPerson,
+    /// The network, a throttle, a fault upstream: keep what is held, try again by ourselves.
+    TryLater,
+    /// The cloud said no: drop what is held, ask again when a client does, after a longer wait.
+    Refused,
+}
+
+/// Why an ask failed. Two texts: `public` for the client, `private` for the log of the person who runs us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What comes next.
+    pub class: FailureClass,
+    /// One word for machines, such as `LoginRequired`, `AccessDenied`, `UpstreamUnavailable`.
+    pub code: &'static str,
+    /// One line for the client, with the command that mends it: no secrets, nothing that an upstream chose.
+    pub public: String,
+    /// One line for the log and for `credenza status`: what the upstream said. No secrets.
+    pub private: String,
+}
+
+impl Failure {
+    /// A failure whose texts are the same for both.
+    pub fn new(class: FailureClass, code: &'static str, text: impl Into<String>) -> Self {
+        let public = text.into();
+        Self { class, code, private: public.clone(), public }
+    }
+
+    /// The same with a text of its own for the log.
+    pub fn because(mut self, private: impl Into<String>) -> Self {
+        self.private = private.into();
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.public)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What the engine answers to an ask.
+pub type Outcome = Result<Arc<Credential>, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(wall_secs: u64, boot_secs: u64) -> Now {
+        Now {
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + wall_secs),
+            boot: Duration::from_secs(boot_secs),
+        }
+    }
+
+    fn left(offset: ClockOffset, now: Now) -> u64 {
+        let received = at(0, 100);
+        let expiration = offset.server_time(received.wall) + HOUR;
+        remaining(expiration, offset, received, now).as_secs()
+    }
+
+    #[test]
+    fn what_is_left_is_the_lesser_of_both_clocks() {
+        // (wall, boot since receipt, left)
+        for (wall, boot, expected) in [
+            (0, 0, 3600),
+            (1800, 1800, 1800),
+            (3600, 3600, 0),
+            (9000, 9000, 0),
+            // the clock was set forward by half an hour: the wall clock decides
+            (3000, 1200, 600),
+        ] {
+            assert_eq!(left(ClockOffset::None, at(wall, 100 + boot)), expected, "{wall} {boot}");
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_brings_nothing_to_life() {
+        let received = at(7200, 0);
+        let expiration = received.wall + HOUR;
+        let set_back = Now { wall: at(0, 0).wall, boot: HOUR + Duration::from_secs(1) };
+        assert_eq!(remaining(expiration, ClockOffset::None, received, set_back), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_servers_clock_decides() {
+        let five = Duration::from_secs(300);
+        assert_eq!(left(ClockOffset::Ahead(five), at(600, 700)), 3000);
+        assert_eq!(left(ClockOffset::Behind(five), at(600, 700)), 3000);
+    }
+}

@@ -1,0 +1,1 @@
+//! Dialects: how each kind of client speaks. Pure: they wait for nothing and know no engine.

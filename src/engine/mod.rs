@@ -1,0 +1,1 @@
+//! The engine keeps every ask fresh: the only caller of sources.

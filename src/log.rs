@@ -1,0 +1,1 @@
+//! Logging: tracing set-up, the audit trail, the allow-list of fields.

@@ -1,0 +1,129 @@
+//! [`Secret`]: text that must not leak. Wiped when dropped, unprintable, compared in constant time.
+//!
+//! A secret is a `Secret` from the byte it arrives until the byte it leaves. There is no `Display`, no `Serialize`
+//! and no `PartialEq`; `Debug` says only that something is there. [`Secret::expose`] is called where a response or a
+//! request is written, and nowhere else.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Text that must not leak: a secret access key, a session token, a local token.
+///
+/// ```
+/// use credenza::secret::Secret;
+/// let secret = Secret::new("wJalrXUtnFEMI");
+/// assert_eq!(format!("{secret:?}"), "Secret(..)");
+/// assert!(secret.same_as(b"wJalrXUtnFEMI"));
+/// ```
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over; the caller's own copy is moved, not left behind.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself: for a response or a request that is being written, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `other` is the same text, in time that depends on the lengths alone.
+    pub fn same_as(&self, other: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(other).into()
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The SHA-256 of the text: what may be kept at rest to recognise a token later.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// A SHA-256 digest, 32 bytes. Equality may take a time that depends on the bytes: who can choose a digest's bytes
+/// knows its preimage already.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut out = [0; 32];
+        out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+        Self(out)
+    }
+
+    /// The digest as 64 lower-case hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        use std::fmt::Write as _;
+        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// Reads what [`Digest::to_hex`] wrote; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut out = [0; 32];
+        for (index, byte) in out.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+        }
+        Some(Self(out))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({}..)", &self.to_hex()[..8])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_nothing_of_itself() {
+        let secret = Secret::new("hunter2hunter2");
+        assert!(!format!("{secret:?} {:?}", Some(&secret)).contains("hunter"));
+    }
+
+    #[test]
+    fn comparison_wants_every_byte_and_the_length() {
+        let secret = Secret::new("abcdef");
+        assert!(secret.same_as(b"abcdef"));
+        for other in ["", "abcde", "abcdefg", "ABCDEF", "abcdeg"] {
+            assert!(!secret.same_as(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_digest_survives_hex() {
+        let digest = Digest::of(b"abc");
+        assert_eq!(digest.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(Digest::from_hex(&digest.to_hex()), Some(digest));
+        assert_eq!(Digest::from_hex("xyz"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Sources: how sessions are renewed and credentials issued. One file each.
+//!
+//! A source never calls another source: it says what it [`needs`](Source::needs), the engine obtains that first, once
+//! for everyone, and passes it to [`issue`](Source::issue). A source never waits for a person, keeps no state of its own
+//! beyond its definition, and makes no retry: whether and when to try again is the engine's to decide.
+
+use std::sync::Arc;
+
+use crate::credential::{Ask, Credential, Failure, Issued, Session, SessionKey};
+use crate::secret::Digest;
+use crate::world::BoxFuture;
+
+/// How one identity's credentials are made. One implementation a kind of source; one value an identity.
+pub trait Source: Send + Sync {
+    /// What must be at hand before [`issue`](Source::issue).
+    fn needs(&self) -> Need;
+
+    /// Makes the session that [`Need::Session`] named.
+    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>>;
+
+    /// Makes a credential from what was needed.
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>>;
+
+    /// Whose limit this source's calls count against: at most four at once for each.
+    fn limited_by(&self) -> SessionKey;
+}
+
+/// What a source needs before it can issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: it makes its credential from what it is (a web-identity token file).
+    Nothing,
+    /// A session of this key, renewed by the same source. `freshly`: the credential is the session itself, so a new one
+    /// needs a new session; otherwise a session that still works will do.
+    Session {
+        /// The session's key in the engine's table.
+        key: SessionKey,
+        /// Whether the credential can be no younger than the session.
+        freshly: bool,
+    },
+    /// Another ask's credential: the base of a role.
+    Credential(Ask),
+}
+
+/// What was needed, at hand.
+#[derive(Clone, Debug)]
+pub enum Ingredient {
+    /// For [`Need::Nothing`].
+    Nothing,
+    /// For [`Need::Session`].
+    Session(Arc<Session>),
+    /// For [`Need::Credential`].
+    Credential(Arc<Credential>),
+}
+
+/// What the engine knows of an ask: how it is made and how it is to be kept.
+#[derive(Clone)]
+pub struct Recipe {
+    /// How it is made.
+    pub source: Arc<dyn Source>,
+    /// The digest of the identity's resolved definition: when it changes, what is held is dropped.
+    pub digest: Digest,
+    /// Refreshed even when nobody asks.
+    pub keep_warm: bool,
+}
+
+/// Every ask that can be served, and how. Replaced as a whole when the configuration changes.
+pub trait Recipes: Send + Sync {
+    /// The recipe of an ask; a `Failure` of class `Refused` for one that is unknown or unusable.
+    fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure>;
+}

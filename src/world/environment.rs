@@ -1,0 +1,50 @@
+//! The environment as it was when the process started: read once, never written.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// A snapshot of the variables.
+///
+/// ```
+/// use credenza::world::Environment;
+/// let environment = Environment::from_iter([("AWS_REGION", "eu-west-1"), ("EMPTY", "")]);
+/// assert_eq!(environment.text("AWS_REGION"), Some("eu-west-1"));
+/// assert_eq!(environment.text("EMPTY"), None);
+/// ```
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The variable's bytes, even when empty.
+    pub fn raw(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The variable as text; `None` when it is unset, empty or not UTF-8.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.raw(name).and_then(OsStr::to_str).filter(|text| !text.is_empty())
+    }
+
+    /// Every variable, in the order of names.
+    pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// The same with one variable more, or another value.
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}

@@ -1,0 +1,50 @@
+//! The outside, in one struct: clocks, files, environment, HTTP, processes, randomness.
+//!
+//! Everything that differs between systems, and everything that a test wants to stand in for, comes in through
+//! [`World`]; elsewhere `SystemTime::now` and its like are lint errors (`clippy.toml`). Waiting is `tokio::time`, so
+//! that a paused runtime and a simulated clock run days in seconds.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub mod clock;
+pub mod environment;
+pub mod files;
+pub mod http;
+pub mod process;
+pub mod random;
+
+pub use clock::Clock;
+pub use environment::Environment;
+pub use files::Files;
+pub use http::Http;
+pub use process::Processes;
+pub use random::Random;
+
+/// A future that a trait object returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The outside. Cheap to clone; every field can be replaced by a stand-in.
+#[derive(Clone)]
+pub struct World {
+    /// Wall and boot time.
+    pub clock: Arc<dyn Clock>,
+    /// Reading what the user wrote.
+    pub files: Arc<dyn Files>,
+    /// The variables as they were at the start.
+    pub environment: Arc<Environment>,
+    /// Requests to upstreams.
+    pub http: Arc<dyn Http>,
+    /// Helper programs, such as a `credential_process`.
+    pub processes: Arc<dyn Processes>,
+    /// Tokens and jitter.
+    pub random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}

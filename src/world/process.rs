@@ -1,0 +1,68 @@
+//! Helper programs: run without a shell, bounded in time and output, the whole process group ended with them.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::BoxFuture;
+
+/// Runs helper programs.
+pub trait Processes: Send + Sync {
+    /// Runs one program to its end. Its standard input is empty.
+    fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>>;
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The program and its arguments; the program is looked for in `PATH`.
+    pub argv: Vec<OsString>,
+    /// The whole environment of the child.
+    pub environment: super::Environment,
+    /// How long it may take.
+    pub time_limit: Duration,
+    /// How much it may write to its standard output, in bytes; as much again to its standard error.
+    pub output_limit: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote: perhaps a secret, so wiped when dropped.
+    pub stdout: Zeroizing<Vec<u8>>,
+    /// What it said to a person.
+    pub stderr: Vec<u8>,
+}
+
+/// Why nothing came of it.
+#[derive(Clone, Debug, Error)]
+pub enum RunError {
+    /// The program could not be started.
+    #[error("cannot run {program}: {reason}")]
+    Start {
+        /// The program's name, without its arguments.
+        program: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// It took too long and was ended.
+    #[error("{program} took longer than {after:?} and was ended")]
+    TimedOut {
+        /// The program's name.
+        program: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// It wrote too much and was ended.
+    #[error("{program} wrote more than {limit} bytes and was ended")]
+    TooMuch {
+        /// The program's name.
+        program: String,
+        /// The limit.
+        limit: usize,
+    },
+}
