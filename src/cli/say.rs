@@ -1,0 +1,42 @@
+//! Writing to a person: standard output for what was asked for, standard error for everything else.
+//!
+//! A reader that went away (`credenza status | head -1`) is no failure and no panic. Called by the commands.
+
+use std::io::Write as _;
+
+use super::Trouble;
+
+/// Writes to standard output.
+pub fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error.
+pub fn err(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells what failed, why, and what mends it.
+pub fn trouble(trouble: &Trouble) {
+    err(&text_of(trouble));
+}
+
+fn text_of(trouble: &Trouble) -> String {
+    let mut text = format!("credenza: {}: {}\n", trouble.what, trouble.why);
+    if let Some(mend) = &trouble.mend {
+        text.push_str(&format!("  try: {mend}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_mends_it() {
+        let trouble = Trouble::failed("cannot show the status", "no daemon runs").mend("credenza up");
+        assert_eq!(text_of(&trouble), "credenza: cannot show the status: no daemon runs\n  try: credenza up\n");
+    }
+}
