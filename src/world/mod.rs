@@ -15,6 +15,7 @@ pub mod files;
 pub mod http;
 pub mod process;
 pub mod random;
+pub mod simulated;
 
 pub use clock::Clock;
 pub use environment::Environment;

@@ -1,0 +1,103 @@
+//! Stand-ins for the outside, for tests: a clock that a test steers. Nothing in the product builds one.
+//!
+//! A simulated clock follows tokio's own time, so on a paused runtime (`#[tokio::test(start_paused = true)]`) days pass
+//! as fast as the timers fire. What tokio's time cannot do, a test does by hand: put the machine to sleep
+//! ([`SimulatedClock::suspend`]) or set the wall clock ([`SimulatedClock::step_wall`]).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use crate::credential::Now;
+
+/// A clock for tests: both clocks advance with tokio's `Instant`, and as the test says.
+pub struct SimulatedClock {
+    origin: Instant,
+    steered: Mutex<Steered>,
+}
+
+/// What both clocks show at the origin, as steered since.
+struct Steered {
+    wall: SystemTime,
+    boot: Duration,
+}
+
+impl SimulatedClock {
+    /// A clock whose wall time is `start` now. Boot time starts at an hour: the machine has been up for a while.
+    pub fn new(start: SystemTime) -> Self {
+        let steered = Steered { wall: start, boot: Duration::from_secs(3600) };
+        Self { origin: Instant::now(), steered: Mutex::new(steered) }
+    }
+
+    /// The machine sleeps for so long: both clocks jump, tokio's timers do not.
+    pub fn suspend(&self, asleep: Duration) {
+        self.steer(|steered| {
+            steered.wall += asleep;
+            steered.boot += asleep;
+        });
+    }
+
+    /// Somebody sets the wall clock; boot time goes on as before.
+    pub fn step_wall(&self, step: Step) {
+        self.steer(|steered| match step {
+            Step::Forward(by) => steered.wall += by,
+            Step::Back(by) => steered.wall -= by,
+        });
+    }
+
+    fn steer(&self, change: impl FnOnce(&mut Steered)) {
+        change(&mut self.steered.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// How the wall clock is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Later than it showed.
+    Forward(Duration),
+    /// Earlier than it showed.
+    Back(Duration),
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Now {
+        let elapsed = self.origin.elapsed();
+        let steered = self.steered.lock().unwrap_or_else(PoisonError::into_inner);
+        Now { wall: steered.wall + elapsed, boot: steered.boot + elapsed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn start() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn both_clocks_follow_the_paused_timers() {
+        let clock = SimulatedClock::new(start());
+        let before = clock.now();
+        tokio::time::sleep(24 * HOUR).await;
+        let after = clock.now();
+        assert_eq!(after.wall.duration_since(before.wall).ok(), Some(24 * HOUR));
+        assert_eq!(after.boot - before.boot, 24 * HOUR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_suspend_moves_both_and_a_step_only_the_wall() {
+        let clock = SimulatedClock::new(start());
+        let before = clock.now();
+        clock.suspend(8 * HOUR);
+        assert_eq!(clock.now(), Now { wall: before.wall + 8 * HOUR, boot: before.boot + 8 * HOUR });
+        clock.step_wall(Step::Back(HOUR));
+        assert_eq!(clock.now(), Now { wall: before.wall + 7 * HOUR, boot: before.boot + 8 * HOUR });
+        clock.step_wall(Step::Forward(3 * HOUR));
+        assert_eq!(clock.now(), Now { wall: before.wall + 10 * HOUR, boot: before.boot + 8 * HOUR });
+    }
+}
