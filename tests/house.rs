@@ -1,0 +1,224 @@
+//! The walls of the house: which room may name which, which crate may be named where, and how long a file may be.
+//! ARCHITECTURE.md draws the same arrows for people; this keeps them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Each room and the rooms that it may name. `secret` is everyone's.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("cli", &["app", "control", "config", "credential", "world", "cli"]),
+    ("app", &["control", "server", "engine", "source", "dialect", "config", "world", "log", "credential", "app"]),
+    ("control", &["server", "engine", "config", "world", "log", "credential", "control"]),
+    ("server", &["engine", "dialect", "config", "world", "log", "credential", "server"]),
+    ("engine", &["source", "world", "credential", "log", "engine"]),
+    ("source", &["world", "credential", "config", "source"]),
+    ("config", &["world", "credential", "config"]),
+    ("dialect", &["credential", "dialect"]),
+    ("log", &["world", "credential", "log"]),
+    ("world", &["credential", "world"]),
+    ("credential", &[]),
+    ("secret", &[]),
+];
+
+/// Crates that only some rooms may name, by the beginning of their name.
+const CRATES: &[(&str, &[&str])] = &[
+    ("aws_", &["source/aws_", "world/"]),
+    ("hyper", &["world/", "server/", "control/"]),
+    ("clap", &["cli/", "cli.rs"]),
+    ("rustls", &["world/"]),
+    ("libc", &["world/system"]),
+];
+
+/// A file longer than this holds more than one idea.
+const WALL: usize = 500;
+
+#[test]
+fn arrows_only_point_downwards() {
+    let mut wrong = Vec::new();
+    for file in sources("src") {
+        let room = room_of(&file.path);
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            if room != "lib" {
+                wrong.push(format!("{}: the room `{room}` is not in the table", file.path.display()));
+            }
+            continue;
+        };
+        for named in rooms_named(&product_part(&file.text)) {
+            let known = ARROWS.iter().any(|(name, _)| *name == named);
+            if known && named != "secret" && !allowed.contains(&named.as_str()) {
+                wrong.push(format!("{}: `{room}` names `{named}`", file.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for file in sources("src") {
+        let place = file.path.strip_prefix("src").expect("below src").display().to_string();
+        for (number, line) in product_part(&file.text).lines().enumerate() {
+            for (name, rooms) in CRATES {
+                if names_crate(line, name) && !rooms.iter().any(|room| place.starts_with(room)) {
+                    wrong.push(format!("{}:{}: `{name}` does not belong here", file.path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_the_wall() {
+    let long: Vec<String> = ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|file| file.text.lines().count() > WALL)
+        .map(|file| format!("{}: {} lines", file.path.display(), file.text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|file| !file.text.trim_start().starts_with("//!"))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert!(silent.is_empty(), "no header: {}", silent.join(", "));
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    let elsewhere: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|file| !file.path.starts_with("src/world/system") && file.text.contains("unsafe {"))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert!(elsewhere.is_empty(), "{}", elsewhere.join(", "));
+}
+
+#[test]
+fn what_differs_between_systems_stands_in_world() {
+    let elsewhere: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|file| !file.path.starts_with("src/world"))
+        .filter(|file| file.text.contains("target_os") || file.text.contains("cfg(unix)"))
+        .map(|file| file.path.display().to_string())
+        .collect();
+    assert!(elsewhere.is_empty(), "{}", elsewhere.join(", "));
+}
+
+#[test]
+fn the_checks_can_fail() {
+    assert_eq!(rooms_named("use crate::engine::Engine;"), BTreeSet::from(["engine".to_owned()]));
+    assert_eq!(
+        rooms_named("use crate::{config::Config, world::World};"),
+        BTreeSet::from(["config".to_owned(), "world".to_owned()])
+    );
+    assert!(rooms_named("/// see [`crate::app`]").is_empty());
+    assert!(names_crate("    let x = hyper::Body::new();", "hyper"));
+    assert!(names_crate("use hyper_util::rt;", "hyper"));
+    assert!(!names_crate("// hyper is quick", "hyper"));
+    assert!(!product_part("fn a() {}\n#[cfg(test)]\nmod tests {\nuse crate::app;\n}").contains("app"));
+}
+
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// Every Rust file below a folder of the project, by its path from the project's root.
+fn sources(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a readable file");
+                found.push(Source { path: path.strip_prefix(root).expect("below the root").to_owned(), text });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// `src/engine/plan.rs` and `src/engine.rs` are both of the room `engine`.
+fn room_of(path: &Path) -> String {
+    let below = path.strip_prefix("src").expect("below src");
+    let first = below.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    first.strip_suffix(".rs").unwrap_or(&first).to_owned()
+}
+
+/// The text without its unit tests, which may look anywhere.
+fn product_part(text: &str) -> String {
+    match text.find("#[cfg(test)]\nmod ") {
+        // a `mod tests;` of one line is followed by product code, a block by nothing
+        Some(start) if text[start..].lines().nth(1).is_some_and(|line| line.ends_with('{')) => text[..start].to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The rooms that a text names by `crate::room`, comments aside.
+fn rooms_named(text: &str) -> BTreeSet<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut rooms = BTreeSet::new();
+    for prefix in ["crate::", "credenza::"] {
+        for (at, _) in code.match_indices(prefix) {
+            let rest = &code[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => rooms.extend(names_in_group(group)),
+                None => rooms.extend(first_name(rest)),
+            }
+        }
+    }
+    rooms
+}
+
+/// The first names of `{a::B, c::{D, E}}`, given what follows the brace.
+fn names_in_group(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut fresh) = (0_usize, Vec::new(), true);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => fresh = true,
+            _ if letter.is_whitespace() => {}
+            _ if fresh => {
+                fresh = false;
+                names.extend(first_name(&group[at..]));
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn first_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Whether a line of code names a crate whose name begins so.
+fn names_crate(line: &str, name: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let starts = before.is_none_or(|letter| {
+            !(letter.is_alphanumeric() || letter == '_' || letter == ':' || letter == '"' || letter == '.')
+        });
+        let word: String =
+            code[at..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+        starts && code[at + word.len()..].starts_with("::")
+    })
+}
