@@ -3,6 +3,8 @@
 //!
 //! Nothing here acts; every rule takes the time as an argument. Called by the engine, the sources and the dialects.
 
+pub mod handover;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -1,0 +1,271 @@
+//! How a credential goes from the daemon to a command over the control socket: `POST /v1/credential`.
+//!
+//! Both ends are ours: the daemon writes ([`write`]), `exec`'s supplier and `credenza credential` read ([`read`]).
+//! Readers ignore members that they do not know and members that came later have defaults, so that a command and a
+//! daemon one version apart understand each other. Never a client's form of a credential: those are the dialects'.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now};
+use crate::secret::{Digest, Secret};
+
+/// The version of the control protocol that this build speaks. It grows when a route or a member changes its meaning.
+pub const PROTOCOL: u32 = 1;
+
+/// The header that carries it, in every request and every answer.
+pub const PROTOCOL_HEADER: &str = "credenza-protocol";
+
+/// A command and a daemon that are too far apart: the one sentence that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the daemon speaks version {daemon} of the control protocol, this command version {command}")]
+pub struct TooFarApart {
+    /// What the daemon speaks.
+    pub daemon: u32,
+    /// What the command speaks.
+    pub command: u32,
+}
+
+/// Whether a daemon and a command understand each other: one version apart works both ways.
+pub fn agree(daemon: u32, command: u32) -> Result<(), TooFarApart> {
+    if daemon.abs_diff(command) <= 1 { Ok(()) } else { Err(TooFarApart { daemon, command }) }
+}
+
+/// The body of `POST /v1/credential`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The identity, such as `prod`.
+    pub identity: String,
+    /// The digest of its definition as the command understands it, 64 hexadecimal digits. Where the daemon's is another,
+    /// it refuses (409, `DefinitionDiffers`) and the command serves from its own sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How long the credential must still live; less comes only where no more is to be had in time.
+    #[serde(default)]
+    pub min_life_secs: u64,
+}
+
+/// The answer with 200.
+#[derive(Serialize)]
+struct Given<'a> {
+    digest: String,
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: &'a str,
+    expiration: String,
+    server_offset_ms: i64,
+    age_ms: u64,
+    account_id: Option<&'a str>,
+    role_arn: Option<&'a str>,
+}
+
+/// Writes the answer with 200: one JSON object.
+pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
+    let given = Given {
+        digest: digest.to_hex(),
+        access_key_id: &credential.keys.access_key_id,
+        secret_access_key: credential.keys.secret_access_key.expose(),
+        session_token: credential.keys.session_token.as_ref().map_or("", Secret::expose),
+        expiration: jiff::Timestamp::try_from(credential.expiration).unwrap_or(jiff::Timestamp::MIN).to_string(),
+        server_offset_ms: match credential.server_offset {
+            ClockOffset::None => 0,
+            ClockOffset::Ahead(by) => millis(by),
+            ClockOffset::Behind(by) => -millis(by),
+        },
+        age_ms: millis(now.boot.saturating_sub(credential.received.boot)).unsigned_abs(),
+        account_id: credential.account_id.as_deref(),
+        role_arn: credential.role_arn.as_deref(),
+    };
+    Secret::new(serde_json::to_string(&given).unwrap_or_default())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What [`read`] read.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    /// The credential, as a source issues it: its end is the upstream's.
+    pub issued: Issued,
+    /// How long ago the daemon received it.
+    pub age: Duration,
+    /// The digest of the definition that it was made from, as hexadecimal digits.
+    pub digest: String,
+}
+
+/// Reads the answer with 200. `None` when it is not whole: no credential comes from half an answer.
+pub fn read(body: &[u8]) -> Option<Handover> {
+    #[derive(Deserialize)]
+    struct Read {
+        digest: String,
+        access_key_id: String,
+        secret_access_key: Secret,
+        session_token: Secret,
+        expiration: String,
+        #[serde(default)]
+        server_offset_ms: i64,
+        #[serde(default)]
+        age_ms: u64,
+        #[serde(default)]
+        account_id: Option<String>,
+        #[serde(default)]
+        role_arn: Option<String>,
+    }
+    let read: Read = serde_json::from_slice(body).ok()?;
+    let whole = !read.access_key_id.is_empty() && !read.secret_access_key.is_empty() && !read.session_token.is_empty();
+    let expiration: jiff::Timestamp = read.expiration.parse().ok()?;
+    let offset = Duration::from_millis(read.server_offset_ms.unsigned_abs());
+    whole.then(|| Handover {
+        issued: Issued {
+            keys: AwsKeys {
+                access_key_id: read.access_key_id,
+                secret_access_key: read.secret_access_key,
+                session_token: Some(read.session_token),
+            },
+            expiration: Some(SystemTime::from(expiration)),
+            server_offset: match read.server_offset_ms.signum() {
+                1 => ClockOffset::Ahead(offset),
+                -1 => ClockOffset::Behind(offset),
+                _ => ClockOffset::None,
+            },
+            account_id: read.account_id,
+            role_arn: read.role_arn,
+            warnings: Vec::new(),
+        },
+        age: Duration::from_millis(read.age_ms),
+        digest: read.digest,
+    })
+}
+
+/// The body of every answer that is not 200: `{"code":"LoginRequired","class":"needs-person","message":"..."}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// One word for machines. Those that are no failure of an ask: `UnknownIdentity`, `DefinitionDiffers`,
+    /// `ProtocolVersion`, `NoSuchGrant`, `NameTaken`, `BadRequest`, `NoSuchRoute`.
+    pub code: String,
+    /// `needs-person`, `try-later` or `refused`, where an ask failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// One line for a person. No secret.
+    pub message: String,
+    /// The command that mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+impl Refusal {
+    /// The refusal that a failed ask is.
+    pub fn of(failure: &Failure) -> Self {
+        Self {
+            code: failure.code.to_owned(),
+            class: Some(word(failure.class).to_owned()),
+            message: failure.private.clone(),
+            mend: None,
+        }
+    }
+
+    /// What comes next; `None` where the refusal is not about an ask, or its class is of a later version.
+    pub fn class(&self) -> Option<FailureClass> {
+        let class = self.class.as_deref()?;
+        [FailureClass::NeedsPerson, FailureClass::TryLater, FailureClass::Refused]
+            .into_iter()
+            .find(|&c| word(c) == class)
+    }
+}
+
+/// The word for a class of failure, on the wire and in `credenza status --json`.
+pub fn word(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::NeedsPerson => "needs-person",
+        FailureClass::TryLater => "try-later",
+        FailureClass::Refused => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Now = Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(700) };
+
+    fn credential(offset: ClockOffset) -> Credential {
+        Credential {
+            keys: AwsKeys {
+                access_key_id: "ASIAEXAMPLE".into(),
+                secret_access_key: Secret::new("se\"cret"),
+                session_token: Some(Secret::new("tok/en+")),
+            },
+            expiration: SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250),
+            server_offset: offset,
+            account_id: Some("123456789012".into()),
+            role_arn: None,
+            received: Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(100) },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for offset in [
+            ClockOffset::None,
+            ClockOffset::Ahead(Duration::from_millis(1500)),
+            ClockOffset::Behind(Duration::from_secs(300)),
+        ] {
+            let given = credential(offset);
+            let text = write(&given, Digest::of(b"x"), NOW);
+            let read = read(text.expose().as_bytes()).expect("whole");
+            assert_eq!(read.issued.expiration, Some(given.expiration));
+            assert_eq!(read.issued.server_offset, offset);
+            assert_eq!(read.issued.account_id, given.account_id);
+            assert_eq!(read.issued.keys.access_key_id, "ASIAEXAMPLE");
+            assert!(read.issued.keys.secret_access_key.same_as(b"se\"cret"));
+            assert!(read.issued.keys.session_token.expect("there").same_as(b"tok/en+"));
+            assert_eq!((read.age, read.digest), (Duration::from_secs(600), Digest::of(b"x").to_hex()));
+        }
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let whole = write(&credential(ClockOffset::None), Digest::of(b"x"), NOW);
+        let whole: serde_json::Value = serde_json::from_str(whole.expose()).expect("JSON");
+        for member in ["digest", "access_key_id", "secret_access_key", "session_token", "expiration"] {
+            for broken in [None, Some(""), Some("x")] {
+                if broken == Some("x") && member != "expiration" || broken == Some("") && member == "digest" {
+                    continue;
+                }
+                let mut half = whole.clone();
+                match broken {
+                    Some(text) => half[member] = text.into(),
+                    None => drop(half.as_object_mut().expect("object").remove(member)),
+                }
+                assert!(read(half.to_string().as_bytes()).is_none(), "{member} {broken:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_of_a_later_version_are_no_trouble() {
+        let whole = write(&credential(ClockOffset::None), Digest::of(b"x"), NOW);
+        let mut later: serde_json::Value = serde_json::from_str(whole.expose()).expect("JSON");
+        later["invented_later"] = serde_json::json!({"a": [1]});
+        assert!(read(later.to_string().as_bytes()).is_some());
+    }
+
+    #[test]
+    fn one_version_apart_works_both_ways() {
+        for (daemon, command, fine) in [(1, 1, true), (1, 2, true), (2, 1, true), (1, 3, false), (3, 1, false)] {
+            assert_eq!(agree(daemon, command).is_ok(), fine, "{daemon} {command}");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_its_class() {
+        for class in [FailureClass::NeedsPerson, FailureClass::TryLater, FailureClass::Refused] {
+            let refusal = Refusal::of(&Failure::new(class, "Code", "text"));
+            let text = serde_json::to_string(&refusal).expect("JSON");
+            assert_eq!(serde_json::from_str::<Refusal>(&text).expect("JSON").class(), Some(class));
+        }
+    }
+}
