@@ -1,0 +1,104 @@
+//! Speed and memory, beside a floor: `cargo bench --bench speed`.
+//!
+//! The floor is a bare hyper server in a process of its own, on the same runtime, with the same headers and bytes.
+//! Floor and Credenza are measured in interleaved pairs, nine of them, and the medians are printed side by side. Every
+//! run is bounded; nothing but loopback is touched. `--quick` makes one short pair, to see that it works.
+
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, unreachable_pub)]
+
+mod figures;
+mod floor;
+mod load;
+mod process;
+mod subject;
+
+use std::time::Duration;
+
+use figures::{Table, median};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == floor::WORD) {
+        return floor::serve();
+    }
+    let quick = arguments.iter().any(|word| word == "--quick");
+    let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
+
+    let mut table = Table::new();
+    start_up(&mut table, if quick { 3 } else { 15 });
+    throughput(&mut table, pairs, span);
+    idle(&mut table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) });
+    many_identities(&mut table, if quick { 50 } else { 1000 });
+    commands(&mut table, if quick { 3 } else { 15 });
+    binary(&mut table);
+    println!("{table}");
+}
+
+/// From spawn to the line that says `ready`.
+fn start_up(table: &mut Table, runs: usize) {
+    let floor = median((0..runs).map(|_| floor::Floor::start(floor::SAMPLE).until_ready.as_secs_f64() * 1e3));
+    let ours = median((0..runs).map(|_| subject::Subject::start(1).until_ready.as_secs_f64() * 1e3));
+    table.row("spawn to listening", Some(floor), ours, "ms", "below 10 ms");
+}
+
+/// Requests a second on 64 connections, the slowest of a hundred at a fixed rate, and memory meanwhile.
+fn throughput(table: &mut Table, pairs: usize, span: Duration) {
+    let ours = subject::Subject::start(1);
+    let request = ours.request(0);
+    let floor = floor::Floor::start(&load::one_answer(ours.address, &request));
+    let (mut rates, mut tails) = (Vec::new(), Vec::new());
+    let mut resident = (0.0, 0.0);
+    for _ in 0..pairs {
+        let pair = [floor.address, ours.address].map(|address| load::saturate(address, &request, span));
+        rates.push((pair[0].per_second, pair[1].per_second));
+        resident = (process::resident_mib(floor.id()), process::resident_mib(ours.id()));
+        let pair = [floor.address, ours.address].map(|address| load::steady(address, &request, 20_000, span));
+        tails.push((pair[0], pair[1]));
+    }
+    let (floor_rate, our_rate) = (median(rates.iter().map(|pair| pair.0)), median(rates.iter().map(|pair| pair.1)));
+    table.row("requests/s, 64 connections", Some(floor_rate), our_rate, "/s", "at least 0.9 of the floor");
+    let ratio = median(rates.iter().map(|pair| pair.1 / pair.0));
+    table.row("ratio, median of the pairs", Some(1.0), ratio, "", "at least 0.9");
+    let (floor_tail, our_tail) = (median(tails.iter().map(|pair| pair.0)), median(tails.iter().map(|pair| pair.1)));
+    table.row("p99 at 20,000/s", Some(floor_tail), our_tail, "µs", "at most 1.5 times the floor");
+    table.row("resident, 64 connections", Some(resident.0), resident.1, "MiB", "below 10 MiB");
+}
+
+/// Memory and wake-ups with nobody asking.
+fn idle(table: &mut Table, span: Duration) {
+    let ours = subject::Subject::start(1);
+    load::one_answer(ours.address, &ours.request(0));
+    let wakes = process::wakes_per_second(ours.id(), span);
+    table.row("resident, idle", None, process::resident_mib(ours.id()), "MiB", "below 10 MiB");
+    table.row("wake-ups, idle", None, wakes, "/s", "fewer than 1/s");
+}
+
+/// Memory with many identities held.
+fn many_identities(table: &mut Table, count: usize) {
+    let ours = subject::Subject::start(count);
+    for index in 0..count {
+        load::one_answer(ours.address, &ours.request(index));
+    }
+    let name = format!("resident, {count} identities");
+    table.row(&name, None, process::resident_mib(ours.id()), "MiB", "below 20 MiB");
+}
+
+/// What `exec` and `credential` cost.
+fn commands(table: &mut Table, runs: usize) {
+    let ours = subject::Subject::start(1);
+    load::one_answer(ours.address, &ours.request(0));
+    let warm = median((0..runs).map(|_| ours.time(&["credential", "bench-0", "--format", "process"])));
+    table.row("credential, warm daemon", None, warm, "ms", "at most 10 ms");
+    let bare = median((0..runs).map(|_| process::time_ms("/bin/true", &[])));
+    let exec = median((0..runs).map(|_| ours.time(&["exec", "bench-0", "--", "/bin/true"])));
+    table.row("exec to its child, warm daemon", Some(bare), exec, "ms", "10 ms over the child alone");
+    let alone = subject::Subject::files_only(1);
+    let upstream = median((0..runs).map(|_| alone.time_upstream()));
+    let exec = median((0..runs).map(|_| alone.time(&["exec", "bench-0", "--", "/bin/true"])));
+    table.row("exec to its child, no daemon", Some(upstream + bare), exec, "ms", "10 ms over upstream and child");
+}
+
+fn binary(table: &mut Table) {
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_credenza")).unwrap().len();
+    table.row("release binary", None, bytes as f64 / f64::from(1 << 20), "MiB", "below 9 MiB");
+}

@@ -1,0 +1,45 @@
+//! What the system knows of a process: memory and wake-ups; and how long one takes.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Resident memory in MiB.
+pub fn resident_mib(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
+/// How often its threads were woken, a second, over a span.
+pub fn wakes_per_second(id: u32, span: Duration) -> f64 {
+    std::thread::sleep(Duration::from_secs(1));
+    let before = wakes(id);
+    std::thread::sleep(span);
+    (wakes(id) - before) as f64 / span.as_secs_f64()
+}
+
+fn wakes(id: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    threads
+        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap())
+        .map(|status| {
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches:")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        })
+        .sum()
+}
+
+/// How long a program takes, in milliseconds.
+pub fn time_ms(program: &str, arguments: &[&str]) -> f64 {
+    time_command(Command::new(program).args(arguments))
+}
+
+/// How long a command takes, in milliseconds; it must succeed.
+pub fn time_command(command: &mut Command) -> f64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let begun = Instant::now();
+    let status = command.status().unwrap();
+    let taken = begun.elapsed();
+    assert!(status.success(), "{command:?}: {status}");
+    taken.as_secs_f64() * 1e3
+}

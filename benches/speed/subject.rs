@@ -1,0 +1,109 @@
+//! Credenza itself: the release binary in a temporary home, with identities whose `credential_process` prints a file.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::process::time_command;
+
+/// A home, and perhaps a daemon in it.
+pub struct Subject {
+    home: tempfile::TempDir,
+    child: Option<Child>,
+    pub address: SocketAddr,
+    pub until_ready: Duration,
+    token: String,
+}
+
+impl Subject {
+    /// A daemon with `identities` identities, and a grant for all of them.
+    pub fn start(identities: usize) -> Self {
+        let mut subject = Self::files_only(identities);
+        let begun = Instant::now();
+        let mut child = subject.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        subject.until_ready = begun.elapsed();
+        subject.child = Some(child);
+        subject.address = line.trim().strip_prefix("ready http://").expect("a line that says ready").parse().unwrap();
+        let token_file = subject.home.path().join("token");
+        let names: Vec<String> = (0..identities).map(|index| format!("bench-{index}")).collect();
+        let granted = subject
+            .command(&["grant", "new", "--name", "bench", "--token-file"])
+            .arg(&token_file)
+            .args(&names)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(granted.success(), "grant new: {granted}");
+        subject.token = std::fs::read_to_string(token_file).unwrap();
+        subject
+    }
+
+    /// The files alone, no daemon.
+    pub fn files_only(identities: usize) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (aws, keys) = (home.path().join(".aws"), home.path().join("keys.json"));
+        std::fs::create_dir(&aws).unwrap();
+        let profiles: String = (0..identities)
+            .map(|index| {
+                format!("[profile bench-{index}]\nregion = eu-central-1\ncredential_process = cat {}\n", keys.display())
+            })
+            .collect();
+        std::fs::write(aws.join("config"), profiles).unwrap();
+        let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(6);
+        let keys_text = serde_json::json!({
+            "Version": 1, "AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": "k".repeat(40),
+            "SessionToken": "t".repeat(680), "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        });
+        std::fs::write(&keys, keys_text.to_string()).unwrap();
+        std::fs::write(home.path().join("config.toml"), "[server]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { home, child: None, address: nowhere, until_ready: Duration::ZERO, token: String::new() }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a daemon").id()
+    }
+
+    /// The bytes of a request for the identity of that number.
+    pub fn request(&self, index: usize) -> Vec<u8> {
+        let (address, token) = (self.address, &self.token);
+        format!("GET /creds/bench-{index} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nAccept: application/json\r\n\r\n").into_bytes()
+    }
+
+    /// How long a command of ours takes, in milliseconds.
+    pub fn time(&self, arguments: &[&str]) -> f64 {
+        time_command(&mut self.command(arguments))
+    }
+
+    /// How long the upstream takes: the `credential_process` alone.
+    pub fn time_upstream(&self) -> f64 {
+        time_command(Command::new("cat").arg(self.home.path().join("keys.json")))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let home = self.home.path();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_credenza"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home)
+            .env("USER", "bench")
+            .env("CREDENZA_CONFIG", home.join("config.toml"))
+            .env("CREDENZA_STATE_DIR", home.join("state"))
+            .env("CREDENZA_RUNTIME_DIR", home.join("run"));
+        command
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
