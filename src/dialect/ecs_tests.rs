@@ -1,0 +1,170 @@
+//! The ECS dialect's rules, by tables.
+
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
+
+use super::*;
+use crate::credential::{AwsKeys, ClockOffset};
+use crate::secret::Secret;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn now() -> Now {
+    Now { wall: UNIX_EPOCH + Duration::from_millis(1_795_298_656_900), boot: Duration::from_secs(50) }
+}
+
+fn credential() -> Credential {
+    Credential {
+        keys: AwsKeys {
+            access_key_id: "ASIAEXAMPLE".into(),
+            secret_access_key: Secret::new("secret/\"half\""),
+            session_token: Some(Secret::new("token==")),
+        },
+        expiration: now().wall + HOUR,
+        server_offset: ClockOffset::None,
+        account_id: Some("123456789012".into()),
+        role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
+        received: now(),
+    }
+}
+
+fn json(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[test]
+fn paths_are_read_as_clients_write_them() {
+    for (path, name) in [
+        ("/creds/prod", "prod"),
+        ("//creds/prod", "prod"),
+        ("/creds//prod/", "prod"),
+        ("/creds/my%20profile", "my profile"),
+        ("/creds/a%2Fb", "a/b"),
+        ("/creds/a/b", "a/b"),
+        ("/creds/%C3%BC", "ü"),
+        ("/creds/%252e", "%2e"),
+    ] {
+        assert_eq!(read(path), Ok(Asked::Identity(name.into())), "{path}");
+    }
+    for path in ["/v1/credentials", "//v1/credentials/"] {
+        assert_eq!(read(path), Ok(Asked::GrantDefault), "{path}");
+    }
+    for path in ["/", "", "/creds", "/creds/", "/cred/prod", "/v1/credentials/x", "/latest/meta-data", "/creds/%ff"] {
+        assert_eq!(read(path), Err(Refusal::Path), "{path}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_name_survives_its_path(name in "[^/]{1,20}(/[^/]{1,20})?") {
+        let path = path(&name);
+        proptest::prop_assert!(path.is_ascii());
+        proptest::prop_assert_eq!(read(&path), Ok(Asked::Identity(name.clone().into())));
+    }
+}
+
+#[test]
+fn the_document_has_what_every_client_wants() {
+    let answer = write(&credential(), now());
+    assert_eq!((answer.status, answer.reason), (StatusCode::OK, None));
+    let expected = serde_json::json!({
+        "AccessKeyId": "ASIAEXAMPLE",
+        "SecretAccessKey": "secret/\"half\"",
+        "Token": "token==",
+        "Expiration": "2026-11-21T23:04:16Z",
+        "AccountId": "123456789012",
+        "RoleArn": "arn:aws:iam::123456789012:role/deploy",
+    });
+    assert_eq!(json(&answer), expected);
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let bare = Credential { account_id: None, role_arn: None, ..credential() };
+    let document = json(&write(&bare, now()));
+    assert_eq!(document.as_object().unwrap().len(), 4);
+}
+
+#[test]
+fn what_is_not_whole_never_leaves_with_a_200() {
+    let blank = |change: fn(&mut AwsKeys)| {
+        let mut credential = credential();
+        change(&mut credential.keys);
+        credential
+    };
+    for broken in [
+        blank(|keys| keys.access_key_id.clear()),
+        blank(|keys| keys.secret_access_key = Secret::new("")),
+        blank(|keys| keys.session_token = Some(Secret::new(""))),
+        blank(|keys| keys.session_token = None),
+    ] {
+        let answer = write(&broken, now());
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(!text.contains("half") && !text.contains("token=="), "{text}");
+    }
+}
+
+#[test]
+fn a_credential_with_a_minute_left_is_not_handed_out() {
+    let left = |left: Duration| Now { wall: now().wall + HOUR - left, boot: now().boot + HOUR - left };
+    assert_eq!(write(&credential(), left(Duration::from_secs(61))).status, StatusCode::OK);
+    for secs in [60, 30, 0] {
+        let answer = write(&credential(), left(Duration::from_secs(secs)));
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{secs}");
+    }
+}
+
+#[test]
+fn every_refusal_has_its_status_and_says_it_twice_in_one_line() {
+    let failed = |class| Refusal::Failed(Failure::new(class, "SomeCode", "do this:\ncredenza login prod"));
+    for (refusal, status, code, words) in [
+        (Refusal::Malformed("two Host headers"), 400, "MalformedRequest", "two Host headers"),
+        (Refusal::Host, 403, "HostNotAllowed", "credenza env"),
+        (Refusal::Forwarded, 403, "ForwardedRequest", "NO_PROXY"),
+        (Refusal::Browser, 403, "BrowserRequest", "credenza exec"),
+        (Refusal::Method, 405, "MethodNotAllowed", "GET or HEAD"),
+        (Refusal::BodyTooLarge, 413, "BodyTooLarge", "no body"),
+        (Refusal::TokenMissing, 403, "TokenMissing", "credenza exec"),
+        (Refusal::TokenUnknown, 403, "TokenRefused", "credenza env"),
+        (Refusal::Path, 400, "UnknownPath", "credenza list"),
+        (
+            Refusal::UnknownIdentity("x y\n".into()),
+            400,
+            "UnknownIdentity",
+            "no profile is called 'x y': `credenza list`",
+        ),
+        (Refusal::NotGranted("prod".into()), 403, "NotGranted", "credenza exec prod -- CMD"),
+        (Refusal::NoDefault, 400, "NoDefaultIdentity", "/creds/IDENTITY"),
+        (failed(FailureClass::NeedsPerson), 403, "SomeCode", "do this: credenza login prod"),
+        (failed(FailureClass::Refused), 403, "SomeCode", "credenza login prod"),
+        (failed(FailureClass::TryLater), 503, "SomeCode", "credenza login prod"),
+        (Refusal::Bug("inside"), 500, "InternalError", "credenza logs"),
+    ] {
+        let answer = refuse(&refusal);
+        assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
+        assert_eq!(answer.allow, status == 405, "{refusal:?}");
+        assert!(answer.reason.is_some_and(|reason| reason.bytes().all(|b| b == b' ' || b.is_ascii_alphabetic())));
+        let body = json(&answer);
+        assert_eq!(body["code"], code);
+        assert_eq!((&body["Code"], &body["Message"]), (&body["code"], &body["message"]));
+        assert!(body["message"].as_str().unwrap().contains(words), "{body}");
+        assert!(!answer.body.contains(&b'\n'));
+    }
+}
+
+#[test]
+fn a_bug_keeps_its_reason_to_itself() {
+    let answer = refuse(&Refusal::Bug("the inside of it"));
+    assert!(!String::from_utf8_lossy(&answer.body).contains("inside of it"));
+}
+
+#[test]
+fn names_that_clients_choose_are_cut_and_quoted() {
+    assert_eq!(quoted("prod"), "prod");
+    assert_eq!(quoted("it's"), r"'it'\''s'");
+    assert_eq!(quoted("$(id)"), "'$(id)'");
+    assert_eq!(quoted("\u{1b}[31m"), "'[31m'");
+    assert_eq!(quoted(&"x".repeat(4000)).len(), 130);
+}
