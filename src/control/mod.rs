@@ -1,1 +1,25 @@
-//! The person's side: a Unix socket, apart from the data side.
+//! The person's side: HTTP/1 over a Unix socket, apart from the data side.
+//!
+//! `control.sock` lies in the runtime folder (0700), is 0600 itself, and answers only processes of its own user. What
+//! travels over it may hold credentials; nothing of it is ever reachable over TCP. Every request and every answer
+//! carries the protocol's version; `POST /v1/stop` is understood from every version, since it mends the others.
+//!
+//! | route | body | answer |
+//! | --- | --- | --- |
+//! | `GET /v1/status` | | [`view::Status`] |
+//! | `POST /v1/credential` | [`Wanted`](crate::credential::handover::Wanted) | [`handover`](crate::credential::handover) |
+//! | `POST /v1/grant` | [`wire::GrantWanted`] | [`wire::GrantGiven`] |
+//! | `GET /v1/grants` | | [`wire::Grants`] |
+//! | `POST /v1/grant/NAME/attach` | [`wire::Attach`] | [`view::Grant`] |
+//! | `DELETE /v1/grant/NAME` | | [`wire::Done`] |
+//! | `POST /v1/job` | [`wire::Job`] | [`wire::Done`]; listed until the connection ends |
+//! | `POST /v1/reset` | [`wire::Reset`] | [`wire::Done`] |
+//! | `POST /v1/stop` | | [`wire::Done`] |
+
+pub mod client;
+pub mod socket;
+pub mod view;
+pub mod wire;
+
+pub use client::{Client, ClientError};
+pub use socket::Socket;

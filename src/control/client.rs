@@ -1,0 +1,218 @@
+//! How a command speaks to the daemon: one connection, requests one after the other.
+//!
+//! Whoever holds a [`Client`] holds the connection: a job that was announced on it is listed as long as it lives. Called
+//! by the commands; the supplier of `exec` speaks through [`crate::source`] instead, with the same words.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::net::UnixStream;
+
+use super::{socket, view, wire};
+use crate::credential::handover::{self, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
+
+/// A connection to the daemon of this user.
+#[derive(Debug)]
+pub struct Client {
+    requests: SendRequest<Full<Bytes>>,
+    connection: tokio::task::JoinHandle<()>,
+    protocol: u32,
+}
+
+/// Why a request to the daemon came to nothing.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// No daemon runs, as far as the socket tells.
+    #[error("no daemon runs")]
+    NotRunning,
+    /// The path cannot be a socket's, or is not ours.
+    #[error("{0}")]
+    Socket(#[from] socket::SocketError),
+    /// Something else stands in the socket's place.
+    #[error("{}: {reason}", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The daemon is of a version too far from ours.
+    #[error("{0}")]
+    Version(#[from] TooFarApart),
+    /// The daemon said no.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// The daemon went away, or took too long, or said something that we do not understand.
+    #[error("the daemon gave no answer: {0}")]
+    Broken(String),
+}
+
+impl Client {
+    /// Connects to the daemon whose socket lies in this runtime folder, and which runs as `uid`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::NotRunning`] where there is no socket, or nobody behind it.
+    pub async fn connect(folder: &Path, uid: u32) -> Result<Self, ClientError> {
+        Self::connect_as(folder, uid, PROTOCOL).await
+    }
+
+    async fn connect_as(folder: &Path, uid: u32, protocol: u32) -> Result<Self, ClientError> {
+        let path = socket::path_in(folder)?;
+        let wrong = |reason: String| ClientError::Connect { path: path.clone(), reason };
+        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&path)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                return Err(match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
+                    _ => wrong(error.to_string()),
+                });
+            }
+            Err(_) => return Err(wrong("it does not accept connections".to_owned())),
+        };
+        let peer = stream.peer_cred().map_err(|error| wrong(error.to_string()))?;
+        if peer.uid() != uid {
+            return Err(wrong(format!("it is held by user {}, not by us", peer.uid())));
+        }
+        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
+        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(Self { requests, connection, protocol })
+    }
+
+    /// What is served, how fresh it is and who uses it.
+    pub async fn status(&mut self) -> Result<view::Status, ClientError> {
+        self.read(Method::GET, "/v1/status", &()).await
+    }
+
+    /// One credential. `patience` bounds the wait; the daemon's own is 0.8 s.
+    pub async fn credential(&mut self, wanted: &handover::Wanted) -> Result<Handover, ClientError> {
+        let body = self.send(Method::POST, "/v1/credential", wanted).await?;
+        handover::read(&body).ok_or_else(|| ClientError::Broken("half a credential".to_owned()))
+    }
+
+    /// A new grant.
+    pub async fn grant(&mut self, wanted: &wire::GrantWanted) -> Result<wire::GrantGiven, ClientError> {
+        self.read(Method::POST, "/v1/grant", wanted).await
+    }
+
+    /// Every grant that lives.
+    pub async fn grants(&mut self) -> Result<Vec<view::Grant>, ClientError> {
+        self.read(Method::GET, "/v1/grants", &()).await.map(|wire::Grants { grants }| grants)
+    }
+
+    /// Lets a grant end with a process, and no earlier.
+    pub async fn attach(&mut self, name: &str, pid: u32) -> Result<view::Grant, ClientError> {
+        self.read(Method::POST, &format!("/v1/grant/{}/attach", escaped(name)), &wire::Attach { pid }).await
+    }
+
+    /// Ends a grant.
+    pub async fn revoke(&mut self, name: &str) -> Result<(), ClientError> {
+        self.done(Method::DELETE, &format!("/v1/grant/{}", escaped(name)), &()).await
+    }
+
+    /// Lists a job for as long as this connection lives.
+    pub async fn announce(&mut self, job: &wire::Job) -> Result<(), ClientError> {
+        self.done(Method::POST, "/v1/job", job).await
+    }
+
+    /// Forgets failures and their waits.
+    pub async fn reset(&mut self, reset: &wire::Reset) -> Result<(), ClientError> {
+        self.done(Method::POST, "/v1/reset", reset).await
+    }
+
+    /// Ends the daemon, of whatever version it is. It is gone when [`Client::closed`] returns.
+    pub async fn stop(&mut self) -> Result<(), ClientError> {
+        match self.done(Method::POST, "/v1/stop", &()).await {
+            Err(ClientError::Version(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Waits until the daemon has closed the connection: it ended.
+    pub async fn closed(&mut self) {
+        let _ = (&mut self.connection).await;
+    }
+
+    async fn done(&mut self, method: Method, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        self.read(method, path, body).await.map(|wire::Done {}| ())
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = self.send(method, path, body).await?;
+        serde_json::from_slice(&body).map_err(|error| ClientError::Broken(error.to_string()))
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        let broken = |error: &dyn std::fmt::Display| ClientError::Broken(error.to_string());
+        let body = if method == Method::POST { serde_json::to_vec(body).map_err(|e| broken(&e))? } else { Vec::new() };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(hyper::header::HOST, "credenza")
+            .header(PROTOCOL_HEADER, self.protocol)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|e| broken(&e))?;
+        let exchange = async {
+            self.requests.ready().await.map_err(|e| broken(&e))?;
+            let answer = self.requests.send_request(request).await.map_err(|e| broken(&e))?;
+            let daemon: Option<u32> =
+                answer.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(|e| broken(&e))?;
+            let daemon = daemon.ok_or_else(|| broken(&"it is no answer of a daemon of ours"))?;
+            handover::agree(daemon, self.protocol)?;
+            Ok::<_, ClientError>((status, body.to_bytes()))
+        };
+        let (status, body) = tokio::time::timeout(EXCHANGE, exchange)
+            .await
+            .map_err(|_| broken(&format!("nothing came within {} s", EXCHANGE.as_secs())))??;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let refusal: Result<Refusal, _> = serde_json::from_slice(&body);
+        Err(refusal.map_or_else(|_| broken(&format!("status {status}")), ClientError::Refused))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// The daemon answers within its own 0.8 s; more is a machine under load.
+const EXCHANGE: Duration = Duration::from_secs(10);
+
+/// A status with thousands of identities is about one MiB.
+const LARGEST_ANSWER: usize = 32 << 20;
+
+/// A name as one segment of a path.
+fn escaped(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}

@@ -1,0 +1,200 @@
+//! `control.sock`: bound where nobody else can look, and accepting nobody else.
+//!
+//! The folder is the caller's to open safely (0700, ours) and to lock: [`Socket::bind`] replaces what a dead daemon
+//! left, so it is called with the lock held. Called by `app`.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::{UnixListener, UnixStream};
+
+/// The file's name in the runtime folder.
+pub const NAME: &str = "control.sock";
+
+/// The longest path that a socket's address holds on every system: 104 bytes with the final zero on macOS
+/// (`sys/un.h`), 108 on Linux.
+pub const LONGEST_PATH: usize = 103;
+
+/// The path of a folder's control socket.
+///
+/// # Errors
+///
+/// [`SocketError::TooLong`] where the path does not fit into a socket's address.
+pub fn path_in(folder: &Path) -> Result<PathBuf, SocketError> {
+    let path = folder.join(NAME);
+    let bytes = path.as_os_str().len();
+    if bytes > LONGEST_PATH { Err(SocketError::TooLong { path, bytes }) } else { Ok(path) }
+}
+
+/// Why there is no control socket.
+#[derive(Debug, Error)]
+pub enum SocketError {
+    /// The path is too long for a socket's address.
+    #[error("{} has {bytes} bytes, and a socket's path at most {LONGEST_PATH}: name a shorter folder in CREDENZA_RUNTIME_DIR", path.display())]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length.
+        bytes: usize,
+    },
+    /// The system refused.
+    #[error("{}: {reason}", path.display())]
+    Bind {
+        /// The path.
+        path: PathBuf,
+        /// The system's words.
+        reason: io::Error,
+    },
+}
+
+/// The daemon's end.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    file: FileId,
+    uid: u32,
+}
+
+impl Socket {
+    /// Binds the socket in a folder, in place of one that a dead daemon left. It accepts processes of `uid` alone.
+    ///
+    /// It is bound under another name and renamed, so that the file is never there with a wider mode, and never
+    /// there without a listener behind it.
+    ///
+    /// # Errors
+    ///
+    /// Where the path is too long, or the system refuses.
+    pub fn bind(folder: &Path, uid: u32) -> Result<Self, SocketError> {
+        let path = path_in(folder)?;
+        let fresh = folder.join(FRESH_NAME);
+        let refused = |reason| SocketError::Bind { path: path.clone(), reason };
+        match std::fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&fresh).map_err(refused)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600)).map_err(refused)?;
+        std::fs::rename(&fresh, &path).map_err(refused)?;
+        let file = FileId::of(&path).ok_or_else(|| refused(io::ErrorKind::NotFound.into()))?;
+        Ok(Self { listener, path, file, uid })
+    }
+
+    /// The next connection of our own user, with the process behind it where the system tells. Others are hung up on.
+    pub async fn accept(&self) -> (UnixStream, Option<u32>) {
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: others will close theirs.
+                    tracing::warn!(reason = %error, "control socket does not accept");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    continue;
+                }
+            };
+            match stream.peer_cred() {
+                Ok(peer) if peer.uid() == self.uid => {
+                    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+                    return (stream, pid);
+                }
+                Ok(peer) => tracing::warn!(uid = peer.uid(), "control socket refused another user"),
+                Err(error) => tracing::warn!(reason = %error, "control socket refused a peer that it cannot name"),
+            }
+        }
+    }
+
+    /// Whether the path still leads to this socket: a cleaner, a logout or another daemon may have taken the file away.
+    pub fn still_there(&self) -> bool {
+        FileId::of(&self.path) == Some(self.file)
+    }
+
+    /// Takes the file away, if it is still this socket's.
+    pub fn remove(&self) {
+        if self.still_there() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Shorter than [`NAME`], so that what fits for one fits for both.
+const FRESH_NAME: &str = "new.sock";
+
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &Path) -> Option<Self> {
+        let data = std::fs::symlink_metadata(path).ok()?;
+        Some(Self { device: data.dev(), inode: data.ino() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn own_uid() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    #[tokio::test]
+    async fn the_file_is_0600_and_replaces_a_stale_one() {
+        let folder = folder();
+        let path = folder.path().join(NAME);
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale one"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("mode");
+        let socket = Socket::bind(folder.path(), own_uid()).expect("bound");
+        assert_eq!(std::fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
+        let names: Vec<_> = std::fs::read_dir(folder.path()).expect("list").flatten().map(|e| e.file_name()).collect();
+        assert_eq!(names, [NAME]);
+        let (client, accepted) = tokio::join!(UnixStream::connect(&path), socket.accept());
+        assert!(client.is_ok());
+        assert_eq!(accepted.1, Some(std::process::id()));
+    }
+
+    #[tokio::test]
+    async fn another_user_is_hung_up_on() {
+        use tokio::io::AsyncReadExt as _;
+        let folder = folder();
+        let socket = Socket::bind(folder.path(), own_uid() + 1).expect("bound");
+        let mut client = UnixStream::connect(folder.path().join(NAME)).await.expect("connects");
+        tokio::select! {
+            _ = socket.accept() => panic!("accepted another user"),
+            read = client.read_u8() => assert!(read.is_err(), "hung up on"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_vanished_or_is_anothers_is_noticed() {
+        let folder = folder();
+        let first = Socket::bind(folder.path(), own_uid()).expect("bound");
+        assert!(first.still_there());
+        let second = Socket::bind(folder.path(), own_uid()).expect("bound");
+        assert!(!first.still_there() && second.still_there());
+        first.remove();
+        assert!(second.still_there(), "removed another's socket");
+        second.remove();
+        assert!(!second.still_there());
+        assert!(!folder.path().join(NAME).exists());
+    }
+
+    #[test]
+    fn a_path_that_does_not_fit_is_named() {
+        let room = |bytes: usize| PathBuf::from(format!("/{}", "x".repeat(bytes - NAME.len() - 2)));
+        assert_eq!(path_in(&room(LONGEST_PATH)).expect("fits").as_os_str().len(), LONGEST_PATH);
+        let error = path_in(&room(LONGEST_PATH + 1)).expect_err("too long").to_string();
+        assert!(error.contains("104 bytes") && error.contains("CREDENZA_RUNTIME_DIR"), "{error}");
+    }
+}

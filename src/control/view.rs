@@ -1,0 +1,118 @@
+//! Status as data: what `credenza status --json` prints, and what the table of `credenza status` is made from.
+//!
+//! The shape is documented in `docs/json.md` and stable: members are added, never renamed. Nothing in it is secret; a
+//! key appears by its whole AccessKeyId, which CloudTrail shows too.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the shapes in this file.
+pub const SCHEMA: u32 = 1;
+
+/// What a daemon serves, how fresh it is and who uses it. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The daemon's version, such as `0.1.0`.
+    pub version: String,
+    /// The version of the control protocol that it speaks.
+    pub protocol: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started: String,
+    /// Where it serves, such as `http://127.0.0.1:9711`.
+    pub address: String,
+    /// What is held or being fetched, in the order of names.
+    pub asks: Vec<Ask>,
+    /// The rights that live, in the order of names.
+    pub grants: Vec<Grant>,
+    /// The commands that are connected, oldest first.
+    pub jobs: Vec<Job>,
+    /// What is wrong with the configuration, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// One credential, or the want of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The identity.
+    pub identity: String,
+    /// `fresh`, `fetching`, `retrying` (held and still good, but the upstream fails), `down` (nothing is held and the
+    /// upstream fails), `login-needed`, `refused`, `idle` (not refreshed, since nobody asks).
+    pub state: String,
+    /// The AccessKeyId of what is held.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+    /// The account, where known.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// The role's ARN, where there is one.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// When what is held ends.
+    #[serde(default)]
+    pub expires: Option<String>,
+    /// How much of it is left, by the stricter of two clocks.
+    #[serde(default)]
+    pub remaining_secs: Option<u64>,
+    /// When it is refreshed or tried again next.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// The last failure, where it failed last.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    /// How often it was fetched with success.
+    #[serde(default)]
+    pub issued: u64,
+}
+
+/// Why an ask failed last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// One word, such as `AccessDenied`.
+    pub code: String,
+    /// `needs-person`, `try-later` or `refused`.
+    pub class: String,
+    /// One line for a person.
+    pub message: String,
+}
+
+/// A right that lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its name.
+    pub name: String,
+    /// What it is a right to; the first is the default.
+    pub identities: Vec<String>,
+    /// `shell` or `job`.
+    #[serde(default)]
+    pub purpose: String,
+    /// When it was made.
+    pub made: String,
+    /// When it ends; none: with its process, or when it is revoked.
+    #[serde(default)]
+    pub ends: Option<String>,
+    /// The process that it ends with.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// When its token was last used, where this daemon saw it.
+    #[serde(default)]
+    pub last_used: Option<String>,
+}
+
+/// A command that is connected: an `exec`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The command's name, without its arguments.
+    pub command: String,
+    /// What it was given.
+    pub identities: Vec<String>,
+    /// Its own endpoint.
+    pub address: String,
+    /// The process of `credenza exec`, where the system tells.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Since when.
+    pub since: String,
+}

@@ -1,0 +1,89 @@
+//! The bodies of the control routes that are not about one credential (those are in [`crate::credential::handover`],
+//! as are the version handshake and the refusals).
+//!
+//! Readers ignore members that they do not know, and members that came later have defaults.
+
+use serde::{Deserialize, Serialize};
+
+use super::view;
+use crate::secret::Secret;
+
+/// The header of answers that carries the daemon's own version, such as `0.1.0`.
+pub const VERSION_HEADER: &str = "credenza-version";
+
+/// An identity, and what the asking side understands by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The identity, such as `prod`.
+    pub name: String,
+    /// The digest of its resolved definition, 64 hexadecimal digits; where it is given, the daemon's must be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// `POST /v1/grant`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantWanted {
+    /// What it is to be called; made up where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is a right to; the first is the default.
+    pub identities: Vec<Named>,
+    /// How long it lasts; until it is revoked where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts_secs: Option<u64>,
+    /// What it is for, in a word: `shell`, `job`.
+    #[serde(default)]
+    pub purpose: String,
+}
+
+/// The answer to `POST /v1/grant`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct GrantGiven {
+    /// What it is called.
+    pub name: String,
+    /// Its token. The daemon keeps a digest of it and nothing more.
+    pub token: Secret,
+    /// Where it is good for something, such as `http://127.0.0.1:9711`.
+    pub address: String,
+    /// When it ends, RFC 3339; `None`: when it is revoked.
+    #[serde(default)]
+    pub ends: Option<String>,
+}
+
+/// `POST /v1/grant/NAME/attach`: the grant ends with this process, and no earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// The process, of our own user.
+    pub pid: u32,
+}
+
+/// The answer to `GET /v1/grants`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// Every grant that lives.
+    pub grants: Vec<view::Grant>,
+}
+
+/// `POST /v1/job`: says who holds this connection. The job is listed until the connection ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The command's name, without its arguments, such as `aws`.
+    pub command: String,
+    /// The identities that it is given.
+    pub identities: Vec<String>,
+    /// Its endpoint, such as `http://127.0.0.1:40123`.
+    pub address: String,
+}
+
+/// `POST /v1/reset`: forget failures and their waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reset {
+    /// Whose; everyone's where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+}
+
+/// The answer where there is nothing to say but that it is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
