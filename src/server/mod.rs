@@ -1,1 +1,8 @@
-//! Sockets: bind, accept, the gate, grants, answers.
+//! The server: sockets, and who may ask for what on them.
+//!
+//! A request goes through [`gate`] (may it be answered at all?), [`grant`] (whose token is it, and for which
+//! identities?), a dialect's `read`, the engine, the dialect's `write`, the audit trail, and leaves.
+
+pub mod gate;
+pub mod grant;
+pub mod grant_store;

@@ -1,0 +1,272 @@
+//! The gate: may this request be answered at all? Pure, and the first thing that happens to a request.
+//!
+//! The order is such that nothing is told to who has no right to it: first whether the request is one that we read,
+//! then whether it came from where it says (DNS rebinding, proxies, browsers), then its method, then its token. Only
+//! then does anyone look at the path. Called by [`super::service`].
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER,
+};
+use http::{Method, Uri, Version};
+
+use crate::dialect::Refusal;
+
+/// What of a request the gate looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'r> {
+    /// The method.
+    pub method: &'r Method,
+    /// The request's target.
+    pub target: &'r Uri,
+    /// HTTP/1.0 or 1.1.
+    pub version: Version,
+    /// Every header.
+    pub headers: &'r HeaderMap,
+}
+
+/// Lets a request in, and hands back its token, or says why not. `bound` is the address that the client reached us at.
+///
+/// The token is not looked at here beyond being there: [`super::grant::Grants::admit`] does that.
+pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderValue>, Refusal> {
+    if head.target.authority().is_some() || !head.target.path().starts_with('/') {
+        return Err(Refusal::Malformed("the target must be a path"));
+    }
+    let seen = survey(head.headers)?;
+    match seen.host {
+        Some(host) if names_us(host.as_bytes(), bound) => {}
+        Some(_) => return Err(Refusal::Host),
+        // Browsers speak HTTP/1.1; what is left of HTTP/1.0 may send no Host (RFC 9112, 3.2).
+        None if head.version == Version::HTTP_10 => {}
+        None => return Err(Refusal::Malformed("no Host header")),
+    }
+    if seen.forwarded {
+        return Err(Refusal::Forwarded);
+    }
+    if seen.browser {
+        return Err(Refusal::Browser);
+    }
+    if !matches!(*head.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::Method);
+    }
+    if seen.body_bytes > MOST_BODY_BYTES {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(seen.token)
+}
+
+/// A body says nothing to us; one that is larger than this is not even waited for.
+pub const MOST_BODY_BYTES: u64 = 64 * 1024;
+
+#[derive(Default)]
+struct Seen<'r> {
+    host: Option<&'r HeaderValue>,
+    token: Option<&'r HeaderValue>,
+    forwarded: bool,
+    browser: bool,
+    body_bytes: u64,
+}
+
+/// One walk over the headers. Two of a header that decides something would let one of them decide for another reader.
+fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
+    let mut seen = Seen::default();
+    for (name, value) in headers {
+        if name == HOST {
+            if seen.host.replace(value).is_some() {
+                return Err(Refusal::Malformed("two Host headers"));
+            }
+        } else if name == AUTHORIZATION {
+            if seen.token.replace(value).is_some() {
+                return Err(Refusal::Malformed("two Authorization headers"));
+            }
+        } else if name == CONTENT_LENGTH {
+            seen.body_bytes = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        } else {
+            seen.forwarded |= forwards(name);
+            seen.browser |= browses(name);
+        }
+    }
+    Ok(seen)
+}
+
+fn forwards(name: &HeaderName) -> bool {
+    name == FORWARDED || name.as_str().starts_with("x-forwarded-")
+}
+
+/// Browsers send `Sec-Fetch-*` with every request, even one whose page hides its origin.
+fn browses(name: &HeaderName) -> bool {
+    name == ORIGIN || name == REFERER || name.as_str().starts_with("sec-fetch-")
+}
+
+/// Whether a `Host` names loopback or the address that was reached. CRT-based clients (aws-c-auth) send it without the
+/// port, and IPv6 addresses without their brackets.
+fn names_us(host: &[u8], bound: IpAddr) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    if let Ok(bare) = host.parse::<Ipv6Addr>() {
+        return is_us(bare.into(), bound);
+    }
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inner, rest)) => {
+            let Ok(address) = inner.parse::<Ipv6Addr>() else { return false };
+            return is_us(address.into(), bound) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
+        }
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    port.is_none_or(is_port)
+        && (name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| is_us(address, bound)))
+}
+
+fn is_us(address: IpAddr, bound: IpAddr) -> bool {
+    address.is_loopback() || (address == bound && !address.is_unspecified())
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: &str = "127.0.0.1";
+    const METADATA: &str = "169.254.170.2";
+
+    struct Request {
+        method: Method,
+        target: &'static str,
+        version: Version,
+        headers: Vec<(&'static str, &'static str)>,
+    }
+
+    impl Request {
+        fn with(headers: &[(&'static str, &'static str)]) -> Self {
+            Self {
+                method: Method::GET,
+                target: "/creds/prod",
+                version: Version::HTTP_11,
+                headers: [("host", "127.0.0.1:9711"), ("authorization", "T")].iter().chain(headers).copied().collect(),
+            }
+        }
+
+        fn host(host: &'static str) -> Self {
+            Self { headers: vec![("host", host), ("authorization", "T")], ..Self::with(&[]) }
+        }
+
+        fn examine(&self, bound: &str) -> Result<Option<String>, Refusal> {
+            let headers: HeaderMap = self
+                .headers
+                .iter()
+                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)))
+                .fold(HeaderMap::new(), |mut all, (name, value)| {
+                    all.append(name, value);
+                    all
+                });
+            let target: Uri = self.target.parse().unwrap();
+            let head = Head { method: &self.method, target: &target, version: self.version, headers: &headers };
+            examine(head, bound.parse().unwrap()).map(|token| token.map(|token| token.to_str().unwrap().into()))
+        }
+    }
+
+    #[test]
+    fn a_plain_request_gets_through_with_its_token() {
+        assert_eq!(Request::with(&[]).examine(LOOPBACK), Ok(Some("T".into())));
+        let bare = Request { headers: vec![("host", "localhost")], ..Request::with(&[]) };
+        assert_eq!(bare.examine(LOOPBACK), Ok(None));
+    }
+
+    #[test]
+    fn hosts_that_name_us_are_let_in() {
+        for host in
+            ["127.0.0.1", "127.0.0.1:9711", "127.8.9.10", "localhost", "LocalHost:1", "[::1]:9711", "[::1]", "::1"]
+        {
+            assert_eq!(Request::host(host).examine(LOOPBACK), Ok(Some("T".into())), "{host}");
+        }
+        assert!(Request::host("169.254.170.2").examine(METADATA).is_ok());
+        assert!(Request::host("fd00:ec2::23").examine("fd00:ec2::23").is_ok());
+    }
+
+    #[test]
+    fn other_hosts_are_not() {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:9711",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "127.0.0.1@evil.example",
+            "localhost.",
+            "localhost:",
+            "localhost:+80",
+            "localhost:99999",
+            "127.0.0.1:9711:9711",
+            "[::1]x",
+            "[::1",
+            "[127.0.0.1]",
+            "0.0.0.0",
+            "[::]",
+            "::1:9711",
+            "0x7f.1",
+            "169.254.170.2",
+            "10.0.0.1",
+        ] {
+            assert_eq!(Request::host(host).examine(LOOPBACK), Err(Refusal::Host), "{host}");
+        }
+        assert_eq!(Request::host("0.0.0.0").examine("0.0.0.0"), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn forwarded_requests_and_browsers_are_not() {
+        for (name, refusal) in [
+            ("x-forwarded-for", Refusal::Forwarded),
+            ("x-forwarded-host", Refusal::Forwarded),
+            ("forwarded", Refusal::Forwarded),
+            ("origin", Refusal::Browser),
+            ("referer", Refusal::Browser),
+            ("sec-fetch-site", Refusal::Browser),
+            ("sec-fetch-mode", Refusal::Browser),
+        ] {
+            assert_eq!(Request::with(&[(name, "")]).examine(LOOPBACK), Err(refusal), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        for request in [
+            Request::with(&[("host", "127.0.0.1:9711")]),
+            Request::with(&[("authorization", "T")]),
+            Request { target: "http://127.0.0.1:9711/creds/prod", ..Request::with(&[]) },
+            Request { target: "*", ..Request::with(&[]) },
+            Request { target: "127.0.0.1:443", method: Method::CONNECT, ..Request::with(&[]) },
+            Request { headers: vec![("authorization", "T")], ..Request::with(&[]) },
+        ] {
+            let refused = request.examine(LOOPBACK);
+            assert!(matches!(refused, Err(Refusal::Malformed(_))), "{} {refused:?}", request.target);
+        }
+        let old = Request { headers: vec![], version: Version::HTTP_10, ..Request::with(&[]) };
+        assert_eq!(old.examine(LOOPBACK), Ok(None));
+    }
+
+    #[test]
+    fn other_methods_and_large_bodies_are_not() {
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH, Method::TRACE] {
+            let request = Request { method, ..Request::with(&[]) };
+            assert_eq!(request.examine(LOOPBACK), Err(Refusal::Method));
+        }
+        assert!(Request { method: Method::HEAD, ..Request::with(&[]) }.examine(LOOPBACK).is_ok());
+        assert!(Request::with(&[("content-length", "65536")]).examine(LOOPBACK).is_ok());
+        assert_eq!(Request::with(&[("content-length", "65537")]).examine(LOOPBACK), Err(Refusal::BodyTooLarge));
+    }
+
+    #[test]
+    fn who_came_the_wrong_way_is_told_nothing_else() {
+        // Everything is wrong with it: the reason given is the first, and neither method, token nor path shows.
+        let request = Request {
+            method: Method::POST,
+            target: "/nothing/here",
+            headers: vec![("host", "evil.example"), ("origin", "https://evil.example"), ("x-forwarded-for", "1.2.3.4")],
+            version: Version::HTTP_11,
+        };
+        assert_eq!(request.examine(LOOPBACK), Err(Refusal::Host));
+    }
+}

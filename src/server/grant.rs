@@ -1,0 +1,314 @@
+//! Grants: the right of one shell, job or container to some identities. A token opens it, a name ends it.
+//!
+//! Only digests of tokens are kept, in memory and at rest: a token is known to who holds the grant, and to nobody else.
+//! Called by the control socket (issue, list, revoke), by `exec` for its own endpoint, and by [`super::service`]
+//! (admit), for which a revoked grant is dead from the next request on.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::grant_store::{GrantStore, StoreError};
+use crate::credential::{IdentityName, Now};
+use crate::secret::{Digest, Secret};
+use crate::world::{Clock, Random};
+
+/// What is asked for when a grant is made.
+#[derive(Clone, Debug)]
+pub struct GrantSpec {
+    /// The name it is to be listed and revoked by, such as `nightly-sync`. `None`: one is made, such as `shell-4711`.
+    pub name: Option<String>,
+    /// What it opens.
+    pub scope: Scope,
+    /// The identity meant where a request names none, and by the child's `AWS_PROFILE`-less tools.
+    pub default_aws: Option<IdentityName>,
+    /// How long it lasts at most. `None`: as long as its holder.
+    pub life: Option<Duration>,
+    /// Who holds it, and so when it ends.
+    pub holder: Holder,
+}
+
+/// Which identities a grant opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Every identity that there is, also those to come.
+    Every,
+    /// These and no others.
+    Only(BTreeSet<IdentityName>),
+}
+
+impl Scope {
+    /// The scope of exactly these identities.
+    pub fn of<N: Into<IdentityName>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::Only(names.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether the identity is in it.
+    pub fn covers(&self, identity: &str) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Only(names) => names.contains(identity),
+        }
+    }
+}
+
+/// Who holds a grant. It ends with its holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// A shell that took `credenza env`: its process id, and when it started, since ids are used again.
+    Shell {
+        /// The process id.
+        pid: u32,
+        /// The start of the process, in whatever unit the system counts it.
+        started: u64,
+    },
+    /// A control connection, or the process that asked: nothing is left of it at rest.
+    Connection,
+    /// A job or a container that reads its token from a file, which is removed with the grant.
+    Job {
+        /// The file that holds the token; `None`: it was shown once.
+        token_file: Option<PathBuf>,
+    },
+}
+
+/// The right to some identities.
+#[derive(Debug)]
+pub struct Grant {
+    /// Its name: unique among those that live.
+    pub name: Arc<str>,
+    /// What it opens.
+    pub scope: Scope,
+    /// The identity meant where a request names none.
+    pub default_aws: Option<IdentityName>,
+    /// When it was made.
+    pub created: Now,
+    /// When it ends by itself. `None`: with its holder only.
+    pub ends: Option<SystemTime>,
+    /// Who holds it.
+    pub holder: Holder,
+    digest: Digest,
+    /// `ends` by the clock that cannot be set back.
+    ends_boot: Option<Duration>,
+    revoked: AtomicBool,
+}
+
+impl Grant {
+    /// Whether it still opens anything: not revoked, and not past its end by either clock.
+    pub fn lives(&self, now: Now) -> bool {
+        !self.revoked.load(Ordering::Acquire)
+            && self.ends.is_none_or(|end| now.wall < end)
+            && self.ends_boot.is_none_or(|end| now.boot < end)
+    }
+
+    /// A grant as it was kept. A boot clock that shows less than it did then is another boot's: only the wall clock
+    /// can tell then, and what it says is counted from now on by both.
+    pub(super) fn restored(kept: Kept, now: Now) -> Self {
+        let created = Now { wall: kept.created, boot: kept.created_boot };
+        let same_boot = now.boot >= created.boot;
+        let ends_boot = kept.ends.map(|end| {
+            let by_wall = now.boot.saturating_add(end.duration_since(now.wall).unwrap_or_default());
+            let by_boot = created.boot.saturating_add(end.duration_since(created.wall).unwrap_or_default());
+            if same_boot { by_wall.min(by_boot) } else { by_wall }
+        });
+        Self {
+            name: kept.name.into(),
+            scope: kept.scope,
+            default_aws: kept.default_aws,
+            created,
+            ends: kept.ends,
+            holder: kept.holder,
+            digest: kept.digest,
+            ends_boot,
+            revoked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            name: self.name.to_string(),
+            digest: self.digest,
+            scope: self.scope.clone(),
+            default_aws: self.default_aws.clone(),
+            created: self.created.wall,
+            created_boot: self.created.boot,
+            ends: self.ends,
+            holder: self.holder.clone(),
+        }
+    }
+}
+
+/// A grant at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) name: String,
+    pub(super) digest: Digest,
+    pub(super) scope: Scope,
+    pub(super) default_aws: Option<IdentityName>,
+    pub(super) created: SystemTime,
+    pub(super) created_boot: Duration,
+    pub(super) ends: Option<SystemTime>,
+    pub(super) holder: Holder,
+}
+
+/// Why a grant could not be made or ended.
+#[derive(Debug, Error)]
+pub enum GrantError {
+    /// The name is in use.
+    #[error("a grant called {0} is there already: choose another name, or `credenza grant revoke {0}` first")]
+    NameTaken(String),
+    /// The name is no name.
+    #[error("{0:?} is no name for a grant: use 1 to 64 letters, digits, '-', '_', '.' and '@'")]
+    BadName(String),
+    /// The default identity is not one of those that are opened.
+    #[error("the default identity {0} is not among the identities of the grant: name it too")]
+    DefaultOutside(String),
+    /// It could not be written down.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Every living grant, by the digest of its token.
+pub struct Grants {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    by_digest: RwLock<HashMap<Digest, Arc<Grant>>>,
+    /// Held over every change, so that the file never goes back to an older state.
+    store: Mutex<Option<GrantStore>>,
+}
+
+impl Grants {
+    /// Grants that are nowhere at rest: those of `exec`'s own endpoint.
+    pub fn in_memory(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { clock, random, by_digest: RwLock::default(), store: Mutex::new(None) }
+    }
+
+    /// Grants that outlive us: those that are still alive are taken up again.
+    pub fn kept_in(store: GrantStore, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+        let now = clock.now();
+        let restored = store.load()?.into_iter().map(|kept| Arc::new(Grant::restored(kept, now)));
+        let by_digest = restored.filter(|grant| grant.lives(now)).map(|grant| (grant.digest, grant)).collect();
+        Ok(Self { clock, random, by_digest: RwLock::new(by_digest), store: Mutex::new(Some(store)) })
+    }
+
+    /// Makes a grant. The token is given out here, once; whoever loses it asks for another grant.
+    pub fn issue(&self, spec: GrantSpec) -> Result<(Secret, Arc<Grant>), GrantError> {
+        if let Some(default) = spec.default_aws.as_deref().filter(|name| !spec.scope.covers(name)) {
+            return Err(GrantError::DefaultOutside(default.into()));
+        }
+        let store = self.changing();
+        let now = self.clock.now();
+        let token = self.random.token();
+        let grant = Arc::new(Grant {
+            name: self.name_for(&spec)?.into(),
+            scope: spec.scope,
+            default_aws: spec.default_aws,
+            created: now,
+            ends: spec.life.and_then(|life| now.wall.checked_add(life)),
+            ends_boot: spec.life.map(|life| now.boot.saturating_add(life)),
+            holder: spec.holder,
+            digest: token.digest(),
+            revoked: AtomicBool::new(false),
+        });
+        if let Some(store) = store.as_ref() {
+            store.save(self.list().iter().chain([&grant]).filter(|grant| grant.lives(now)))?;
+        }
+        self.write().insert(grant.digest, Arc::clone(&grant));
+        Ok((token, grant))
+    }
+
+    /// The grant that a token opens, if it lives. Which digest is looked for is nothing that a client can steer, so
+    /// the time that the look takes tells nothing of the tokens that are there.
+    pub fn admit(&self, token: &[u8]) -> Option<Arc<Grant>> {
+        let now = self.clock.now();
+        let grant = self.read().get(&Digest::of(token)).cloned();
+        grant.filter(|grant| grant.lives(now))
+    }
+
+    /// Ends the grant of this name, from the next request on. `false`: there is none. With an error it is ended too, but
+    /// may be there again after a restart.
+    pub fn revoke(&self, name: &str) -> Result<bool, StoreError> {
+        self.end(|grant| &*grant.name == name).map(|ended| !ended.is_empty())
+    }
+
+    /// Ends every grant that `dead` picks or that is past its end, and hands them back: their token files are to be
+    /// removed. For the start of a daemon, the end of a shell, and now and then.
+    pub fn sweep(&self, dead: impl Fn(&Grant) -> bool) -> Result<Vec<Arc<Grant>>, StoreError> {
+        let now = self.clock.now();
+        self.end(|grant| dead(grant) || !grant.lives(now))
+    }
+
+    /// Every living grant, by name.
+    pub fn list(&self) -> Vec<Arc<Grant>> {
+        let now = self.clock.now();
+        let mut grants: Vec<_> = self.read().values().filter(|grant| grant.lives(now)).cloned().collect();
+        grants.sort_by(|a, b| a.name.cmp(&b.name));
+        grants
+    }
+
+    fn end(&self, picked: impl Fn(&Grant) -> bool) -> Result<Vec<Arc<Grant>>, StoreError> {
+        let store = self.changing();
+        let mut ended = Vec::new();
+        self.write().retain(|_, grant| {
+            let ends = picked(grant);
+            if ends {
+                grant.revoked.store(true, Ordering::Release);
+                ended.push(Arc::clone(grant));
+            }
+            !ends
+        });
+        if let Some(store) = store.as_ref().filter(|_| !ended.is_empty()) {
+            store.save(self.list().iter())?;
+        }
+        Ok(ended)
+    }
+
+    fn name_for(&self, spec: &GrantSpec) -> Result<String, GrantError> {
+        let living = self.list();
+        let taken = |name: &str| living.iter().any(|grant| &*grant.name == name);
+        if let Some(name) = &spec.name {
+            let fits = (1..=64).contains(&name.len())
+                && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.@".contains(letter));
+            return match name {
+                name if !fits => Err(GrantError::BadName(name.chars().take(64).collect())),
+                name if taken(name) => Err(GrantError::NameTaken(name.clone())),
+                name => Ok(name.clone()),
+            };
+        }
+        let stem = match &spec.holder {
+            Holder::Shell { pid, .. } => format!("shell-{pid}"),
+            Holder::Connection => "exec".into(),
+            Holder::Job { .. } => "job".into(),
+        };
+        let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
+        Ok([stem.clone()].into_iter().chain(numbered).find(|name| !taken(name)).unwrap_or(stem))
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Option<GrantStore>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Digest, Arc<Grant>>> {
+        self.by_digest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Digest, Arc<Grant>>> {
+        self.by_digest.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Grants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Grants({})", self.read().len())
+    }
+}
+
+#[cfg(test)]
+#[path = "grant_tests.rs"]
+mod tests;

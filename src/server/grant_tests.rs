@@ -1,0 +1,202 @@
+//! Grants: who gets in, until when, and what is kept.
+
+use std::path::Path;
+
+use super::*;
+use crate::world::simulated::{SimulatedClock, Step};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+struct Counting(std::sync::atomic::AtomicU8);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(self.0.fetch_add(1, Ordering::Relaxed));
+    }
+}
+
+struct Desk {
+    clock: Arc<SimulatedClock>,
+    grants: Grants,
+}
+
+fn parts() -> (Arc<SimulatedClock>, Arc<dyn Random>) {
+    let clock = SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_298_656));
+    (Arc::new(clock), Arc::new(Counting(1.into())))
+}
+
+fn desk() -> Desk {
+    let (clock, random) = parts();
+    Desk { grants: Grants::in_memory(clock.clone(), random), clock }
+}
+
+fn desk_at(path: &Path, clock: &Arc<SimulatedClock>) -> Result<Grants, StoreError> {
+    Grants::kept_in(GrantStore::at(path), clock.clone(), parts().1)
+}
+
+fn shell(pid: u32) -> GrantSpec {
+    GrantSpec {
+        name: None,
+        scope: Scope::of(["prod", "dev"]),
+        default_aws: Some("prod".into()),
+        life: None,
+        holder: Holder::Shell { pid, started: 77 },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_opens_its_grant_and_no_other_text_does() {
+    let Desk { grants, .. } = desk();
+    let (token, grant) = grants.issue(shell(7)).unwrap();
+    assert_eq!(token.expose().len(), 43);
+    assert_eq!(grants.admit(token.expose().as_bytes()).unwrap().name, grant.name);
+    let longer = format!("{}A", token.expose());
+    for other in ["", &token.expose()[1..], &longer, &token.expose().to_lowercase(), &token.digest().to_hex()] {
+        assert!(grants.admit(other.as_bytes()).is_none(), "{other}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_covers_what_it_names() {
+    let scope = Scope::of(["prod"]);
+    assert!(scope.covers("prod") && !scope.covers("prod2") && !scope.covers("PROD"));
+    assert!(Scope::Every.covers("anything"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_grant_is_dead_for_who_holds_it_already() {
+    let Desk { grants, clock } = desk();
+    let (token, grant) = grants.issue(shell(7)).unwrap();
+    assert!(grant.lives(clock.now()));
+    assert!(grants.revoke("shell-7").unwrap());
+    assert!(!grant.lives(clock.now()));
+    assert!(grants.admit(token.expose().as_bytes()).is_none());
+    assert!(!grants.revoke("shell-7").unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_ends_by_whichever_clock_comes_first() {
+    let limited = GrantSpec { life: Some(8 * HOUR), ..shell(7) };
+    type Pass = fn(&SimulatedClock);
+    let ways: [(Pass, bool); 4] = [
+        (|clock| clock.suspend(8 * HOUR - Duration::from_secs(1)), true),
+        (|clock| clock.suspend(8 * HOUR), false),
+        (|clock| clock.step_wall(Step::Forward(8 * HOUR)), false),
+        (
+            |clock| {
+                clock.suspend(8 * HOUR);
+                clock.step_wall(Step::Back(6 * HOUR));
+            },
+            false,
+        ),
+    ];
+    for (number, (pass, lives)) in ways.into_iter().enumerate() {
+        let Desk { grants, clock } = desk();
+        let (token, _) = grants.issue(limited.clone()).unwrap();
+        pass(&clock);
+        assert_eq!(grants.admit(token.expose().as_bytes()).is_some(), lives, "way {number}");
+        assert_eq!(grants.list().len(), usize::from(lives));
+        assert_eq!(grants.sweep(|_| false).unwrap().len(), usize::from(!lives));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_made_unique_or_refused() {
+    let Desk { grants, .. } = desk();
+    let name = |spec| grants.issue(spec).map(|(_, grant)| grant.name.to_string());
+    let named = |name: &str| GrantSpec { name: Some(name.into()), ..shell(1) };
+    assert_eq!(name(shell(7)).unwrap(), "shell-7");
+    assert_eq!(name(shell(7)).unwrap(), "shell-7-2");
+    assert_eq!(name(GrantSpec { holder: Holder::Job { token_file: None }, ..shell(7) }).unwrap(), "job");
+    assert_eq!(name(named("sync")).unwrap(), "sync");
+    assert!(matches!(name(named("sync")), Err(GrantError::NameTaken(_))));
+    for bad in ["", "a b", "a/b", "a\nb", "ü", &"x".repeat(65)] {
+        assert!(matches!(name(named(bad)), Err(GrantError::BadName(_))), "{bad}");
+    }
+    let outside = GrantSpec { default_aws: Some("other".into()), ..shell(1) };
+    assert!(matches!(name(outside), Err(GrantError::DefaultOutside(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_ends_those_whose_holder_is_gone() {
+    let Desk { grants, .. } = desk();
+    for pid in [1, 2, 3] {
+        grants.issue(shell(pid)).unwrap();
+    }
+    let ended = grants.sweep(|grant| matches!(grant.holder, Holder::Shell { pid: 2, .. })).unwrap();
+    assert_eq!(ended.iter().map(|grant| &*grant.name).collect::<Vec<_>>(), ["shell-2"]);
+    assert_eq!(grants.list().iter().map(|grant| &*grant.name).collect::<Vec<_>>(), ["shell-1", "shell-3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn grants_outlive_a_restart_as_digests_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.json");
+    let (clock, _) = parts();
+    let first = desk_at(&path, &clock).unwrap();
+    let (token, _) = first.issue(GrantSpec { life: Some(HOUR), ..shell(7) }).unwrap();
+    let (passing, _) = first.issue(GrantSpec { holder: Holder::Connection, ..shell(0) }).unwrap();
+    let (revoked, _) = first.issue(GrantSpec { scope: Scope::Every, ..shell(9) }).unwrap();
+    first.revoke("shell-9").unwrap();
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(&token.digest().to_hex()) && !text.contains(token.expose()));
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let second = desk_at(&path, &clock).unwrap();
+    let grant = second.admit(token.expose().as_bytes()).unwrap();
+    assert_eq!((&*grant.name, &grant.scope), ("shell-7", &Scope::of(["dev", "prod"])));
+    assert_eq!((grant.default_aws.as_deref(), &grant.holder), (Some("prod"), &Holder::Shell { pid: 7, started: 77 }));
+    for gone in [passing, revoked] {
+        assert!(second.admit(gone.expose().as_bytes()).is_none());
+    }
+    clock.suspend(HOUR);
+    assert!(second.admit(token.expose().as_bytes()).is_none());
+    assert!(desk_at(&path, &clock).unwrap().list().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_lengthens_no_grant_across_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.json");
+    let (clock, _) = parts();
+    let (token, _) = desk_at(&path, &clock).unwrap().issue(GrantSpec { life: Some(HOUR), ..shell(7) }).unwrap();
+    clock.step_wall(Step::Back(24 * HOUR));
+    let second = desk_at(&path, &clock).unwrap();
+    clock.suspend(HOUR - Duration::from_secs(1));
+    assert!(second.admit(token.expose().as_bytes()).is_some());
+    clock.suspend(Duration::from_secs(1));
+    assert!(second.admit(token.expose().as_bytes()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_no_list_of_grants_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.json");
+    let (clock, _) = parts();
+    for (text, words) in [
+        ("{", "remove it"),
+        ("[]", "remove it"),
+        (r#"{"version":1,"grants":[{"name":"x"}]}"#, "remove it"),
+        (r#"{"version":3,"grants":"later"}"#, "update this one"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = desk_at(&path, &clock).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("grants.json"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    std::fs::write(&path, r#"{"version":2,"grants":[],"more":true}"#).unwrap();
+    assert!(desk_at(&path, &clock).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_cannot_be_written_down_is_not_given() {
+    let (clock, _) = parts();
+    let grants = desk_at(Path::new("/nonexistent/folder/grants.json"), &clock).unwrap();
+    let error = grants.issue(shell(7)).unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/folder/grants.json"));
+    assert!(grants.list().is_empty());
+    // one that is nowhere at rest needs no file
+    assert!(matches!(grants.revoke("shell-7"), Ok(false)));
+}
