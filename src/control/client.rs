@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
 
-use super::{socket, view, wire};
+use super::{view, wire};
 use crate::credential::handover::{self, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
 
 /// A connection to the daemon of this user.
@@ -34,9 +34,6 @@ pub enum ClientError {
     /// No daemon runs, as far as the socket tells.
     #[error("no daemon runs")]
     NotRunning,
-    /// The path cannot be a socket's, or is not ours.
-    #[error("{0}")]
-    Socket(#[from] socket::SocketError),
     /// Something else stands in the socket's place.
     #[error("{}: {reason}", path.display())]
     Connect {
@@ -57,19 +54,18 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Connects to the daemon whose socket lies in this runtime folder, and which runs as `uid`.
+    /// Connects to the daemon whose control socket is `path`, and which runs as `uid`.
     ///
     /// # Errors
     ///
     /// [`ClientError::NotRunning`] where there is no socket, or nobody behind it.
-    pub async fn connect(folder: &Path, uid: u32) -> Result<Self, ClientError> {
-        Self::connect_as(folder, uid, PROTOCOL).await
+    pub async fn connect(path: &Path, uid: u32) -> Result<Self, ClientError> {
+        Self::connect_as(path, uid, PROTOCOL).await
     }
 
-    async fn connect_as(folder: &Path, uid: u32, protocol: u32) -> Result<Self, ClientError> {
-        let path = socket::path_in(folder)?;
-        let wrong = |reason: String| ClientError::Connect { path: path.clone(), reason };
-        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(&path)).await {
+    async fn connect_as(path: &Path, uid: u32, protocol: u32) -> Result<Self, ClientError> {
+        let wrong = |reason: String| ClientError::Connect { path: path.to_owned(), reason };
+        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(path)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 return Err(match error.kind() {

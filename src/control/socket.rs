@@ -8,47 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
-
-/// The file's name in the runtime folder.
-pub const NAME: &str = "control.sock";
-
-/// The longest path that a socket's address holds on every system: 104 bytes with the final zero on macOS
-/// (`sys/un.h`), 108 on Linux.
-pub const LONGEST_PATH: usize = 103;
-
-/// The path of a folder's control socket.
-///
-/// # Errors
-///
-/// [`SocketError::TooLong`] where the path does not fit into a socket's address.
-pub fn path_in(folder: &Path) -> Result<PathBuf, SocketError> {
-    let path = folder.join(NAME);
-    let bytes = path.as_os_str().len();
-    if bytes > LONGEST_PATH { Err(SocketError::TooLong { path, bytes }) } else { Ok(path) }
-}
-
-/// Why there is no control socket.
-#[derive(Debug, Error)]
-pub enum SocketError {
-    /// The path is too long for a socket's address.
-    #[error("{} has {bytes} bytes, and a socket's path at most {LONGEST_PATH}: name a shorter folder in CREDENZA_RUNTIME_DIR", path.display())]
-    TooLong {
-        /// The path.
-        path: PathBuf,
-        /// Its length.
-        bytes: usize,
-    },
-    /// The system refused.
-    #[error("{}: {reason}", path.display())]
-    Bind {
-        /// The path.
-        path: PathBuf,
-        /// The system's words.
-        reason: io::Error,
-    },
-}
 
 /// The daemon's end.
 #[derive(Debug)]
@@ -60,27 +20,25 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Binds the socket in a folder, in place of one that a dead daemon left. It accepts processes of `uid` alone.
+    /// Binds the socket at `path`, in place of one that a dead daemon left. It accepts processes of `uid` alone.
     ///
     /// It is bound under another name and renamed, so that the file is never there with a wider mode, and never
     /// there without a listener behind it.
     ///
     /// # Errors
     ///
-    /// Where the path is too long, or the system refuses.
-    pub fn bind(folder: &Path, uid: u32) -> Result<Self, SocketError> {
-        let path = path_in(folder)?;
-        let fresh = folder.join(FRESH_NAME);
-        let refused = |reason| SocketError::Bind { path: path.clone(), reason };
+    /// Where the system refuses: a path that does not fit into a socket's address is `config`'s to name beforehand.
+    pub fn bind(path: &Path, uid: u32) -> io::Result<Self> {
+        let fresh = path.with_file_name(FRESH_NAME);
         match std::fs::remove_file(&fresh) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&fresh).map_err(refused)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600)).map_err(refused)?;
-        std::fs::rename(&fresh, &path).map_err(refused)?;
-        let file = FileId::of(&path).ok_or_else(|| refused(io::ErrorKind::NotFound.into()))?;
-        Ok(Self { listener, path, file, uid })
+        let listener = UnixListener::bind(&fresh)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&fresh, path)?;
+        let file = FileId::of(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self { listener, path: path.to_owned(), file, uid })
     }
 
     /// The next connection of our own user, with the process behind it where the system tells. Others are hung up on.
@@ -119,7 +77,7 @@ impl Socket {
     }
 }
 
-/// Shorter than [`NAME`], so that what fits for one fits for both.
+/// Shorter than `control.sock`, so that what fits for one fits for both.
 const FRESH_NAME: &str = "new.sock";
 
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
@@ -145,6 +103,8 @@ mod tests {
         tempfile::tempdir().expect("a folder")
     }
 
+    const NAME: &str = "control.sock";
+
     fn own_uid() -> u32 {
         rustix::process::geteuid().as_raw()
     }
@@ -155,7 +115,7 @@ mod tests {
         let path = folder.path().join(NAME);
         drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale one"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("mode");
-        let socket = Socket::bind(folder.path(), own_uid()).expect("bound");
+        let socket = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert_eq!(std::fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
         let names: Vec<_> = std::fs::read_dir(folder.path()).expect("list").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, [NAME]);
@@ -168,7 +128,7 @@ mod tests {
     async fn another_user_is_hung_up_on() {
         use tokio::io::AsyncReadExt as _;
         let folder = folder();
-        let socket = Socket::bind(folder.path(), own_uid() + 1).expect("bound");
+        let socket = Socket::bind(&folder.path().join(NAME), own_uid() + 1).expect("bound");
         let mut client = UnixStream::connect(folder.path().join(NAME)).await.expect("connects");
         tokio::select! {
             _ = socket.accept() => panic!("accepted another user"),
@@ -179,22 +139,14 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_vanished_or_is_anothers_is_noticed() {
         let folder = folder();
-        let first = Socket::bind(folder.path(), own_uid()).expect("bound");
+        let first = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert!(first.still_there());
-        let second = Socket::bind(folder.path(), own_uid()).expect("bound");
+        let second = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert!(!first.still_there() && second.still_there());
         first.remove();
         assert!(second.still_there(), "removed another's socket");
         second.remove();
         assert!(!second.still_there());
         assert!(!folder.path().join(NAME).exists());
-    }
-
-    #[test]
-    fn a_path_that_does_not_fit_is_named() {
-        let room = |bytes: usize| PathBuf::from(format!("/{}", "x".repeat(bytes - NAME.len() - 2)));
-        assert_eq!(path_in(&room(LONGEST_PATH)).expect("fits").as_os_str().len(), LONGEST_PATH);
-        let error = path_in(&room(LONGEST_PATH + 1)).expect_err("too long").to_string();
-        assert!(error.contains("104 bytes") && error.contains("CREDENZA_RUNTIME_DIR"), "{error}");
     }
 }

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod environment;
 pub mod files;
 pub mod http;
+pub mod port;
 pub mod process;
 pub mod random;
 pub mod simulated;
