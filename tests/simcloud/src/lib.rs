@@ -1,1 +1,46 @@
+//! The simulated cloud: what Credenza is tested against, and what `cargo demo` shows it with. Strict where the real one is
+//! strict (signatures, tokens, ends, limits), and steerable where the real one only sometimes fails.
+//!
+//! It is never part of the product's binary. It judges time by a clock of its own, never by the machine's, so that thirty
+//! days run in seconds over in-memory pipes on a paused Tokio runtime.
+//!
+//! - [`cloud`]: [`Cloud`], what it knows and how a test steers it
+//! - [`keys`], [`principal`], [`role`], [`web_identity`]: who may have what
+//! - [`sts`]: the Security Token Service, one action a file
+//! - [`sigv4`]: whether a request was signed by whom it says
+//! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
+//! - [`wire`]: connections (pipes, TCP, TLS)
+//!
+//! ```
+//! use std::time::Duration;
+//! use simcloud::{Cloud, Trust};
+//!
+//! let cloud = Cloud::on_system_clock();
+//! let keys = cloud.add_user("base", "111122223333");
+//! let role = "arn:aws:iam::111122223333:role/my-role";
+//! cloud.add_role(role, Trust::of(["arn:aws:iam::111122223333:user/base"]), Duration::from_secs(3600));
+//! assert_eq!(cloud.judge(&keys).unwrap().principal.arn, "arn:aws:iam::111122223333:user/base");
+//! ```
 
+pub mod calls;
+pub mod cloud;
+pub mod fault;
+pub mod keys;
+pub mod principal;
+pub mod refusal;
+pub mod role;
+pub mod sigv4;
+pub mod sts;
+pub mod web_identity;
+pub mod wire;
+
+pub use calls::Call;
+pub use cloud::{Clock, Cloud};
+pub use fault::{Fault, Trouble};
+pub use jiff::SignedDuration;
+pub use keys::{Issued, Keys};
+pub use principal::Principal;
+pub use refusal::Refusal;
+pub use role::{Role, Trust};
+pub use web_identity::Issuer;
+pub use wire::Listening;
