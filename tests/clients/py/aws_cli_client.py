@@ -1,0 +1,16 @@
+"""The AWS CLI of the matrix: a process a call, as shells and scripts run it. The binary is the first argument.
+
+Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
+"""
+
+import json
+import subprocess
+import sys
+
+CALLS = {"sts": (["sts", "get-caller-identity"], "Arn"), "s3": (["s3api", "list-buckets"], "Buckets")}
+
+for line in sys.stdin:
+    words, field = CALLS[line.strip()]
+    run = subprocess.run([sys.argv[1], *words, "--output", "json"], capture_output=True, text=True, check=False)
+    answer = {"ok": json.loads(run.stdout)[field]} if run.returncode == 0 else {"error": run.stderr}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,22 @@
+"""The boto3 client of the matrix: one session for the life of the process, as a long job has it.
+
+Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
+"""
+
+import json
+import sys
+
+import boto3
+
+session = boto3.Session()
+CALLS = {
+    "sts": lambda client=session.client("sts"): client.get_caller_identity()["Arn"],
+    "s3": lambda client=session.client("s3"): [bucket["Name"] for bucket in client.list_buckets()["Buckets"]],
+}
+
+for line in sys.stdin:
+    try:
+        answer = {"ok": CALLS[line.strip()]()}
+    except Exception as error:  # whatever the SDK raises is what the test wants to see
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,42 @@
+//! The AWS SDK for Rust of the client matrix: one pair of clients for the life of the process.
+//!
+//! It reads one call a line from stdin (`sts`, `s3`) and answers each with one line of JSON on stdout. What it is built
+//! without is the SDK's default HTTP client, which would bring a second crypto provider into the tree.
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_types::error::display::DisplayErrorContext;
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let config = aws_config::from_env().http_client(Builder::new().tls_provider(tls).build_https()).load().await;
+    let sts = aws_sdk_sts::Client::new(&config);
+    let s3 = aws_sdk_s3::Client::new(&config);
+
+    let mut out = std::io::stdout();
+    for line in std::io::stdin().lock().lines() {
+        let answer = match line?.as_str() {
+            "sts" => match sts.get_caller_identity().send().await {
+                Ok(caller) => json!({ "ok": caller.arn() }),
+                Err(error) => failed(&error),
+            },
+            _ => match s3.list_buckets().send().await {
+                Ok(list) => {
+                    json!({ "ok": list.buckets().iter().map(aws_sdk_s3::types::Bucket::name).collect::<Vec<_>>() })
+                }
+                Err(error) => failed(&error),
+            },
+        };
+        writeln!(out, "{answer}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn failed(error: &(dyn Error + 'static)) -> Value {
+    json!({ "error": DisplayErrorContext(error).to_string() })
+}
