@@ -12,11 +12,15 @@ use std::sync::Arc;
 pub mod clock;
 pub mod environment;
 pub mod files;
+pub mod folder;
 pub mod http;
+pub mod ourselves;
 pub mod port;
 pub mod process;
 pub mod random;
+pub mod running;
 pub mod simulated;
+pub mod system;
 
 pub use clock::Clock;
 pub use environment::Environment;
