@@ -12,15 +12,14 @@ use std::sync::Arc;
 pub mod clock;
 pub mod environment;
 pub mod files;
-pub mod folder;
 pub mod http;
-pub mod ourselves;
+pub mod peer;
 pub mod port;
 pub mod process;
 pub mod random;
-pub mod running;
 pub mod simulated;
-pub mod system;
+#[cfg(target_os = "linux")]
+mod sockets;
 
 pub use clock::Clock;
 pub use environment::Environment;

@@ -1,4 +1,0 @@
-//! The engine with sources and clocks that the tests steer.
-
-mod basics;
-mod stage;

@@ -1,0 +1,170 @@
+//! A listener: an address of loopback, and every connection that comes to it.
+//!
+//! It stands through what would end others: no file descriptors left, connections that end before they are accepted,
+//! more clients than there is room for. Called by the daemon for its own address and by `exec` for its child's.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::world::port::{PortHolder, holder_of};
+
+/// A bound address: clients that connect from now on are answered as soon as [`Listener::run`] runs.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// Why an address could not be had.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// Somebody else has it.
+    #[error("{address} is taken{}: end that program, or set `listen` in `[server]` to another port", by(.holder))]
+    InUse {
+        /// The address.
+        address: SocketAddr,
+        /// Who has it, where that can be known.
+        holder: Option<PortHolder>,
+    },
+    /// It is not an address of loopback: other machines could reach it.
+    #[error("{0} is not an address of loopback: set `listen` in `[server]` to 127.0.0.1 and a port")]
+    NotLoopback(SocketAddr),
+    /// The system refused.
+    #[error("cannot listen on {address}: {reason}")]
+    Refused {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        reason: io::Error,
+    },
+}
+
+fn by(holder: &Option<PortHolder>) -> String {
+    holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default()
+}
+
+impl Listener {
+    /// Takes an address of loopback; port 0 is any free one.
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        if !address.ip().is_loopback() {
+            return Err(BindError::NotLoopback(address));
+        }
+        let bound = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            // what is left of connections to an earlier daemon must not keep a new one from its port
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            let socket = socket.listen(BACKLOG)?;
+            Ok(Self { address: socket.local_addr()?, socket })
+        };
+        bound().map_err(|reason: io::Error| match reason.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse { address, holder: holder_of(address) },
+            _ => BindError::Refused { address, reason },
+        })
+    }
+
+    /// The address, with the port that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `stop` turns true or its other end is dropped; then what is in progress is finished, for
+    /// [`DRAIN`] at most. `serve` is given each connection, with its peer's address and our own.
+    pub async fn run<F>(self, mut stop: watch::Receiver<bool>, serve: impl Fn(TcpStream, SocketAddr, SocketAddr) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let stopped = stop.wait_for(|stop| *stop);
+        tokio::select! {
+            _ = stopped => {}
+            () = accept(self.socket, self.address, &room, serve) => {}
+        }
+        let everyone = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+        let _ = timeout(DRAIN, room.acquire_many(everyone)).await;
+    }
+}
+
+async fn accept<F>(
+    socket: TcpListener,
+    address: SocketAddr,
+    room: &Arc<Semaphore>,
+    serve: impl Fn(TcpStream, SocketAddr, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut complained = false;
+    // the semaphore is never closed
+    while let Ok(place) = Arc::clone(room).acquire_owned().await {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                complained = false;
+                // without it, an answer of two packets may wait for an acknowledgement
+                let _ = stream.set_nodelay(true);
+                let ours = stream.local_addr().unwrap_or(address);
+                let connection = serve(stream, peer, ours);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) if passing(&error) => {}
+            Err(error) => {
+                // Most likely no descriptors are left. Those who wait stay in the system's queue.
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::warn!(address = %address, error = %error, "cannot accept connections for now");
+                }
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Errors of the connection that would have been accepted, not of the listener (accept(2), "Error handling").
+fn passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// The most connections at once; those above wait in the system's queue until others end.
+pub const MOST_CONNECTIONS: usize = 12_000;
+
+/// How long what is in progress may take after a stop: more than any request may wait for the engine.
+pub const DRAIN: Duration = Duration::from_secs(2);
+
+const BACKLOG: u32 = 4096;
+const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_loopback_is_listened_on() {
+        for address in ["0.0.0.0:0", "10.0.0.1:0", "[::]:0", "169.254.169.254:80"] {
+            let error = Listener::bind(address.parse().unwrap()).unwrap_err();
+            assert!(matches!(error, BindError::NotLoopback(_)), "{address}: {error}");
+        }
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert!(listener.address().ip().is_loopback() && listener.address().port() != 0);
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named_with_its_holder() {
+        let first = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = Listener::bind(first.address()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{} is taken", first.address())), "{error}");
+        assert!(error.contains("`listen` in `[server]`"), "{error}");
+        if cfg!(target_os = "linux") {
+            assert!(error.contains(&format!("process {} (", std::process::id())), "{error}");
+        }
+    }
+}

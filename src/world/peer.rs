@@ -1,0 +1,65 @@
+//! Who sits at the other end of a connection over loopback: for the audit trail, where it can be known.
+//!
+//! Only Linux tells it cheaply enough, and only while the connection stands. Never called while a request waits.
+
+use std::net::SocketAddr;
+
+/// A process, as the audit trail names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerProcess {
+    /// Its id.
+    pub pid: u32,
+    /// The path of its program, such as `/usr/bin/python3.13`, where it can be read.
+    pub exe: Option<String>,
+}
+
+/// The process whose socket has the address `from` and talks to `to`.
+#[cfg(target_os = "linux")]
+pub fn connected(from: SocketAddr, to: SocketAddr) -> Option<PeerProcess> {
+    // a socket for both families shows IPv4 addresses as `::ffff:127.0.0.1`
+    let same = |shown: SocketAddr, wanted: SocketAddr| {
+        shown.port() == wanted.port() && shown.ip().to_canonical() == wanted.ip().to_canonical()
+    };
+    let socket = super::sockets::find(|socket| same(socket.local, from) && same(socket.remote, to))?;
+    let pid = super::sockets::process_of(socket.inode)?;
+    let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    Some(PeerProcess { pid, exe: exe.map(|path| path.to_string_lossy().into_owned()) })
+}
+
+/// The process whose socket has the address `from` and talks to `to`: not told here.
+#[cfg(not(target_os = "linux"))]
+pub fn connected(_: SocketAddr, _: SocketAddr) -> Option<PeerProcess> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn we_find_ourselves_at_the_other_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = listener.local_addr().unwrap();
+        let client = TcpStream::connect(to).unwrap();
+        let from = client.local_addr().unwrap();
+        let found = connected(from, to).unwrap();
+        assert_eq!(found.pid, std::process::id());
+        assert_eq!(found.exe.as_deref(), std::env::current_exe().unwrap().to_str());
+        drop((client, listener));
+        assert_eq!(connected(from, to), None);
+    }
+
+    #[test]
+    fn a_socket_of_both_families_is_found_too() {
+        let Ok(listener) = TcpListener::bind("[::]:0") else { return }; // a machine without IPv6
+        let port = listener.local_addr().unwrap().port();
+        let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let (_accepted, theirs) = listener.accept().unwrap();
+        let mine = client.local_addr().unwrap();
+        assert!(theirs.is_ipv6());
+        // seen from the listener's side, whose socket shows the mapped form
+        assert_eq!(connected(([127, 0, 0, 1], port).into(), mine).unwrap().pid, std::process::id());
+    }
+}
