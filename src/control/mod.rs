@@ -17,6 +17,7 @@
 //! | `POST /v1/stop` | | [`wire::Done`] |
 
 pub mod client;
+pub mod jobs;
 pub mod socket;
 pub mod view;
 pub mod wire;

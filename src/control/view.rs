@@ -3,6 +3,8 @@
 //! The shape is documented in `docs/json.md` and stable: members are added, never renamed. Nothing in it is secret; a
 //! key appears by its whole AccessKeyId, which CloudTrail shows too.
 
+use std::time::SystemTime;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the shapes in this file.
@@ -38,8 +40,9 @@ pub struct Status {
 pub struct Ask {
     /// The identity.
     pub identity: String,
-    /// `fresh`, `fetching`, `retrying` (held and still good, but the upstream fails), `down` (nothing is held and the
-    /// upstream fails), `login-needed`, `refused`, `idle` (not refreshed, since nobody asks).
+    /// `fresh`; `refreshing` (held, and being replaced); `fetching` (nothing is held yet); `trying-again` (the upstream
+    /// fails; what is held is handed out to its end); `needs-person`; `refused`; `idle` (held, but no longer refreshed,
+    /// since nobody asks); `empty`.
     pub state: String,
     /// The AccessKeyId of what is held.
     #[serde(default)]
@@ -58,13 +61,25 @@ pub struct Ask {
     pub remaining_secs: Option<u64>,
     /// When it is refreshed or tried again next.
     #[serde(default)]
-    pub next: Option<String>,
-    /// The last failure, where it failed last.
+    pub next_refresh: Option<String>,
+    /// The last failure, also where it was mended since.
     #[serde(default)]
-    pub failure: Option<Failure>,
-    /// How often it was fetched with success.
+    pub last_failure: Option<Failure>,
+    /// What its owner should know, such as that its role allows 15 minutes only.
     #[serde(default)]
-    pub issued: u64,
+    pub warnings: Vec<String>,
+    /// When a client last asked.
+    #[serde(default)]
+    pub last_used: Option<String>,
+    /// How often clients asked.
+    #[serde(default)]
+    pub uses: u64,
+    /// How often it was fetched.
+    #[serde(default)]
+    pub fetched: u64,
+    /// How often fetching it failed.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// Why an ask failed last.
@@ -76,6 +91,8 @@ pub struct Failure {
     pub class: String,
     /// One line for a person.
     pub message: String,
+    /// When.
+    pub at: String,
 }
 
 /// A right that lives.
@@ -115,4 +132,10 @@ pub struct Job {
     pub pid: Option<u32>,
     /// Since when.
     pub since: String,
+}
+
+/// A time as it stands in these shapes: RFC 3339 in UTC, whole seconds.
+pub(super) fn time(time: SystemTime) -> String {
+    let whole = jiff::Timestamp::try_from(time).and_then(|time| time.round(jiff::Unit::Second));
+    whole.map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -5,8 +5,9 @@
 //! (admit), for which a revoked grant is dead from the next request on.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -66,9 +67,11 @@ pub enum Holder {
     Shell {
         /// The process id.
         pid: u32,
-        /// The start of the process, in whatever unit the system counts it.
-        started: u64,
+        /// When the process started, as [`Running`](crate::world::running::Running) has it.
+        started: String,
     },
+    /// A shell that has not said yet which one it is: the grant is short, until [`Grants::attach`].
+    ShellToCome,
     /// A control connection, or the process that asked: nothing is left of it at rest.
     Connection,
     /// A job or a container that reads its token from a file, which is removed with the grant.
@@ -93,10 +96,14 @@ pub struct Grant {
     pub ends: Option<SystemTime>,
     /// Who holds it.
     pub holder: Holder,
+    /// The address that its token is shown to, such as `127.0.0.1:9711`, where it is kept at rest.
+    pub address: Option<SocketAddr>,
     digest: Digest,
     /// `ends` by the clock that cannot be set back.
     ends_boot: Option<Duration>,
     revoked: AtomicBool,
+    /// Seconds since 1970; zero: not since we started.
+    used: AtomicU64,
 }
 
 impl Grant {
@@ -105,6 +112,25 @@ impl Grant {
         !self.revoked.load(Ordering::Acquire)
             && self.ends.is_none_or(|end| now.wall < end)
             && self.ends_boot.is_none_or(|end| now.boot < end)
+    }
+
+    /// When its token last opened something since we started, to the second.
+    pub fn last_used(&self) -> Option<SystemTime> {
+        let used = self.used.load(Ordering::Relaxed);
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(used)).filter(|_| used > 0)
+    }
+
+    /// Whether this is its token: for who wants to remove a file only if it holds that.
+    pub fn opened_by(&self, token: &[u8]) -> bool {
+        self.digest == Digest::of(token)
+    }
+
+    fn use_at(&self, now: Now) {
+        let secs = now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        // read first: who writes takes the cache line from everyone else
+        if self.used.load(Ordering::Relaxed) != secs {
+            self.used.store(secs, Ordering::Relaxed);
+        }
     }
 
     /// A grant as it was kept. A boot clock that shows less than it did then is another boot's: only the wall clock
@@ -124,9 +150,11 @@ impl Grant {
             created,
             ends: kept.ends,
             holder: kept.holder,
+            address: kept.address,
             digest: kept.digest,
             ends_boot,
             revoked: AtomicBool::new(false),
+            used: AtomicU64::new(0),
         }
     }
 
@@ -140,6 +168,7 @@ impl Grant {
             created_boot: self.created.boot,
             ends: self.ends,
             holder: self.holder.clone(),
+            address: self.address,
         }
     }
 }
@@ -155,6 +184,7 @@ pub(super) struct Kept {
     pub(super) created_boot: Duration,
     pub(super) ends: Option<SystemTime>,
     pub(super) holder: Holder,
+    pub(super) address: Option<SocketAddr>,
 }
 
 /// Why a grant could not be made or ended.
@@ -178,6 +208,8 @@ pub enum GrantError {
 pub struct Grants {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// Where their tokens are shown.
+    address: Option<SocketAddr>,
     by_digest: RwLock<HashMap<Digest, Arc<Grant>>>,
     /// Held over every change, so that the file never goes back to an older state.
     store: Mutex<Option<GrantStore>>,
@@ -186,15 +218,21 @@ pub struct Grants {
 impl Grants {
     /// Grants that are nowhere at rest: those of `exec`'s own endpoint.
     pub fn in_memory(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random, by_digest: RwLock::default(), store: Mutex::new(None) }
+        Self { clock, random, address: None, by_digest: RwLock::default(), store: Mutex::new(None) }
     }
 
-    /// Grants that outlive us: those that are still alive are taken up again.
-    pub fn kept_in(store: GrantStore, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
+    /// Grants that outlive us: those that are still alive are taken up again. New ones are for `address`.
+    pub fn kept_in(
+        store: GrantStore,
+        address: SocketAddr,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
         let now = clock.now();
         let restored = store.load()?.into_iter().map(|kept| Arc::new(Grant::restored(kept, now)));
         let by_digest = restored.filter(|grant| grant.lives(now)).map(|grant| (grant.digest, grant)).collect();
-        Ok(Self { clock, random, by_digest: RwLock::new(by_digest), store: Mutex::new(Some(store)) })
+        let (by_digest, store) = (RwLock::new(by_digest), Mutex::new(Some(store)));
+        Ok(Self { clock, random, address: Some(address), by_digest, store })
     }
 
     /// Makes a grant. The token is given out here, once; whoever loses it asks for another grant.
@@ -213,8 +251,10 @@ impl Grants {
             ends: spec.life.and_then(|life| now.wall.checked_add(life)),
             ends_boot: spec.life.map(|life| now.boot.saturating_add(life)),
             holder: spec.holder,
+            address: self.address,
             digest: token.digest(),
             revoked: AtomicBool::new(false),
+            used: AtomicU64::new(0),
         });
         if let Some(store) = store.as_ref() {
             store.save(self.list().iter().chain([&grant]).filter(|grant| grant.lives(now)))?;
@@ -227,8 +267,26 @@ impl Grants {
     /// the time that the look takes tells nothing of the tokens that are there.
     pub fn admit(&self, token: &[u8]) -> Option<Arc<Grant>> {
         let now = self.clock.now();
-        let grant = self.read().get(&Digest::of(token)).cloned();
-        grant.filter(|grant| grant.lives(now))
+        let grant = self.read().get(&Digest::of(token)).cloned().filter(|grant| grant.lives(now))?;
+        grant.use_at(now);
+        Some(grant)
+    }
+
+    /// Gives the grant of this name to a holder, from now on for `life` at most. Its token stays the same. `None`: there
+    /// is no such grant.
+    pub fn attach(&self, name: &str, holder: Holder, life: Option<Duration>) -> Result<Option<Arc<Grant>>, StoreError> {
+        let store = self.changing();
+        let now = self.clock.now();
+        let Some(before) = self.list().into_iter().find(|grant| &*grant.name == name) else { return Ok(None) };
+        let ends = life.and_then(|life| now.wall.checked_add(life));
+        let kept = Kept { holder, ends, created: now.wall, created_boot: now.boot, ..before.kept() };
+        let after = Arc::new(Grant::restored(kept, now));
+        if let Some(store) = store.as_ref() {
+            let others = self.list();
+            store.save(others.iter().filter(|grant| grant.digest != after.digest).chain([&after]))?;
+        }
+        self.write().insert(after.digest, Arc::clone(&after));
+        Ok(Some(after))
     }
 
     /// Ends the grant of this name, from the next request on. `false`: there is none. With an error it is ended too, but
@@ -283,6 +341,7 @@ impl Grants {
         }
         let stem = match &spec.holder {
             Holder::Shell { pid, .. } => format!("shell-{pid}"),
+            Holder::ShellToCome => "shell".into(),
             Holder::Connection => "exec".into(),
             Holder::Job { .. } => "job".into(),
         };

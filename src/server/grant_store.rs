@@ -3,6 +3,7 @@
 //! Holders that end with a connection are not kept: their grants end with us. Called by [`super::grant::Grants`].
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -130,6 +131,8 @@ struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_unix_ms: Option<u64>,
     holder: Holder,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<SocketAddr>,
 }
 
 impl Record {
@@ -143,6 +146,7 @@ impl Record {
             created_boot_ms: whole_ms(kept.created_boot),
             ends_unix_ms: kept.ends.map(unix_ms),
             holder: kept.holder,
+            address: kept.address,
         }
     }
 
@@ -156,6 +160,7 @@ impl Record {
             created_boot: Duration::from_millis(self.created_boot_ms),
             ends: self.ends_unix_ms.map(time),
             holder: self.holder,
+            address: self.address,
         })
     }
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::*;
 use crate::world::simulated::{SimulatedClock, Step};
 
+/// Where tokens are shown.
+const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9711);
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 struct Counting(std::sync::atomic::AtomicU8);
@@ -31,7 +34,7 @@ fn desk() -> Desk {
 }
 
 fn desk_at(path: &Path, clock: &Arc<SimulatedClock>) -> Result<Grants, StoreError> {
-    Grants::kept_in(GrantStore::at(path), clock.clone(), parts().1)
+    Grants::kept_in(GrantStore::at(path), HERE, clock.clone(), parts().1)
 }
 
 fn shell(pid: u32) -> GrantSpec {
@@ -40,7 +43,7 @@ fn shell(pid: u32) -> GrantSpec {
         scope: Scope::of(["prod", "dev"]),
         default_aws: Some("prod".into()),
         life: None,
-        holder: Holder::Shell { pid, started: 77 },
+        holder: Holder::Shell { pid, started: "77".into() },
     }
 }
 
@@ -147,7 +150,10 @@ async fn grants_outlive_a_restart_as_digests_only() {
     let second = desk_at(&path, &clock).unwrap();
     let grant = second.admit(token.expose().as_bytes()).unwrap();
     assert_eq!((&*grant.name, &grant.scope), ("shell-7", &Scope::of(["dev", "prod"])));
-    assert_eq!((grant.default_aws.as_deref(), &grant.holder), (Some("prod"), &Holder::Shell { pid: 7, started: 77 }));
+    assert_eq!(
+        (grant.default_aws.as_deref(), &grant.holder),
+        (Some("prod"), &Holder::Shell { pid: 7, started: "77".into() })
+    );
     for gone in [passing, revoked] {
         assert!(second.admit(gone.expose().as_bytes()).is_none());
     }
@@ -199,4 +205,37 @@ async fn a_grant_that_cannot_be_written_down_is_not_given() {
     assert!(grants.list().is_empty());
     // one that is nowhere at rest needs no file
     assert!(matches!(grants.revoke("shell-7"), Ok(false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_that_says_who_it_is_keeps_its_token_and_gets_its_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.json");
+    let clock = parts().0;
+    let grants = desk_at(&path, &clock).unwrap();
+    let minute = Some(Duration::from_secs(60));
+    let spec = GrantSpec { life: minute, holder: Holder::ShellToCome, ..shell(0) };
+    let (token, before) = grants.issue(spec).unwrap();
+    assert_eq!((&*before.name, before.address), ("shell", Some(HERE)));
+    let holder = Holder::Shell { pid: 7, started: "77".into() };
+    let after = grants.attach("shell", holder.clone(), None).unwrap().unwrap();
+    assert_eq!((after.ends, &after.holder), (None, &holder));
+    clock.suspend(HOUR);
+    assert!(grants.admit(token.expose().as_bytes()).is_some());
+    assert!(grants.attach("other", holder, None).unwrap().is_none());
+    let again = desk_at(&path, &clock).unwrap();
+    let restored = again.admit(token.expose().as_bytes()).expect("kept");
+    assert_eq!((restored.ends, restored.address), (None, Some(HERE)));
+    assert_eq!(again.list().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_use_is_known_and_the_token_recognised() {
+    let Desk { grants, clock } = desk();
+    let (token, grant) = grants.issue(shell(7)).unwrap();
+    assert_eq!(grant.last_used(), None);
+    grants.admit(token.expose().as_bytes()).unwrap();
+    let since = clock.now().wall.duration_since(grant.last_used().unwrap()).unwrap();
+    assert!(since < Duration::from_secs(1), "{since:?}");
+    assert!(grant.opened_by(token.expose().as_bytes()) && !grant.opened_by(b"other"));
 }
