@@ -131,6 +131,18 @@ pub struct Session {
     pub received: Now,
 }
 
+impl Session {
+    /// How long it lives from its receipt; `None`: without an end.
+    pub fn lifetime(&self) -> Option<Duration> {
+        Some(life_at(self.issued.expiration?, self.issued.server_offset, self.received.wall))
+    }
+
+    /// What is left of it, by both clocks (see [`remaining`]); `None`: it has no end.
+    pub fn remaining(&self, now: Now) -> Option<Duration> {
+        Some(remaining(self.issued.expiration?, self.issued.server_offset, self.received, now))
+    }
+}
+
 /// What clients get: temporary keys, with their end.
 #[derive(Clone, Debug)]
 pub struct Credential {

@@ -1,1 +1,306 @@
 //! The engine keeps every ask fresh: the only caller of sources.
+//!
+//! Clients are answered from memory. One task (`task`) owns the timetable: what is due is decided by a pure function
+//! (`plan`, by the rules of [`lifetime`] and `attempts`), fetched by tasks of their own (`flight`) and taken into two
+//! tables (`state`, `landing`), sessions by key and credentials by ask. The engine never involves a person and never
+//! fetches inside a request: a request at most waits a moment for a flight that is in the air.
+//!
+//! # A client that asks again early
+//!
+//! Some clients drop what they hold when a service says `ExpiredToken`, and ask again at once, although half an hour is
+//! left. From here that looks like a service that opens a new SDK session for every request, or like a shell that starts
+//! twenty commands: the same grant asks again and again, and it must not cost an upstream call each time. So an early
+//! repeat is never taken as a complaint: it is answered from memory. Who knows better says so with [`Engine::forget`],
+//! and what the upstream itself calls dead while we use it is replaced by ourselves.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::credential::{Ask, Credential, Failure, FailureClass, Outcome};
+use crate::source::Recipes;
+use crate::world::World;
+use plan::{Step, next_step};
+use state::{Demand, State, Target};
+
+mod attempts;
+mod chain;
+mod clocks;
+mod flight;
+mod landing;
+pub mod lifetime;
+mod plan;
+mod snapshot;
+mod state;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use snapshot::{AskState, AskView, SessionView, Snapshot};
+
+/// How the engine behaves. The defaults are what the product uses.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The least remaining life that clients should get where the upstream allows: 20 min.
+    pub min_life: Duration,
+    /// After so much time awake without use an ask is no longer refreshed: 8 h.
+    pub idle_after: Duration,
+    /// How long a request waits for a flight at most: 0.8 s, because some SDKs give up after 1 s.
+    pub patience: Duration,
+    /// How long one fetch may take: 60 s.
+    pub flight_limit: Duration,
+    /// How many fetches may be in progress at once: 16.
+    pub flights_at_once: usize,
+    /// How many of them against one session's limit: 4.
+    pub flights_per_session: usize,
+    /// The longest that the timetable sleeps before it looks at the clocks again: 30 s.
+    pub slice: Duration,
+    /// How many asks the table holds: 10,000.
+    pub asks_at_most: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_life: Duration::from_secs(20 * 60),
+            idle_after: Duration::from_secs(8 * 3600),
+            patience: Duration::from_millis(800),
+            flight_limit: Duration::from_secs(60),
+            flights_at_once: 16,
+            flights_per_session: 4,
+            slice: Duration::from_secs(30),
+            asks_at_most: 10_000,
+        }
+    }
+}
+
+/// Why waits are forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// Somebody logged in.
+    Login,
+    /// The machine woke up.
+    Wake,
+    /// The configuration was read again.
+    Configuration,
+    /// A person at a terminal wants this one now: its waits, and those of what it needs.
+    Person(Ask),
+}
+
+/// Keeps every ask fresh. Cheap to clone: all clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+/// What the engine's handles and its task share.
+struct Shared {
+    world: World,
+    settings: Settings,
+    state: Mutex<State>,
+    /// Wakes the task.
+    nudge: Notify,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// Does something under the lock, and tells those who wait once it is free.
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        let news = std::mem::take(&mut state.news);
+        drop(state);
+        news.iter().for_each(|changed| changed.notify_waiters());
+        result
+    }
+}
+
+impl Engine {
+    /// Starts the engine's task on the current tokio runtime. It runs until [`Engine::stop`].
+    pub fn start(world: World, recipes: Arc<dyn Recipes>, settings: Settings) -> Self {
+        let shared = Arc::new(Shared {
+            world,
+            settings,
+            state: Mutex::new(State::new(recipes)),
+            nudge: Notify::new(),
+            task: Mutex::new(None),
+        });
+        let task = tokio::spawn(task::run(shared.clone()));
+        *shared.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        Self { shared }
+    }
+
+    /// How this engine behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The answer from memory, if what is held has enough life: the usual case, in well under a microsecond, without
+    /// allocating. Counts as use.
+    pub fn ready(&self, ask: &Ask) -> Option<Arc<Credential>> {
+        let now = self.shared.world.clock.now();
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let awake = state.awake(now.boot);
+        let entry = state.asks.get_mut(ask)?;
+        let credential = entry.enough(now)?.clone();
+        entry.used = Some((awake, now.wall));
+        entry.uses += 1;
+        Some(credential)
+    }
+
+    /// The answer to an ask: at once where what is held has enough life, or where nothing newer can be had for now; else
+    /// after the flight, but no later than `patience`. What is held is given out while more than 60 s remain of it.
+    ///
+    /// Dropping the future cancels nothing but the waiting.
+    pub async fn get(&self, ask: &Ask, patience: Duration) -> Outcome {
+        let deadline = Instant::now() + patience;
+        let mut first = true;
+        loop {
+            match self.consult(ask, first) {
+                Consulted::Answer(outcome) => return outcome,
+                Consulted::Wait(changed) => {
+                    if timeout_at(deadline, changed).await.is_err() {
+                        return self.last_word(ask);
+                    }
+                }
+            }
+            first = false;
+        }
+    }
+
+    /// Begins to fetch an ask ahead of its use, and counts as a use. What is unknown or unusable is left alone: the ask
+    /// itself will say so.
+    pub fn warm(&self, ask: &Ask) {
+        let now = self.shared.world.clock.now();
+        let nudge = self.shared.with(|state| {
+            if state.stopped || state.enter(ask, &self.shared.settings).is_err() {
+                return false;
+            }
+            let awake = state.awake(now.boot);
+            let Some(entry) = state.asks.get_mut(ask) else { return false };
+            entry.used = Some((awake, now.wall));
+            entry.enough(now).is_none() && state.demand(ask, Demand::Ahead)
+        });
+        if nudge {
+            self.shared.nudge.notify_one();
+        }
+    }
+
+    /// Forgets waits: what failed before is tried again when it is wanted.
+    pub fn reset(&self, why: Reset) {
+        tracing::info!(?why, "waits are forgotten");
+        self.shared.with(|state| match &why {
+            Reset::Login | Reset::Wake | Reset::Configuration => state.forget_waits(None),
+            Reset::Person(ask) => state.forget_waits(Some(ask)),
+        });
+        self.shared.nudge.notify_one();
+    }
+
+    /// The configuration changed. What was made by a definition that is another one now is dropped, also what is still in
+    /// the air; everything else stays. Waits are forgotten.
+    pub fn replace(&self, recipes: Arc<dyn Recipes>) {
+        self.shared.with(|state| state.replace(recipes, &self.shared.settings));
+        self.shared.nudge.notify_one();
+    }
+
+    /// Drops what is held for one ask or for all, and the sessions that they are made from; waits are forgotten too. The
+    /// next request has it fetched anew.
+    pub fn forget(&self, ask: Option<&Ask>) {
+        self.shared.with(|state| state.forget(ask));
+        self.shared.nudge.notify_one();
+    }
+
+    /// Everything that the engine knows, without secrets.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.shared.world.clock.now();
+        self.shared.with(|state| snapshot::snapshot(state, now, &self.shared.settings))
+    }
+
+    /// Ends the timetable and what is in the air. Requests are still answered from memory, but nothing is fetched.
+    pub async fn stop(self) {
+        self.shared.with(|state| state.stopped = true);
+        self.shared.nudge.notify_one();
+        let task = self.shared.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // a panic of the task has ended the process already
+            let _ = task.await;
+        }
+    }
+
+    fn consult(&self, ask: &Ask, first: bool) -> Consulted {
+        let now = self.shared.world.clock.now();
+        let (consulted, nudge) = self.shared.with(|state| {
+            if let Err(failure) = state.enter(ask, &self.shared.settings) {
+                return (Consulted::Answer(Err(failure)), false);
+            }
+            let awake = state.awake(now.boot);
+            let Some(entry) = state.asks.get_mut(ask) else { return (Consulted::Answer(Err(pending())), false) };
+            if first {
+                entry.used = Some((awake, now.wall));
+                entry.uses += 1;
+            }
+            if let Some(credential) = entry.enough(now) {
+                return (Consulted::Answer(Ok(credential.clone())), false);
+            }
+            let who = entry.client(now);
+            let changed = entry.changed.clone();
+            if state.stopped {
+                return (Consulted::Answer(from_memory(state, ask, now)), false);
+            }
+            match next_step(state, ask, who, now) {
+                Step::Start(_) | Step::Aloft => {
+                    let nudge = state.demand(ask, Demand::Client);
+                    (Consulted::Wait(changed.notified_owned()), nudge)
+                }
+                Step::Wait { whose, failed, .. } => {
+                    if failed.is_some() && whose != Target::Credential(ask.clone()) {
+                        state.inherit(ask, &whose, now);
+                    }
+                    (Consulted::Answer(from_memory(state, ask, now)), false)
+                }
+            }
+        });
+        if nudge {
+            self.shared.nudge.notify_one();
+        }
+        consulted
+    }
+
+    fn last_word(&self, ask: &Ask) -> Outcome {
+        let now = self.shared.world.clock.now();
+        self.shared.with(|state| from_memory(state, ask, now))
+    }
+}
+
+/// What a look at the tables comes to for a client.
+enum Consulted {
+    Answer(Outcome),
+    /// Something is on its way: wait for a change, then look again.
+    Wait(OwnedNotified),
+}
+
+/// What is held while more than 60 s remain of it, else the failure that stands.
+fn from_memory(state: &State, ask: &Ask, now: crate::credential::Now) -> Outcome {
+    let Some(entry) = state.asks.get(ask) else { return Err(pending()) };
+    match (entry.servable(now), &entry.attempts.failed) {
+        (Some(credential), _) => Ok(credential.clone()),
+        (None, Some(failed)) => Err(failed.failure.clone()),
+        (None, None) => Err(pending()),
+    }
+}
+
+fn pending() -> Failure {
+    let text = "the upstream has not answered yet: ask again in a moment, or see `credenza status`";
+    Failure::new(FailureClass::TryLater, "Pending", text)
+}

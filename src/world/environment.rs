@@ -15,6 +15,12 @@ use std::ffi::{OsStr, OsString};
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
+    /// The variables that this process was started with.
+    #[allow(clippy::disallowed_methods)] // this is the place
+    pub fn system() -> Self {
+        std::env::vars_os().collect()
+    }
+
     /// The variable's bytes, even when empty.
     pub fn raw(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
@@ -28,6 +34,12 @@ impl Environment {
     /// Every variable, in the order of names.
     pub fn all(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// The same without some variables.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| !names.iter().any(|unwanted| name == *unwanted));
+        self
     }
 
     /// The same with one variable more, or another value.

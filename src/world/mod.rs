@@ -12,14 +12,18 @@ use std::sync::Arc;
 pub mod clock;
 pub mod environment;
 pub mod files;
+pub mod folder;
 pub mod http;
+pub mod ourselves;
 pub mod peer;
 pub mod port;
 pub mod process;
 pub mod random;
+pub mod running;
 pub mod simulated;
 #[cfg(target_os = "linux")]
 mod sockets;
+pub mod system;
 
 pub use clock::Clock;
 pub use environment::Environment;

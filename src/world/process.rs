@@ -8,6 +8,10 @@ use zeroize::Zeroizing;
 
 use super::BoxFuture;
 
+mod system;
+
+pub use system::SystemProcesses;
+
 /// Runs helper programs.
 pub trait Processes: Send + Sync {
     /// Runs one program to its end. Its standard input is empty.

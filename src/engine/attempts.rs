@@ -1,0 +1,252 @@
+//! What was tried to fetch one thing, what came of it, and how long the next attempt must wait.
+//!
+//! The waits, by class of failure, are those of the engine's contract: [`Until`] says whether time alone ends a wait or
+//! a client must ask. Pure: times come in as boot time, chance as `jitter`. Called by the engine's tables and its plan.
+
+use std::time::{Duration, SystemTime};
+
+use super::state::{FlightId, Target};
+use crate::credential::{Failure, FailureClass, Now};
+
+/// The attempts at one session or one credential.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attempts {
+    /// The flight in the air. What another flight brings is not taken.
+    pub(super) flight: Option<FlightId>,
+    /// The failure since the last success or reset.
+    pub(super) failed: Option<Failed>,
+    /// When the last success came, in boot time; forgotten by a reset.
+    succeeded_at: Option<Duration>,
+    /// The last failure there was, for people.
+    pub(super) last_failure: Option<(Failure, SystemTime)>,
+    /// How many succeeded.
+    pub(super) successes: u64,
+    /// How many failed.
+    pub(super) failures: u64,
+}
+
+/// A failure that stands.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// How many came in a row.
+    pub(super) times: u32,
+    /// When it came, in boot time.
+    pub(super) at: Duration,
+    /// When the next attempt may be made, in boot time.
+    pub(super) retry_at: Duration,
+    /// What it was that failed, where it was something that this one needs.
+    pub(super) cause: Option<Target>,
+}
+
+/// On whose behalf an attempt would be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A client waits. `without`: and nothing that is held could be given to it.
+    Client { without: bool },
+    /// The timetable, unasked.
+    Timetable,
+}
+
+/// When a wait ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// At this boot time.
+    Boot(Duration),
+    /// When a client asks.
+    Asked,
+}
+
+/// Between two successes for one thing, whatever clients do.
+pub(super) const BETWEEN_SUCCESSES: Duration = Duration::from_secs(60);
+
+/// A client that would go away with nothing is worth an attempt this long after the last one failed, however long the
+/// background would wait: else an outage would outlast itself by minutes.
+pub(super) const FOR_WHO_GOES_WITHOUT: Duration = Duration::from_secs(15);
+
+impl Attempts {
+    /// The wait that an attempt for `who` would have to keep, if there is one.
+    pub(super) fn wait(&self, who: Who, boot: Duration) -> Option<Until> {
+        self.after_success().max(self.after_failure(who)).filter(|until| match until {
+            Until::Boot(at) => *at > boot,
+            Until::Asked => true,
+        })
+    }
+
+    fn after_success(&self) -> Option<Until> {
+        self.succeeded_at.map(|at| Until::Boot(at.saturating_add(BETWEEN_SUCCESSES)))
+    }
+
+    fn after_failure(&self, who: Who) -> Option<Until> {
+        let failed = self.failed.as_ref()?;
+        Some(match (failed.failure.class, who) {
+            (FailureClass::TryLater, Who::Client { without: true }) => {
+                Until::Boot(failed.retry_at.min(failed.at.saturating_add(FOR_WHO_GOES_WITHOUT)))
+            }
+            (FailureClass::TryLater, _) | (_, Who::Client { .. }) => Until::Boot(failed.retry_at),
+            (FailureClass::NeedsPerson | FailureClass::Refused, Who::Timetable) => Until::Asked,
+        })
+    }
+
+    /// It was fetched.
+    pub(super) fn succeed(&mut self, now: Now) {
+        self.flight = None;
+        self.failed = None;
+        self.succeeded_at = Some(now.boot);
+        self.successes += 1;
+    }
+
+    /// Fetching it failed; `jitter` is in `0.0..1.0`.
+    pub(super) fn fail(&mut self, failure: Failure, now: Now, jitter: f64) {
+        let times = self.failed.as_ref().map_or(0, |failed| failed.times).saturating_add(1);
+        let retry_at = now.boot.saturating_add(wait_after(failure.class, times, jitter));
+        self.note(Failed { failure, times, at: now.boot, retry_at, cause: None }, now);
+    }
+
+    /// Something that it needs failed: it fails alike, and waits as long.
+    pub(super) fn inherit(&mut self, failure: Failure, from: &Failed, cause: Target, now: Now) {
+        let Failed { times, at, retry_at, .. } = *from;
+        self.note(Failed { failure, times, at, retry_at, cause: Some(cause) }, now);
+    }
+
+    fn note(&mut self, failed: Failed, now: Now) {
+        self.flight = None;
+        self.failures += 1;
+        self.last_failure = Some((failed.failure.clone(), now.wall));
+        self.failed = Some(failed);
+    }
+
+    /// All waits are forgotten; what is in the air stays there.
+    pub(super) fn forget_waits(&mut self) {
+        self.failed = None;
+        self.succeeded_at = None;
+    }
+
+    /// What failed before because of `cause` may be tried again.
+    pub(super) fn cause_is_mended(&mut self, cause: &Target) {
+        if self.failed.as_ref().is_some_and(|failed| failed.cause.as_ref() == Some(cause)) {
+            self.failed = None;
+        }
+    }
+
+    /// Whether it came less than a minute ago, so that it cannot be fetched again yet.
+    pub(super) fn just_succeeded(&self, boot: Duration) -> bool {
+        self.succeeded_at.is_some_and(|at| boot < at.saturating_add(BETWEEN_SUCCESSES))
+    }
+}
+
+impl PartialOrd for Until {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The longer wait is the greater one.
+impl Ord for Until {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |until: &Self| match until {
+            Self::Boot(at) => *at,
+            Self::Asked => Duration::MAX,
+        };
+        key(self).cmp(&key(other))
+    }
+}
+
+/// How long to wait after the `times`th failure in a row.
+///
+/// `TryLater`: from 5 s, doubling, to 5 min, of which up to half is taken off by chance, so that a hundred asks that
+/// failed together do not come back together. The others, where only a client's request starts an attempt: 1, 2, 4, 8,
+/// then 15 min.
+fn wait_after(class: FailureClass, times: u32, jitter: f64) -> Duration {
+    let doubled = |first: u64, limit: u64| {
+        let doublings = times.saturating_sub(1).min(16);
+        Duration::from_secs((first << doublings).min(limit))
+    };
+    match class {
+        FailureClass::TryLater => doubled(10, 300).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)),
+        FailureClass::NeedsPerson | FailureClass::Refused => doubled(60, 900),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: Who = Who::Client { without: false };
+    const WITHOUT: Who = Who::Client { without: true };
+
+    fn at(boot_secs: u64) -> Now {
+        Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(boot_secs) }
+    }
+
+    fn failed(class: FailureClass, times: u32) -> Attempts {
+        let mut attempts = Attempts::default();
+        (0..times).for_each(|_| attempts.fail(Failure::new(class, "Test", "test"), at(1000), 1.0));
+        attempts
+    }
+
+    fn boot(secs: u64) -> Option<Until> {
+        Some(Until::Boot(Duration::from_secs(secs)))
+    }
+
+    #[test]
+    fn later_means_five_seconds_doubling_to_five_minutes() {
+        let span = |times| {
+            let range = [0.0, 1.0].map(|jitter| wait_after(FailureClass::TryLater, times, jitter).as_secs());
+            (range[0], range[1])
+        };
+        let spans: Vec<_> = (1..=8).map(span).collect();
+        assert_eq!(spans, [(5, 10), (10, 20), (20, 40), (40, 80), (80, 160), (150, 300), (150, 300), (150, 300)]);
+        assert_eq!(span(u32::MAX), (150, 300));
+    }
+
+    #[test]
+    fn a_person_or_a_refusal_is_asked_about_after_1_2_4_8_15_minutes() {
+        for class in [FailureClass::NeedsPerson, FailureClass::Refused] {
+            let minutes: Vec<_> = (1..=6).map(|times| wait_after(class, times, 0.5).as_secs() / 60).collect();
+            assert_eq!(minutes, [1, 2, 4, 8, 15, 15]);
+        }
+    }
+
+    #[test]
+    fn only_a_client_starts_the_next_attempt_after_a_refusal() {
+        for class in [FailureClass::NeedsPerson, FailureClass::Refused] {
+            let attempts = failed(class, 1);
+            assert_eq!(attempts.wait(Who::Timetable, at(9999).boot), Some(Until::Asked));
+            assert_eq!(attempts.wait(CLIENT, at(1001).boot), boot(1060));
+            assert_eq!(attempts.wait(WITHOUT, at(1001).boot), boot(1060));
+            assert_eq!(attempts.wait(CLIENT, at(1060).boot), None);
+        }
+    }
+
+    #[test]
+    fn who_goes_without_waits_for_seconds_not_minutes() {
+        let attempts = failed(FailureClass::TryLater, 7);
+        assert_eq!(attempts.wait(Who::Timetable, at(1001).boot), boot(1300));
+        assert_eq!(attempts.wait(CLIENT, at(1001).boot), boot(1300));
+        assert_eq!(attempts.wait(WITHOUT, at(1001).boot), boot(1015));
+        // and the first wait, shorter than that, stays as it is
+        let first = Attempts { failed: failed(FailureClass::TryLater, 1).failed, ..Attempts::default() };
+        assert_eq!(first.wait(WITHOUT, at(1001).boot), boot(1010));
+    }
+
+    #[test]
+    fn a_minute_lies_between_two_successes_unless_waits_are_forgotten() {
+        let mut attempts = Attempts::default();
+        attempts.succeed(at(1000));
+        for who in [CLIENT, WITHOUT, Who::Timetable] {
+            assert_eq!(attempts.wait(who, at(1059).boot), boot(1060), "{who:?}");
+            assert_eq!(attempts.wait(who, at(1060).boot), None, "{who:?}");
+        }
+        attempts.forget_waits();
+        assert_eq!(attempts.wait(CLIENT, at(1001).boot), None);
+    }
+
+    #[test]
+    fn a_success_ends_the_row_of_failures() {
+        let mut attempts = failed(FailureClass::TryLater, 7);
+        attempts.succeed(at(2000));
+        attempts.fail(Failure::new(FailureClass::TryLater, "Test", "test"), at(3000), 1.0);
+        assert_eq!(attempts.wait(Who::Timetable, at(3000).boot), boot(3010));
+    }
+}

@@ -1,0 +1,39 @@
+//! One fetch: a call of a source, with a hard deadline. Nobody waits for it but the engine's task, so a client that hangs
+//! up cancels nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state::FlightId;
+use crate::credential::{Failure, FailureClass, Issued};
+use crate::source::{Ingredient, Source};
+
+/// A fetch about to begin.
+pub(super) struct Flight {
+    pub(super) id: FlightId,
+    pub(super) source: Arc<dyn Source>,
+    /// What a credential is issued from; none where the session is to be renewed.
+    pub(super) ingredient: Option<Ingredient>,
+}
+
+impl Flight {
+    /// Fetches. A source that panics does so in here: run it as a task of its own.
+    pub(super) async fn run(self, limit: Duration) -> Result<Issued, Failure> {
+        let fetch = match self.ingredient {
+            None => self.source.renew(),
+            Some(ingredient) => self.source.issue(ingredient),
+        };
+        tokio::time::timeout(limit, fetch).await.unwrap_or_else(|_| Err(took_too_long(limit)))
+    }
+}
+
+fn took_too_long(limit: Duration) -> Failure {
+    let text = format!("the upstream did not answer within {} s", limit.as_secs());
+    Failure::new(FailureClass::TryLater, "UpstreamTimeout", text)
+}
+
+/// What a fetch that panicked comes to.
+pub(super) fn panicked() -> Failure {
+    let text = "fetching the credential failed inside Credenza: please report it with the output of `credenza logs`";
+    Failure::new(FailureClass::TryLater, "InternalError", text)
+}

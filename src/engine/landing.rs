@@ -1,0 +1,247 @@
+//! What a flight needs at its take-off, and what becomes of what it brings.
+//!
+//! Nothing that is expired, about to end, incomplete or made by a definition that no longer holds enters the tables.
+//! Called by the engine's task, under the engine's lock.
+
+use std::sync::Arc;
+
+use super::Settings;
+use super::attempts::Failed;
+use super::chain::named;
+use super::flight::Flight;
+use super::lifetime::{LAST_MINUTE, SHORT_LIFE};
+use super::plan::Start;
+use super::state::{Aloft, Demand, FlightId, State, Target};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Session};
+use crate::source::{Ingredient, Need};
+
+impl State {
+    /// Begins a flight; `None` when what it needs has gone in the meantime.
+    pub(super) fn take_off(&mut self, start: &Start, now: Now) -> Option<Flight> {
+        let entry = self.asks.get(&start.by)?;
+        let source = entry.recipe.source.clone();
+        let limited_by = entry.limited_by.clone();
+        let stamp = entry.stamp;
+        let id = FlightId(self.last_flight + 1);
+        let ingredient = match &start.target {
+            Target::Session(key) => {
+                let session = self.sessions.entry(key.clone()).or_default();
+                session.attempts.flight = Some(id);
+                session.maker = Some((start.by.clone(), stamp));
+                None
+            }
+            Target::Credential(ask) => {
+                let ingredient = match &entry.need {
+                    Need::Nothing => Ingredient::Nothing,
+                    Need::Session { key, .. } => Ingredient::Session(self.sessions.get(key)?.held.clone()?),
+                    Need::Credential(base) => {
+                        Ingredient::Credential(self.asks.get(base)?.held.as_ref()?.credential.clone())
+                    }
+                };
+                self.asks.get_mut(ask)?.attempts.flight = Some(id);
+                Some(ingredient)
+            }
+        };
+        self.last_flight += 1;
+        self.aloft.insert(id, Aloft { target: start.target.clone(), limited_by });
+        tracing::debug!(target = %start.target, boot = now.boot.as_secs(), "fetching");
+        Some(Flight { id, source, ingredient })
+    }
+
+    /// A flight has landed with what it brings; `jitter` is in `0.0..1.0`.
+    pub(super) fn land(
+        &mut self,
+        id: FlightId,
+        brought: Result<Issued, Failure>,
+        now: Now,
+        jitter: f64,
+        settings: &Settings,
+    ) {
+        let Some(aloft) = self.aloft.remove(&id) else { return };
+        match aloft.target {
+            Target::Session(key) => {
+                let target = Target::Session(key.clone());
+                let Some(session) = self.sessions.get_mut(&key).filter(|it| it.attempts.flight == Some(id)) else {
+                    return;
+                };
+                match brought.and_then(|issued| session_of(issued, now)) {
+                    Ok(renewed) => {
+                        session.held = Some(Arc::new(renewed));
+                        session.attempts.succeed(now);
+                        self.mended(&target);
+                    }
+                    Err(failure) => {
+                        if failure.class == FailureClass::Refused {
+                            session.held = None;
+                        }
+                        log_failure(&target, &failure);
+                        session.attempts.fail(failure, now, jitter);
+                    }
+                }
+            }
+            Target::Credential(ask) => {
+                if self.asks.get(&ask).is_some_and(|entry| entry.attempts.flight == Some(id)) {
+                    match brought.and_then(|issued| credential_of(issued, now)) {
+                        Ok((credential, warnings)) => self.received(&ask, credential, warnings, now, settings),
+                        Err(failure) => self.failed(&ask, failure, now, jitter),
+                    }
+                }
+            }
+        }
+    }
+
+    fn received(&mut self, ask: &Ask, credential: Credential, warnings: Vec<String>, now: Now, settings: &Settings) {
+        let Some(entry) = self.asks.get_mut(ask) else { return };
+        let life = credential.lifetime();
+        tracing::info!(identity = %ask, life = life.as_secs(), "credential renewed");
+        let short = (life <= SHORT_LIFE).then(|| {
+            format!(
+                "the session of {ask} is {} min: Python and .NET clients will ask on every call; \
+                 set its duration to 30 min or more",
+                life.as_secs().div_ceil(60)
+            )
+        });
+        for warning in warnings.into_iter().chain(short) {
+            if entry.told.len() < WARNINGS_AT_MOST && entry.told.insert(warning.clone()) {
+                tracing::warn!(identity = %ask, "{warning}");
+            }
+        }
+        entry.hold(Arc::new(credential), settings);
+        entry.attempts.succeed(now);
+        entry.demand = None;
+        entry.need_renewed = false;
+        self.news.push(entry.changed.clone());
+        self.mended(&Target::Credential(ask.clone()));
+    }
+
+    fn failed(&mut self, ask: &Ask, failure: Failure, now: Now, jitter: f64) {
+        if is_about_what_it_needs(&failure) && self.demand_newer_need(ask, now) {
+            return;
+        }
+        let Some(entry) = self.asks.get_mut(ask) else { return };
+        log_failure(&Target::Credential(ask.clone()), &failure);
+        if failure.class == FailureClass::Refused {
+            entry.held = None;
+        }
+        entry.attempts.fail(failure, now, jitter);
+        entry.demand = None;
+        entry.need_renewed = false;
+        self.news.push(entry.changed.clone());
+    }
+
+    /// The upstream called the base or the session dead that this ask was to be made from: it is dropped, so that the
+    /// next plan fetches another one first. Once an attempt, and not where that one is itself new; `false` then.
+    fn demand_newer_need(&mut self, ask: &Ask, now: Now) -> bool {
+        let Some(entry) = self.asks.get_mut(ask) else { return false };
+        if entry.need_renewed {
+            return false;
+        }
+        let dropped = match entry.need.clone() {
+            Need::Nothing => false,
+            Need::Session { key, .. } => self
+                .sessions
+                .get_mut(&key)
+                .filter(|session| !session.attempts.just_succeeded(now.boot))
+                .is_some_and(|session| session.held.take().is_some()),
+            Need::Credential(base) => self
+                .asks
+                .get_mut(&base)
+                .filter(|base| !base.attempts.just_succeeded(now.boot))
+                .is_some_and(|base| base.held.take().is_some()),
+        };
+        if dropped && let Some(entry) = self.asks.get_mut(ask) {
+            entry.attempts.flight = None;
+            entry.need_renewed = true;
+        }
+        dropped
+    }
+
+    /// Lets `ask` fail because `cause`, which it needs, has failed.
+    pub(super) fn inherit(&mut self, ask: &Ask, cause: &Target, now: Now) {
+        let Some(from) = self.failure_of(cause).cloned() else { return };
+        let Some(entry) = self.asks.get_mut(ask) else { return };
+        let failure = named(&from.failure, &ask.to_string(), &cause.to_string());
+        if failure.class == FailureClass::Refused {
+            entry.held = None;
+        }
+        entry.attempts.inherit(failure, &from, cause.clone(), now);
+        entry.demand = None;
+        entry.need_renewed = false;
+        self.news.push(entry.changed.clone());
+    }
+
+    fn failure_of(&self, target: &Target) -> Option<&Failed> {
+        match target {
+            Target::Session(key) => self.sessions.get(key)?.attempts.failed.as_ref(),
+            Target::Credential(ask) => self.asks.get(ask)?.attempts.failed.as_ref(),
+        }
+    }
+
+    /// What failed because of `target` may be tried again.
+    fn mended(&mut self, target: &Target) {
+        self.asks.values_mut().for_each(|entry| entry.attempts.cause_is_mended(target));
+    }
+
+    /// Somebody wants `ask` fetched: `true` when the timetable does not know yet.
+    pub(super) fn demand(&mut self, ask: &Ask, demand: Demand) -> bool {
+        let Some(entry) = self.asks.get_mut(ask) else { return false };
+        let news = entry.demand < Some(demand);
+        entry.demand = entry.demand.max(Some(demand));
+        news
+    }
+}
+
+const WARNINGS_AT_MOST: usize = 16;
+
+/// Answers of the upstream that say that the credential a call was made with is over: another one may do.
+/// (AWS STS, "Common errors": `ExpiredToken`; AWS SDKs' `InvalidToken`.)
+fn is_about_what_it_needs(failure: &Failure) -> bool {
+    failure.class == FailureClass::Refused
+        && matches!(failure.code, "ExpiredToken" | "ExpiredTokenException" | "InvalidToken")
+}
+
+fn credential_of(issued: Issued, now: Now) -> Result<(Credential, Vec<String>), Failure> {
+    let keys = &issued.keys;
+    let no_token = keys.session_token.as_ref().is_none_or(|token| token.is_empty());
+    if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || no_token {
+        return Err(unfit("it has no key id, no secret or no session token"));
+    }
+    let Some(expiration) = issued.expiration else { return Err(unfit("it has no end")) };
+    let credential = Credential {
+        keys: issued.keys,
+        expiration,
+        server_offset: issued.server_offset,
+        account_id: issued.account_id,
+        role_arn: issued.role_arn,
+        received: now,
+    };
+    if credential.lifetime() < LAST_MINUTE {
+        return Err(unfit("it is expired or ends within a minute"));
+    }
+    Ok((credential, issued.warnings))
+}
+
+fn session_of(issued: Issued, now: Now) -> Result<Session, Failure> {
+    if issued.keys.access_key_id.is_empty() || issued.keys.secret_access_key.is_empty() {
+        return Err(unfit("it has no key id or no secret"));
+    }
+    let session = Session { issued, received: now };
+    if session.lifetime().is_some_and(|life| life < LAST_MINUTE) {
+        return Err(unfit("it is expired or ends within a minute"));
+    }
+    Ok(session)
+}
+
+fn unfit(why: &str) -> Failure {
+    let public = "the upstream sent a credential that cannot be used: see `credenza status`";
+    Failure::new(FailureClass::TryLater, "UnusableCredential", public)
+        .because(format!("the upstream sent a credential that cannot be used: {why}"))
+}
+
+fn log_failure(target: &Target, failure: &Failure) {
+    let (code, private) = (failure.code, &failure.private);
+    match failure.class {
+        FailureClass::NeedsPerson | FailureClass::Refused => tracing::error!(%target, code, "{private}"),
+        FailureClass::TryLater => tracing::warn!(%target, code, "{private}"),
+    }
+}

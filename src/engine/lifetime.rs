@@ -1,0 +1,86 @@
+//! The lifetime rule: from a credential's whole life, when clients wait for a newer one and when we fetch it unasked.
+//!
+//! The numbers follow from the refresh windows of released clients. botocore begins to ask again with 15 min left and
+//! blocks with 10 min left (`botocore/credentials.py`, `_advisory_refresh_timeout`, `_mandatory_refresh_timeout`); .NET
+//! asks again with 16 min left (`RefreshingAWSCredentials.cs`, `PreemptExpiryTime`); Go and CRT with 5 min left. Who
+//! always gets 20 min has at least 4 min of peace. Pure; called by the engine's tables and its plan.
+
+use std::time::Duration;
+
+/// With this much left or less nothing is handed out: it could end on its way.
+pub const LAST_MINUTE: Duration = Duration::from_secs(60);
+
+/// Lives of up to this long are too short for the rule: botocore asks for them again on every call, whatever is done.
+pub const SHORT_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// At which remaining lives something happens to a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// With less than this left, a client waits a moment for a newer one.
+    pub hard: Duration,
+    /// With this much left or less, a newer one is fetched in the background.
+    pub soft: Duration,
+}
+
+/// The thresholds of a credential that lives for `life`; `min_life` is the least that clients should get where the
+/// upstream allows (20 min for container endpoints).
+///
+/// ```
+/// use std::time::Duration;
+/// use credenza::engine::lifetime::thresholds;
+/// let minutes = |n| Duration::from_secs(n * 60);
+/// let hour = thresholds(minutes(60), minutes(20));
+/// assert_eq!((hour.hard, hour.soft), (minutes(20), minutes(25)));
+/// ```
+pub fn thresholds(life: Duration, min_life: Duration) -> Thresholds {
+    if life <= SHORT_LIFE {
+        return Thresholds { hard: LAST_MINUTE, soft: (life * 7 / 10).max(LAST_MINUTE) };
+    }
+    let hard = min_life.min(life.saturating_sub(Duration::from_secs(5 * 60))).max(LAST_MINUTE);
+    let soft = hard + (life.saturating_sub(hard) / 3).min(Duration::from_secs(5 * 60));
+    Thresholds { hard, soft }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN_LIFE: Duration = Duration::from_secs(20 * 60);
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn the_table_of_lives() {
+        // (life in minutes, hard and soft in seconds)
+        for (life, hard, soft) in [
+            (5, 60, 210),
+            (10, 60, 420),
+            (15, 60, 630), // fetched every 4.5 min
+            (20, 900, 1000),
+            (25, 1200, 1300),
+            (30, 1200, 1400),
+            (60, 1200, 1500),
+            (720, 1200, 1500),
+        ] {
+            let expected = Thresholds { hard: secs(hard), soft: secs(soft) };
+            assert_eq!(thresholds(secs(life * 60), MIN_LIFE), expected, "{life} min");
+        }
+    }
+
+    #[test]
+    fn what_is_just_issued_is_never_due_and_soft_comes_before_hard() {
+        for life in 61..2000 {
+            let life = secs(life * 7);
+            let Thresholds { hard, soft } = thresholds(life, MIN_LIFE);
+            assert!(soft < life && hard <= soft && hard >= LAST_MINUTE, "{life:?}: {hard:?} {soft:?}");
+        }
+    }
+
+    #[test]
+    fn ec2_clients_get_26_minutes() {
+        let ec2 = thresholds(secs(3600), secs(26 * 60));
+        assert_eq!((ec2.hard, ec2.soft), (secs(26 * 60), secs(31 * 60)));
+    }
+}

@@ -1,0 +1,198 @@
+//! What to fetch next, and when to look again: a pure function of the tables and the time.
+//!
+//! Nobody waits for anything here. An ask that is due is followed down to the first thing that it lacks: that is what is
+//! fetched, once for all who need it, without holding a slot for those above it; when it has landed, the next plan goes a
+//! step further up. Called by the engine's task and, for one ask at a time, by clients ([`next_step`]).
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Settings;
+use super::attempts::{Failed, Until, Who};
+use super::state::{Demand, Entry, State, Target};
+use crate::credential::{Ask, Now, SessionKey};
+use crate::source::Need;
+
+/// What is to be done now, and when to plan again.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// What to fetch, as far as slots allow; what matters most comes first.
+    pub(super) start: Vec<Start>,
+    /// Asks that fail because something that they need has failed.
+    pub(super) inherit: Vec<(Ask, Target)>,
+    /// When something will be due, in boot time: always later than now.
+    pub(super) next: Option<Duration>,
+}
+
+/// One flight to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) target: Target,
+    /// Whose source fetches it.
+    pub(super) by: Ask,
+}
+
+/// The next step towards a credential.
+#[derive(Debug)]
+pub(super) enum Step<'a> {
+    /// This can be fetched now.
+    Start(Start),
+    /// Something on the way to it is in the air.
+    Aloft,
+    /// Something on the way to it must wait.
+    Wait {
+        /// Whose wait it is.
+        whose: Target,
+        until: Until,
+        /// The failure behind the wait; none where it was fetched a moment ago.
+        failed: Option<&'a Failed>,
+    },
+}
+
+/// Plans for every ask.
+pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
+    let mut plan = Plan::default();
+    let mut wanted: HashMap<Target, (Rank, Start)> = HashMap::new();
+    let mut look_again = |at: Duration| {
+        if at > now.boot {
+            plan.next = Some(plan.next.map_or(at, |next| next.min(at)));
+        }
+    };
+    for (ask, entry) in &state.asks {
+        let who = match due(state, entry, now, settings) {
+            Due::Now(who) => who,
+            Due::In(time) => {
+                look_again(now.boot.saturating_add(time));
+                continue;
+            }
+            Due::Never => continue,
+        };
+        match next_step(state, ask, who, now) {
+            Step::Aloft => {}
+            Step::Start(start) => {
+                let rank = Rank::of(entry, who, now);
+                let best = wanted.entry(start.target.clone()).or_insert_with(|| (rank, start.clone()));
+                if rank < best.0 {
+                    *best = (rank, start);
+                }
+            }
+            Step::Wait { whose, until, failed } => {
+                if let Until::Boot(at) = until {
+                    look_again(at);
+                }
+                if failed.is_some() && whose != Target::Credential(ask.clone()) {
+                    plan.inherit.push((ask.clone(), whose));
+                }
+            }
+        }
+    }
+    plan.start = within_slots(state, wanted.into_values().collect(), settings);
+    plan
+}
+
+/// The first thing that `ask` lacks, or what it must wait for, when it is fetched for `who`.
+pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> Step<'a> {
+    let mut by = ask.clone();
+    loop {
+        let target = Target::Credential(by.clone());
+        // a chain is entered whole: a link that is missing belongs to an ask that was just dropped
+        let Some(entry) = state.asks.get(&by) else { return Step::Aloft };
+        if entry.attempts.flight.is_some() {
+            return Step::Aloft;
+        }
+        if let Some(until) = entry.attempts.wait(who, now.boot) {
+            return Step::Wait { whose: target, until, failed: entry.attempts.failed.as_ref() };
+        }
+        match &entry.need {
+            Need::Nothing => return Step::Start(Start { target, by }),
+            Need::Credential(base) if state.asks.get(base).is_some_and(|base| base.can_be_base(now)) => {
+                return Step::Start(Start { target, by });
+            }
+            Need::Credential(base) => by = base.clone(),
+            Need::Session { key, freshly } => {
+                let session = state.sessions.get(key);
+                if session.is_some_and(|session| session.usable(*freshly, now)) {
+                    return Step::Start(Start { target, by });
+                }
+                if session.is_some_and(|session| session.attempts.flight.is_some()) {
+                    return Step::Aloft;
+                }
+                let whose = Target::Session(key.clone());
+                let wait = session.and_then(|session| Some((session.attempts.wait(who, now.boot)?, session)));
+                return match wait {
+                    Some((until, session)) => Step::Wait { whose, until, failed: session.attempts.failed.as_ref() },
+                    None => Step::Start(Start { target: whose, by }),
+                };
+            }
+        }
+    }
+}
+
+/// When an ask is due.
+enum Due {
+    Now(Who),
+    In(Duration),
+    /// Not before somebody uses it.
+    Never,
+}
+
+fn due(state: &State, entry: &Entry, now: Now, settings: &Settings) -> Due {
+    match entry.demand {
+        Some(Demand::Client) => return Due::Now(entry.client(now)),
+        Some(Demand::Ahead) => return Due::Now(Who::Timetable),
+        None => {}
+    }
+    if !entry.active(state.awake(now.boot), settings) {
+        return Due::Never;
+    }
+    let left = entry.remaining(now);
+    match &entry.held {
+        Some(held) if left > held.thresholds.soft => Due::In(left.saturating_sub(held.thresholds.soft)),
+        _ => Due::Now(Who::Timetable),
+    }
+}
+
+/// What matters most is the least: what clients wait for; then what has not failed before, so that many sources that
+/// hang do not keep the slots from those that work; then what ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    client_waits: Reverse<bool>,
+    failed: bool,
+    remaining: Duration,
+}
+
+impl Rank {
+    fn of(entry: &Entry, who: Who, now: Now) -> Self {
+        Self {
+            client_waits: Reverse(matches!(who, Who::Client { .. })),
+            failed: entry.attempts.failed.is_some(),
+            remaining: entry.remaining(now),
+        }
+    }
+}
+
+fn within_slots(state: &State, mut wanted: Vec<(Rank, Start)>, settings: &Settings) -> Vec<Start> {
+    wanted.sort_by(|(one, start), (other, other_start)| {
+        one.cmp(other).then_with(|| start.target.cmp(&other_start.target))
+    });
+    let mut free = settings.flights_at_once.saturating_sub(state.aloft.len());
+    let mut aloft: HashMap<&SessionKey, usize> = HashMap::new();
+    for flight in state.aloft.values() {
+        *aloft.entry(&flight.limited_by).or_default() += 1;
+    }
+    let mut start = Vec::new();
+    for (_, wanted) in wanted {
+        let Some(limited_by) = state.asks.get(&wanted.by).map(|entry| &entry.limited_by) else { continue };
+        let of_this_session = aloft.entry(limited_by).or_default();
+        if free == 0 {
+            break;
+        }
+        if *of_this_session < settings.flights_per_session {
+            *of_this_session += 1;
+            free -= 1;
+            start.push(wanted);
+        }
+    }
+    start
+}

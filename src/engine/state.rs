@@ -1,0 +1,413 @@
+//! The engine's two tables, sessions by key and credentials by ask, and what is in the air.
+//!
+//! Everything here happens in memory under the engine's one lock, which is held for microseconds and never across an
+//! `.await`; times come in. Who waits for a change is told after the lock is free again: see [`State::news`]. Called by
+//! the engine's handle (clients) and by its task (the timetable).
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::Settings;
+use super::attempts::{Attempts, Who};
+use super::chain::{Link, chain};
+use super::lifetime::{LAST_MINUTE, Thresholds, thresholds};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Session, SessionKey};
+use crate::secret::Digest;
+use crate::source::{Need, Recipe, Recipes};
+
+/// What one flight fetches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// A session, by the source of an ask that needs it.
+    Session(SessionKey),
+    /// The credential of an ask.
+    Credential(Ask),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(key) => key.fmt(f),
+            Self::Credential(ask) => ask.fmt(f),
+        }
+    }
+}
+
+/// The number of a flight: no two have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlightId(pub(super) u64);
+
+/// What is in the air. It keeps its slot until it has landed, also when nobody wants it any more.
+#[derive(Clone, Debug)]
+pub(super) struct Aloft {
+    pub(super) target: Target,
+    pub(super) limited_by: SessionKey,
+}
+
+/// Both tables and what is in the air.
+pub(super) struct State {
+    pub(super) asks: HashMap<Ask, Entry>,
+    pub(super) sessions: HashMap<SessionKey, SessionEntry>,
+    pub(super) aloft: HashMap<FlightId, Aloft>,
+    pub(super) recipes: Arc<dyn Recipes>,
+    /// How long the machine has slept since the engine began: boot time less this is time awake.
+    pub(super) asleep: Duration,
+    /// The engine has ended: nothing will be fetched any more.
+    pub(super) stopped: bool,
+    /// Who is to be told of a change once the lock is free.
+    pub(super) news: Vec<Arc<Notify>>,
+    pub(super) last_flight: u64,
+    swept_at: Duration,
+}
+
+/// What is known of one ask.
+pub(super) struct Entry {
+    pub(super) recipe: Recipe,
+    pub(super) need: Need,
+    pub(super) limited_by: SessionKey,
+    /// By which definitions it is made: see [`chain`](super::chain).
+    pub(super) stamp: Digest,
+    pub(super) held: Option<Held>,
+    pub(super) attempts: Attempts,
+    pub(super) demand: Option<Demand>,
+    /// The upstream called what this one needs dead, and a newer one has been demanded for it: once an attempt.
+    pub(super) need_renewed: bool,
+    /// When a client last used it: time awake, and the wall clock for people.
+    pub(super) used: Option<(Duration, SystemTime)>,
+    /// How many requests it was asked for in.
+    pub(super) uses: u64,
+    /// What a person has been told about it already.
+    pub(super) told: HashSet<String>,
+    pub(super) changed: Arc<Notify>,
+}
+
+/// A credential with what was worked out at its receipt.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) credential: Arc<Credential>,
+    pub(super) thresholds: Thresholds,
+}
+
+/// Who wants a credential fetched although the timetable would not do so yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Demand {
+    /// Somebody expects to be asked for it.
+    Ahead,
+    /// A client waits, or has waited.
+    Client,
+}
+
+/// What is known of one session.
+#[derive(Default)]
+pub(super) struct SessionEntry {
+    pub(super) held: Option<Arc<Session>>,
+    /// By whose source it was last begun to be made, and that one's stamp.
+    pub(super) maker: Option<(Ask, Digest)>,
+    pub(super) attempts: Attempts,
+}
+
+impl State {
+    pub(super) fn new(recipes: Arc<dyn Recipes>) -> Self {
+        Self {
+            asks: HashMap::new(),
+            sessions: HashMap::new(),
+            aloft: HashMap::new(),
+            recipes,
+            asleep: Duration::ZERO,
+            stopped: false,
+            news: Vec::new(),
+            last_flight: 0,
+            swept_at: Duration::ZERO,
+        }
+    }
+
+    /// Time awake at boot time `boot`.
+    pub(super) fn awake(&self, boot: Duration) -> Duration {
+        boot.saturating_sub(self.asleep)
+    }
+
+    /// Makes sure that an ask has its place in the table, and everything below it too: a chain is entered whole, and no
+    /// link of it leaves while another needs it.
+    pub(super) fn enter(&mut self, ask: &Ask, settings: &Settings) -> Result<(), Failure> {
+        if self.asks.contains_key(ask) {
+            return Ok(());
+        }
+        let links = chain(&*self.recipes, ask)?;
+        let new: Vec<Link> = links.into_iter().filter(|link| !self.asks.contains_key(&link.ask)).collect();
+        self.make_room(new.len(), settings)?;
+        for link in new {
+            let ask = link.ask.clone();
+            self.asks.insert(ask, Entry::new(link));
+        }
+        Ok(())
+    }
+
+    /// The table is bounded: the asks that went unused for longest leave it, never one in the air or waited for.
+    fn make_room(&mut self, wanted: usize, settings: &Settings) -> Result<(), Failure> {
+        while self.asks.len().saturating_add(wanted) > settings.asks_at_most {
+            let needed = self.needed_asks();
+            let longest_unused = self
+                .asks
+                .iter()
+                .filter(|(ask, entry)| {
+                    entry.attempts.flight.is_none()
+                        && entry.demand.is_none()
+                        && !entry.recipe.keep_warm
+                        && !needed.contains(*ask)
+                })
+                .min_by_key(|(_, entry)| entry.used.map(|(awake, _)| awake))
+                .map(|(ask, _)| ask.clone());
+            let Some(ask) = longest_unused else {
+                let text = "more identities are in use than the table holds: try again later";
+                return Err(Failure::new(FailureClass::TryLater, "TooManyIdentities", text));
+            };
+            self.asks.remove(&ask);
+        }
+        Ok(())
+    }
+
+    fn needed_asks(&self) -> HashSet<Ask> {
+        let base = |entry: &Entry| match &entry.need {
+            Need::Credential(base) => Some(base.clone()),
+            Need::Nothing | Need::Session { .. } => None,
+        };
+        self.asks.values().filter_map(base).collect()
+    }
+
+    /// Drops what is over, now and then: dead credentials and sessions, asks that nobody uses, sessions that no ask
+    /// needs.
+    pub(super) fn sweep(&mut self, now: Now, settings: &Settings) {
+        if now.boot.saturating_sub(self.swept_at) < settings.slice {
+            return;
+        }
+        self.swept_at = now.boot;
+        let awake = self.awake(now.boot);
+        for entry in self.asks.values_mut() {
+            entry.held.take_if(|held| held.credential.remaining(now).is_zero());
+        }
+        // one link of an abandoned chain leaves at a time, from the top
+        loop {
+            let needed = self.needed_asks();
+            let before = self.asks.len();
+            self.asks.retain(|ask, entry| needed.contains(ask) || !entry.abandoned(awake, now, settings));
+            if self.asks.len() == before {
+                break;
+            }
+        }
+        let needed: HashSet<SessionKey> = self
+            .asks
+            .values()
+            .filter_map(|entry| match &entry.need {
+                Need::Session { key, .. } => Some(key.clone()),
+                Need::Nothing | Need::Credential(_) => None,
+            })
+            .collect();
+        self.sessions.retain(|key, session| needed.contains(key) || session.attempts.flight.is_some());
+        for session in self.sessions.values_mut() {
+            session.held.take_if(|held| held.remaining(now).is_some_and(|left| left.is_zero()));
+        }
+    }
+
+    /// The machine slept for so long, as the timetable noticed just now.
+    pub(super) fn note_sleep(&mut self, slept: Duration, now: Now) {
+        self.asleep = self.asleep.saturating_add(slept);
+        let awake = self.awake(now.boot);
+        // a client that came after the sleep, but before it was noticed, was written down too late
+        for entry in self.asks.values_mut() {
+            if let Some((used, _)) = &mut entry.used {
+                *used = awake.min(*used);
+            }
+        }
+    }
+
+    /// Forgets the waits of every ask and session, or of one ask's chain.
+    pub(super) fn forget_waits(&mut self, of: Option<&Ask>) {
+        match of {
+            None => {
+                self.asks.values_mut().for_each(|entry| entry.attempts.forget_waits());
+                self.sessions.values_mut().for_each(|session| session.attempts.forget_waits());
+            }
+            Some(ask) => {
+                for link in chain(&*self.recipes, ask).unwrap_or_default() {
+                    if let Some(entry) = self.asks.get_mut(&link.ask) {
+                        entry.attempts.forget_waits();
+                    }
+                    if let Need::Session { key, .. } = &link.need
+                        && let Some(session) = self.sessions.get_mut(key)
+                    {
+                        session.attempts.forget_waits();
+                    }
+                }
+            }
+        }
+        self.tell_all();
+    }
+
+    /// Drops what is held for one ask or for all, and the sessions behind it; flights in the air come for nothing.
+    pub(super) fn forget(&mut self, of: Option<&Ask>) {
+        let mut sessions = Vec::new();
+        for (ask, entry) in &mut self.asks {
+            if of.is_none_or(|only| only == ask) {
+                if let Need::Session { key, .. } = &entry.need {
+                    sessions.push(key.clone());
+                }
+                entry.start_over();
+                entry.used = None;
+            }
+        }
+        sessions.iter().for_each(|key| {
+            self.sessions.remove(key);
+        });
+        self.tell_all();
+    }
+
+    /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped.
+    pub(super) fn replace(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
+        self.tell_all();
+        self.recipes = recipes;
+        let mut old = std::mem::take(&mut self.asks);
+        let mut latest_first: Vec<(Option<Duration>, Ask)> =
+            old.iter().map(|(ask, entry)| (entry.used.map(|(awake, _)| awake), ask.clone())).collect();
+        latest_first.sort_by(|one, other| other.cmp(one));
+        for (_, ask) in latest_first {
+            let Ok(links) = chain(&*self.recipes, &ask) else { continue };
+            let new: Vec<Link> = links.into_iter().filter(|link| !self.asks.contains_key(&link.ask)).collect();
+            if self.asks.len() + new.len() > settings.asks_at_most {
+                continue;
+            }
+            for link in new {
+                let ask = link.ask.clone();
+                let entry = match old.remove(&ask) {
+                    Some(entry) => entry.following(link),
+                    None => Entry::new(link),
+                };
+                self.asks.insert(ask, entry);
+            }
+        }
+        let stamp = |ask: &Ask| Some(chain(&*self.recipes, ask).ok()?.first()?.stamp);
+        self.sessions.retain(|_, session| session.maker.as_ref().is_some_and(|(ask, made)| stamp(ask) == Some(*made)));
+        self.forget_waits(None);
+    }
+
+    fn tell_all(&mut self) {
+        self.news.extend(self.asks.values().map(|entry| entry.changed.clone()));
+    }
+}
+
+impl Entry {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            limited_by: link.recipe.source.limited_by(),
+            recipe: link.recipe,
+            need: link.need,
+            stamp: link.stamp,
+            held: None,
+            attempts: Attempts::default(),
+            demand: None,
+            need_renewed: false,
+            used: None,
+            uses: 0,
+            told: HashSet::new(),
+            changed: Arc::default(),
+        }
+    }
+
+    /// The same by a definition read again; where it is another one than before, nothing made by the old one stays.
+    fn following(mut self, link: Link) -> Self {
+        if self.stamp != link.stamp {
+            self.start_over();
+        }
+        Self {
+            limited_by: link.recipe.source.limited_by(),
+            recipe: link.recipe,
+            need: link.need,
+            stamp: link.stamp,
+            ..self
+        }
+    }
+
+    fn start_over(&mut self) {
+        self.held = None;
+        self.attempts.forget_waits();
+        self.attempts.flight = None;
+        self.need_renewed = false;
+        self.told.clear();
+    }
+
+    /// What clients get without waiting, if it has enough life.
+    pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
+        let held = self.held.as_ref()?;
+        let left = held.credential.remaining(now);
+        (left >= held.thresholds.hard && left > LAST_MINUTE).then_some(&held.credential)
+    }
+
+    /// What clients get when nothing newer can be had.
+    pub(super) fn servable(&self, now: Now) -> Option<&Arc<Credential>> {
+        let held = self.held.as_ref()?;
+        (held.credential.remaining(now) > LAST_MINUTE).then_some(&held.credential)
+    }
+
+    /// What is left of the credential that is held; zero for none.
+    pub(super) fn remaining(&self, now: Now) -> Duration {
+        self.held.as_ref().map_or(Duration::ZERO, |held| held.credential.remaining(now))
+    }
+
+    /// Whether it will do as the base of another one's credential: 5 min, or a third of its life where that is less.
+    pub(super) fn can_be_base(&self, now: Now) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.credential.remaining(now) >= enough_for_a_call(held.credential.lifetime()))
+    }
+
+    /// A client of this kind would ask for it now.
+    pub(super) fn client(&self, now: Now) -> Who {
+        Who::Client { without: self.servable(now).is_none() }
+    }
+
+    /// Whether it is kept fresh unasked.
+    pub(super) fn active(&self, awake: Duration, settings: &Settings) -> bool {
+        self.recipe.keep_warm || self.used.is_some_and(|(used, _)| awake.saturating_sub(used) < settings.idle_after)
+    }
+
+    fn abandoned(&self, awake: Duration, now: Now, settings: &Settings) -> bool {
+        let remembered = self.attempts.failed.as_ref().map(|failed| failed.retry_at.saturating_add(REMEMBER_FAILURE));
+        !self.active(awake, settings)
+            && self.held.is_none()
+            && self.demand.is_none()
+            && self.attempts.flight.is_none()
+            && remembered.is_none_or(|until| until < now.boot)
+    }
+
+    /// Takes over what was just received.
+    pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
+        let thresholds = thresholds(credential.lifetime(), settings.min_life);
+        self.held = Some(Held { credential, thresholds });
+    }
+}
+
+/// An ask that nobody uses stays in the table for so long after it may be tried again, so that its waits still grow.
+const REMEMBER_FAILURE: Duration = Duration::from_secs(15 * 60);
+
+impl SessionEntry {
+    /// Whether a credential can be made from it now.
+    pub(super) fn usable(&self, freshly: bool, now: Now) -> bool {
+        let Some(session) = &self.held else { return false };
+        if freshly {
+            return now.boot.saturating_sub(session.received.boot) < FRESH;
+        }
+        session.remaining(now).is_none_or(|left| left >= enough_for_a_call(session.lifetime().unwrap_or_default()))
+    }
+}
+
+/// How old a session may be that a credential is made of and can be no younger than: asks that need the same one and
+/// come together get one.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// What a base or a session must have left to be used for a call that may take a while.
+fn enough_for_a_call(life: Duration) -> Duration {
+    (life / 3).min(Duration::from_secs(5 * 60))
+}

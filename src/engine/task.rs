@@ -1,0 +1,137 @@
+//! The one task that owns the timetable: it looks at the clocks, plans, lets flights begin and takes what they bring.
+//!
+//! It never waits for a fetch. It sleeps until the nearest deadline or a slice of 30 s, whichever is sooner, because a
+//! timer alone would sleep through a laptop's suspend; with nothing in the tables it sleeps until somebody asks. Should it
+//! panic, the process ends: credentials that silently stop being refreshed would be worse.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep};
+
+use super::clocks::{Clocks, Jump};
+use super::flight::{Flight, panicked};
+use super::plan::plan;
+use super::state::{FlightId, State};
+use super::{Settings, Shared};
+use crate::credential::{Failure, Issued, Now};
+
+/// Runs until the engine is stopped. What is in the air then is cancelled.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let _end = OnPanic(|| std::process::abort());
+    let mut hangar = Hangar::default();
+    let mut clocks = Clocks::new(shared.world.clock.now(), Instant::now());
+    loop {
+        let now = shared.world.clock.now();
+        let jump = clocks.look(now, Instant::now());
+        let Some(turn) = shared.with(|state| turn(state, jump, now, &shared.settings)) else { return };
+        for flight in turn.take_off {
+            hangar.launch(flight, shared.settings.flight_limit);
+        }
+        tokio::select! {
+            () = shared.nudge.notified() => {}
+            (id, brought) = hangar.landed() => {
+                let now = shared.world.clock.now();
+                let jitter = shared.world.random.fraction();
+                shared.with(|state| state.land(id, brought, now, jitter, &shared.settings));
+            }
+            () = for_a_while(turn.pause) => {}
+        }
+    }
+}
+
+/// What one look at the tables comes to.
+struct Turn {
+    take_off: Vec<Flight>,
+    /// How long nothing is due; `None`: until somebody asks.
+    pause: Option<Duration>,
+}
+
+/// Looks at the tables once and decides; `None` when the engine has ended.
+fn turn(state: &mut State, jump: Jump, now: Now, settings: &Settings) -> Option<Turn> {
+    if state.stopped {
+        return None;
+    }
+    if jump.happened() {
+        tracing::info!(slept = jump.slept.as_secs(), clock_set = jump.wall_was_set, "planning anew");
+        state.note_sleep(jump.slept, now);
+        state.forget_waits(None);
+    }
+    state.sweep(now, settings);
+    let plan = plan(state, now, settings);
+    for (ask, cause) in &plan.inherit {
+        state.inherit(ask, cause, now);
+    }
+    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now)).collect();
+    let next = plan.next.map(|at| at.saturating_sub(now.boot).min(settings.slice));
+    let pause = if state.asks.is_empty() { None } else { Some(next.unwrap_or(settings.slice)) };
+    Some(Turn { take_off, pause })
+}
+
+async fn for_a_while(pause: Option<Duration>) {
+    match pause {
+        Some(pause) => sleep(pause).await,
+        None => pending().await,
+    }
+}
+
+/// The fetches in progress, each a task of its own so that its panic ends nothing else.
+#[derive(Default)]
+struct Hangar {
+    tasks: JoinSet<Result<Issued, Failure>>,
+    flights: HashMap<Id, FlightId>,
+}
+
+impl Hangar {
+    fn launch(&mut self, flight: Flight, limit: Duration) {
+        let id = flight.id;
+        let task = self.tasks.spawn(flight.run(limit));
+        self.flights.insert(task.id(), id);
+    }
+
+    /// The next one to land; never, while there is none.
+    async fn landed(&mut self) -> (FlightId, Result<Issued, Failure>) {
+        loop {
+            let Some(ended) = self.tasks.join_next_with_id().await else { return pending().await };
+            let (task, brought) = match ended {
+                Ok((task, brought)) => (task, brought),
+                Err(error) => (error.id(), Err(panicked())),
+            };
+            if let Some(id) = self.flights.remove(&task) {
+                return (id, brought);
+            }
+        }
+    }
+}
+
+/// Does something when it is dropped by a panic.
+struct OnPanic<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panicking_timetable_ends_the_process_and_one_that_returns_does_not() {
+        let mut ended = 0;
+        drop(OnPanic(|| ended += 1));
+        assert_eq!(ended, 0);
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _end = OnPanic(|| ended += 1);
+            std::panic::resume_unwind(Box::new("the timetable is broken"));
+        }));
+        assert!(panic.is_err());
+        assert_eq!(ended, 1);
+    }
+}

@@ -1,0 +1,108 @@
+//! Answers, single flight, clients that leave.
+
+use super::stage::*;
+use crate::credential::FailureClass;
+use crate::engine::{AskState, Settings};
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_ask_is_fetched_and_a_warm_one_answered_from_memory() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    assert!(stage.engine.ready(&ask("prod")).is_none());
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+    for _ in 0..100 {
+        assert!(stage.engine.ready(&ask("prod")).is_some());
+    }
+    assert_eq!(stage.fake("prod").issues(), 1);
+    assert_eq!(stage.view("prod").uses, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c21_ten_thousand_cold_requests_make_one_upstream_call_and_all_are_answered() {
+    let stage = std::sync::Arc::new(Stage::set([plain("prod", HOUR)]));
+    let clients: Vec<_> = (0..10_000)
+        .map(|_| {
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.key_id("prod").await })
+        })
+        .collect();
+    for client in clients {
+        assert_eq!(client.await.unwrap(), "ASIA-prod-1");
+    }
+    assert_eq!(stage.fake("prod").issues(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_hangs_up_cancels_nothing() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(5 * SECOND);
+    let asked = ask("prod");
+    let impatient = stage.engine.get(&asked, HOUR);
+    assert!(tokio::time::timeout(SECOND, impatient).await.is_err());
+    stage.pass(5 * SECOND).await;
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+    assert_eq!(stage.fake("prod").issues(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_ask_is_refused_and_takes_no_place_in_the_table() {
+    let stage = Stage::set([]);
+    assert_eq!(stage.code("nobody").await, "UnknownIdentity");
+    assert!(stage.engine.snapshot().asks.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ask_that_is_warmed_is_there_before_its_first_client() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.engine.warm(&ask("prod"));
+    stage.pass(SECOND).await;
+    assert!(stage.engine.ready(&ask("prod")).is_some());
+    stage.engine.warm(&ask("prod"));
+    stage.pass(SECOND).await;
+    assert_eq!(stage.fake("prod").issues(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_request_waits_for_its_patience_and_no_longer() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(10 * SECOND);
+    let before = tokio::time::Instant::now();
+    let failure = stage.get("prod").await.unwrap_err();
+    assert_eq!(before.elapsed(), PATIENCE);
+    assert_eq!((failure.class, failure.code), (FailureClass::TryLater, "Pending"));
+    assert_eq!(stage.view("prod").state, AskState::Fetching);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_engine_answers_from_memory_and_fetches_nothing() {
+    let stage = Stage::set([plain("prod", HOUR), plain("other", HOUR)]);
+    stage.key_id("prod").await;
+    stage.engine.clone().stop().await;
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+    assert_eq!(stage.code("other").await, "Pending");
+    assert_eq!(stage.fake("other").issues(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_table_is_bounded_and_the_longest_unused_leave_it() {
+    let settings = Settings { asks_at_most: 3, ..Settings::default() };
+    let stage = Stage::set_with(settings, ["a", "b", "c", "d"].map(|name| plain(name, HOUR)));
+    for name in ["a", "b", "c"] {
+        stage.key_id(name).await;
+        stage.pass(SECOND).await;
+    }
+    stage.key_id("a").await;
+    stage.key_id("d").await;
+    let names: Vec<_> = stage.engine.snapshot().asks.iter().map(|view| view.ask.to_string()).collect();
+    assert_eq!(names, ["a", "c", "d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_full_of_asks_in_flight_drops_none_of_them() {
+    let settings = Settings { asks_at_most: 1, ..Settings::default() };
+    let stage = Stage::set_with(settings, [plain("slow", HOUR), plain("late", HOUR)]);
+    stage.fake("slow").now_takes(10 * SECOND);
+    assert_eq!(stage.code("slow").await, "Pending");
+    assert_eq!(stage.code("late").await, "TooManyIdentities");
+    stage.pass(10 * SECOND).await;
+    assert_eq!(stage.key_id("slow").await, "ASIA-slow-1");
+}

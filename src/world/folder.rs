@@ -1,0 +1,324 @@
+//! Private folders: ours alone, entered without following links, written to by fresh file and rename.
+//!
+//! A [`Folder`] holds the folder open, so what happens to its path later (a rename, a link put in its place) cannot lead a
+//! read or a write elsewhere. Called by whatever keeps state: grants, generated files, the audit trail, the daemon's start.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use thiserror::Error;
+
+use super::ourselves::uid;
+
+/// A folder that only our user can read or write.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// What is wrong with a private folder, or with a file in it.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// It is a link: somebody may have put it there.
+    #[error("{path} is a link, not a folder of ours: remove the link")]
+    Link {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is something else.
+    #[error("{path} is no folder: move it away")]
+    NoFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another user owns it.
+    #[error("{path} belongs to user {owner}, not to us (user {us}): move it away, or chown it")]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Our user.
+        us: u32,
+    },
+    /// Others may enter it.
+    #[error("{path} is open to others (mode {mode:04o}): chmod 700 {path}")]
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The system said no.
+    #[error("cannot {what} {path}: {reason}")]
+    System {
+        /// What was tried, such as `write`.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The system's words.
+        reason: io::Error,
+    },
+}
+
+impl FolderError {
+    /// Whether there is no such file or folder.
+    pub fn not_found(&self) -> bool {
+        matches!(self, Self::System { reason, .. } if reason.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl Folder {
+    /// Opens a private folder, making it (0700) and the folders above it where they are missing.
+    pub fn open_or_make(path: &Path) -> Result<Self, FolderError> {
+        match Self::open(path) {
+            Err(error) if error.not_found() => {}
+            other => return other,
+        }
+        if let Some(above) = path.parent() {
+            use std::os::unix::fs::DirBuilderExt as _;
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above);
+            made.map_err(|reason| FolderError::System { what: "make", path: above.to_owned(), reason })?;
+        }
+        Self::make_at(CWD, path, path.to_owned())
+    }
+
+    /// Opens a private folder that is there.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::open_at(CWD, path, path.to_owned())
+    }
+
+    /// A private folder inside this one, made where it is missing.
+    pub fn inside(&self, name: &str) -> Result<Self, FolderError> {
+        Self::make_at(self.descriptor.as_fd(), Path::new(name), self.path_of(name)?)
+    }
+
+    fn make_at(at: BorrowedFd<'_>, name: &Path, path: PathBuf) -> Result<Self, FolderError> {
+        match rustix::fs::mkdirat(at, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => Self::open_at(at, name, path),
+            Err(error) => Err(failed("make", &path)(error)),
+        }
+    }
+
+    fn open_at(at: BorrowedFd<'_>, name: &Path, path: PathBuf) -> Result<Self, FolderError> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        let descriptor = rustix::fs::openat(at, name, flags, Mode::empty()).map_err(|error| {
+            // Linux calls a link that is not to be followed no folder, macOS a loop
+            if matches!(error, Errno::NOTDIR | Errno::LOOP) {
+                not_a_folder(&path)
+            } else {
+                failed("open", &path)(error)
+            }
+        })?;
+        let found = rustix::fs::fstat(&descriptor).map_err(failed("look at", &path))?;
+        let us = uid();
+        if found.st_uid != us {
+            return Err(FolderError::Foreign { path, owner: found.st_uid, us });
+        }
+        let mode = found.st_mode as u32 & 0o777;
+        if mode != 0o700 {
+            return Err(FolderError::Open { path, mode });
+        }
+        Ok(Self { path, descriptor })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it. `name` is one plain name: a separator or a dot name is an error.
+    pub fn path_of(&self, name: &str) -> Result<PathBuf, FolderError> {
+        if name.is_empty() || name.contains(['/', '\0']) || [".", ".."].contains(&name) {
+            let reason = io::Error::new(io::ErrorKind::InvalidFilename, "it is no plain file name");
+            return Err(FolderError::System { what: "name", path: self.path.join("?"), reason });
+        }
+        Ok(self.path.join(name))
+    }
+
+    /// Whether its path still leads to it: false once it was deleted, renamed or replaced.
+    pub fn still_there(&self) -> bool {
+        let same =
+            |one: rustix::fs::Stat, other: rustix::fs::Stat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+        match (rustix::fs::fstat(&self.descriptor), rustix::fs::lstat(&self.path)) {
+            (Ok(ours), Ok(theirs)) => same(ours, theirs),
+            _ => false,
+        }
+    }
+
+    /// Writes a file whole or not at all: a fresh file, then a rename over the old one. Readers see the one or the other.
+    pub fn write(&self, name: &str, content: &[u8], permission: Permission) -> Result<(), FolderError> {
+        let path = self.path_of(name)?;
+        let fresh = self.fresh_name(name)?;
+        let written = self
+            .write_fresh(&fresh, content, permission)
+            .and_then(|()| rustix::fs::renameat(&self.descriptor, fresh.as_str(), &self.descriptor, name));
+        written.map_err(|error| {
+            let _ = rustix::fs::unlinkat(&self.descriptor, fresh.as_str(), AtFlags::empty());
+            failed("write", &path)(error)
+        })
+    }
+
+    fn write_fresh(&self, fresh: &str, content: &[u8], permission: Permission) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = match permission {
+            Permission::Write => Mode::RUSR | Mode::WUSR,
+            Permission::ReadOnly => Mode::RUSR,
+        };
+        let file = std::fs::File::from(rustix::fs::openat(&self.descriptor, fresh, flags, mode)?);
+        let to_errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        (&file).write_all(content).map_err(to_errno)?;
+        file.sync_all().map_err(to_errno)
+    }
+
+    fn fresh_name(&self, name: &str) -> Result<String, FolderError> {
+        let mut noise = [0_u8; 8];
+        getrandom::fill(&mut noise).map_err(|error| FolderError::System {
+            what: "write",
+            path: self.path.join(name),
+            reason: io::Error::other(error.to_string()),
+        })?;
+        Ok(format!(".{name}.{:016x}", u64::from_le_bytes(noise)))
+    }
+
+    /// Opens a file of ours for appending (0600), making it where it is missing: for logs.
+    pub fn append(&self, name: &str) -> Result<std::fs::File, FolderError> {
+        let path = self.path_of(name)?;
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+        let file = self.open_file(name, flags).map_err(failed("open", &path))?;
+        self.check_file(&file, &path)?;
+        Ok(file)
+    }
+
+    /// The whole of a file of ours, 16 MiB at most; links and other users' files are refused.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, FolderError> {
+        let path = self.path_of(name)?;
+        let file = self.open_file(name, OFlags::RDONLY).map_err(failed("read", &path))?;
+        self.check_file(&file, &path)?;
+        let mut content = Vec::new();
+        let read = file.take(MOST_BYTES + 1).read_to_end(&mut content);
+        let read =
+            read.and_then(
+                |length| {
+                    if length as u64 > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+                },
+            );
+        read.map_err(|reason| FolderError::System { what: "read", path, reason })?;
+        Ok(content)
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> Result<std::fs::File, Errno> {
+        // NONBLOCK: a pipe in a file's place is refused, not waited for
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    fn check_file(&self, file: &std::fs::File, path: &Path) -> Result<(), FolderError> {
+        let found = rustix::fs::fstat(file).map_err(failed("look at", path))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(FolderError::System { what: "read", path: path.to_owned(), reason });
+        }
+        if found.st_uid != uid() {
+            return Err(FolderError::Foreign { path: path.to_owned(), owner: found.st_uid, us: uid() });
+        }
+        Ok(())
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.path_of(name)?;
+        match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(failed("remove", &path)(error)),
+        }
+    }
+
+    /// The names of what lies in it, in no order; names that are not UTF-8 are left out.
+    pub fn names(&self) -> Result<Vec<String>, FolderError> {
+        let listed = rustix::fs::Dir::read_from(&self.descriptor).and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.file_name().to_str().ok().map(str::to_owned))).collect()
+        });
+        let names: Vec<Option<String>> = listed.map_err(failed("list", &self.path))?;
+        Ok(names.into_iter().flatten().filter(|name| name != "." && name != "..").collect())
+    }
+
+    /// Takes the lock file `name` (flock(2)) if nobody holds it. It is held until the [`Lock`] is dropped or we end.
+    pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, FolderError> {
+        let path = self.path_of(name)?;
+        loop {
+            let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE).map_err(failed("lock", &path))?;
+            self.check_file(&file, &path)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(failed("lock", &path)(error)),
+            }
+            // a cleaner may have removed the file between the opening and the locking: then another may hold its successor
+            let ours = rustix::fs::fstat(&file).map_err(failed("lock", &path))?;
+            match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(there) if there.st_ino == ours.st_ino => return Ok(Some(Lock { _file: file })),
+                Ok(_) | Err(Errno::NOENT) if self.still_there() => {}
+                _ => {
+                    let reason = io::Error::new(io::ErrorKind::NotFound, "its folder was deleted");
+                    return Err(FolderError::System { what: "lock", path, reason });
+                }
+            }
+        }
+    }
+
+    /// The same, waiting for it up to `patience`; `None` when it is still held then.
+    pub async fn lock(&self, name: &str, patience: Duration) -> Result<Option<Lock>, FolderError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            if let Some(lock) = self.try_lock(name)? {
+                return Ok(Some(lock));
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Who may do what with a file: only ever its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// 0600.
+    Write,
+    /// 0400: for files that programs in a job should not change.
+    ReadOnly,
+}
+
+/// A lock that is held. Close-on-exec, so no child of ours goes on holding it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: std::fs::File,
+}
+
+const MOST_BYTES: u64 = 16 << 20;
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(Errno) -> FolderError {
+    let path = path.to_owned();
+    move |error| FolderError::System { what, path, reason: error.into() }
+}
+
+fn not_a_folder(path: &Path) -> FolderError {
+    match rustix::fs::lstat(path) {
+        Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
+            FolderError::Link { path: path.to_owned() }
+        }
+        Ok(_) => FolderError::NoFolder { path: path.to_owned() },
+        Err(error) => failed("open", path)(error),
+    }
+}
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! Helper programs run for real: each in a process group of its own, with nothing of ours but three descriptors.
+//!
+//! A `credential_process` may start others (a shell, an agent). When its time or its room is used up, or when it ends, the
+//! whole group is ended with it, before its number can belong to somebody else.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
+use zeroize::Zeroizing;
+
+use super::{Processes, Ran, Run, RunError};
+use crate::world::BoxFuture;
+use crate::world::running::{self, Watch};
+use crate::world::system::{ChildStart, Group, Signals};
+
+/// Starts programs on this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemProcesses;
+
+impl Processes for SystemProcesses {
+    fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>> {
+        Box::pin(run_to_its_end(run))
+    }
+}
+
+/// How long what a program wrote is still read for after it ended: a helper that left a process of another session behind,
+/// which holds the pipe open, must not keep its answer from us.
+const AFTER_THE_END: Duration = Duration::from_millis(500);
+
+async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
+    let program = run.argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
+    let deadline = Instant::now() + run.time_limit;
+    let mut group = ChildGroup::start(&run)
+        .map_err(|error| RunError::Start { program: program.clone(), reason: error.to_string() })?;
+    let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+    let mut out = Output::of(stdout, run.output_limit);
+    let mut err = Output::of(stderr, run.output_limit);
+
+    let reading = async {
+        tokio::select! {
+            both = async { tokio::try_join!(out.read(), err.read()) } => both.map(|_| ()),
+            () = group.leader_ended() => Ok(()),
+        }
+    };
+    let in_time = timeout_at(deadline, async {
+        reading.await?;
+        group.leader_ended().await;
+        Ok::<(), TooMuch>(())
+    });
+    let in_time = in_time.await;
+    group.end();
+    let program_wrote_too_much = || RunError::TooMuch { program: program.clone(), limit: run.output_limit };
+    match in_time {
+        Err(_) => return Err(RunError::TimedOut { program, after: run.time_limit }),
+        Ok(Err(TooMuch)) => return Err(program_wrote_too_much()),
+        Ok(Ok(())) => {}
+    }
+    if let Ok(rest) = timeout(AFTER_THE_END, async { tokio::try_join!(out.read(), err.read()) }).await {
+        rest.map_err(|TooMuch| program_wrote_too_much())?;
+    }
+    let status = group.wait().await.map_err(|error| RunError::Start { program, reason: error.to_string() })?;
+    Ok(Ran { code: status.code(), stdout: out.bytes, stderr: err.bytes.to_vec() })
+}
+
+/// A child and its process group, which is ended when this is dropped: a run that is given up leaves nothing behind.
+struct ChildGroup {
+    child: Child,
+    leader: Option<Pid>,
+    watch: Option<Watch>,
+}
+
+impl ChildGroup {
+    #[allow(clippy::disallowed_methods)] // this is the place
+    fn start(run: &Run) -> io::Result<Self> {
+        let (program, arguments) = run.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(run.environment.all());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let start = ChildStart {
+            signals: Signals::AsInherited,
+            group: Group::New,
+            only_standard_descriptors: true,
+            umask: None,
+        };
+        start.apply(command.as_std_mut());
+        let child = command.spawn()?;
+        let leader = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        // no watch: it has ended already, and nobody but us can have waited for it
+        let watch = child.id().and_then(|pid| Watch::new(&running::find(pid).ok()?).ok());
+        Ok(Self { child, leader, watch })
+    }
+
+    /// Returns when the leader has ended. It is not waited for yet, so its number, which is the group's, is still its own.
+    async fn leader_ended(&self) {
+        if let Some(watch) = &self.watch {
+            watch.ended().await;
+        }
+    }
+
+    /// Ends whatever is left of the group. Once: afterwards the number may be somebody else's.
+    fn end(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+}
+
+impl Drop for ChildGroup {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What one of its descriptors wrote so far.
+struct Output<R> {
+    from: Option<R>,
+    limit: usize,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+struct TooMuch;
+
+impl<R: AsyncRead + Unpin> Output<R> {
+    fn of(from: Option<R>, limit: usize) -> Self {
+        // whole from the start: a vector that grows would leave copies of a secret behind in freed memory
+        Self { from, limit, bytes: Zeroizing::new(Vec::with_capacity(limit + 1)) }
+    }
+
+    /// Reads on to its end. What was read stays when this is given up and called again.
+    async fn read(&mut self) -> Result<(), TooMuch> {
+        while let Some(from) = &mut self.from {
+            let room = (self.limit + 1).saturating_sub(self.bytes.len());
+            let mut bounded = (&mut *from).take(room as u64);
+            match bounded.read_buf(&mut *self.bytes).await {
+                Ok(0) | Err(_) => self.from = None,
+                Ok(_) if self.bytes.len() > self.limit => return Err(TooMuch),
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "system_tests.rs"]
+mod tests;

@@ -1,0 +1,227 @@
+//! Processes that run already: who one is, whether it is still the same one, and when it ends.
+//!
+//! A process number is used again after its process ended, so a [`Running`] carries its start time, and a [`Watch`] holds
+//! the process itself (pidfd on Linux, kqueue on macOS), not its number. Called by grants that end with a shell, by the
+//! helper programs, and for the shell that `env` prints for.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use tokio::io::unix::AsyncFd;
+
+use super::system;
+
+/// A process that runs, or ran a moment ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's number.
+    pub parent: u32,
+    /// Its user.
+    pub uid: u32,
+    /// When it started, in words that only this system understands and that no other process with the same number shares,
+    /// not even after a restart of the machine: to be kept and compared as they are.
+    pub started: String,
+    /// The file name of its executable, such as `bash`; what it calls itself where that may not be read.
+    pub program: String,
+}
+
+/// Looks a process up by its number; an error of kind `NotFound` when there is none.
+pub fn find(pid: u32) -> io::Result<Running> {
+    system_find(pid)
+}
+
+/// A process that is waited for without being its parent.
+pub struct Watch(Watching);
+
+enum Watching {
+    /// A descriptor that becomes readable when the process ends.
+    Descriptor(AsyncFd<OwnedFd>),
+    /// A sandbox gave us none: its start time is looked at now and again.
+    Looked(Running),
+}
+
+/// How often a process is looked at where it cannot be waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+impl Watch {
+    /// Watches a process that [`find`] found; an error of kind `NotFound` when it has ended since. To be called inside a
+    /// tokio runtime.
+    pub fn new(process: &Running) -> io::Result<Self> {
+        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+        let watching = match exit_descriptor(pid) {
+            Ok(descriptor) => Watching::Descriptor(system::readable(descriptor)?),
+            Err(error) if unsupported(&error) => Watching::Looked(process.clone()),
+            Err(error) => return Err(error),
+        };
+        // only now is it certain that the watched process is the one that was found
+        if find(process.pid)?.started != process.started {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Self(watching))
+    }
+
+    /// Returns when the process has ended, whether or not anybody has waited for it.
+    pub async fn ended(&self) {
+        match &self.0 {
+            Watching::Descriptor(descriptor) => {
+                // an error here can only mean that the runtime is going away
+                let _ = descriptor.readable().await;
+            }
+            Watching::Looked(process) => {
+                while find(process.pid).is_ok_and(|now| now.started == process.started) {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            }
+        }
+    }
+}
+
+/// Old kernels and some sandboxes have no pidfd, or forbid it.
+fn unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+        || error.raw_os_error() == Some(rustix::io::Errno::NOSYS.raw_os_error())
+}
+
+#[cfg(target_os = "linux")]
+fn exit_descriptor(pid: Pid) -> io::Result<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    pidfd_open(pid, PidfdFlags::NONBLOCK)
+        .or_else(|_| pidfd_open(pid, PidfdFlags::empty()))
+        .map_err(|error| if error == rustix::io::Errno::SRCH { io::ErrorKind::NotFound.into() } else { error.into() })
+}
+
+#[cfg(target_vendor = "apple")]
+fn exit_descriptor(pid: Pid) -> io::Result<OwnedFd> {
+    system::apple::exit_queue(pid).map_err(|error| {
+        if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) {
+            io::ErrorKind::NotFound.into()
+        } else {
+            error
+        }
+    })
+}
+
+/// `/proc/PID/stat` (proc(5)): the state, the parent and the start time in ticks since the boot that `boot_id` names.
+#[cfg(target_os = "linux")]
+fn system_find(pid: u32) -> io::Result<Running> {
+    use std::path::Path;
+    let folder = format!("/proc/{pid}");
+    let gone = |error: io::Error| match error.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::SRCH.raw_os_error() => io::ErrorKind::NotFound.into(),
+        _ => error,
+    };
+    let stat = std::fs::read(format!("{folder}/stat")).map_err(gone)?;
+    let stat = String::from_utf8_lossy(&stat);
+    let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat is not as proc(5) says");
+    // the name may hold blanks and parentheses: it ends at the last one
+    let (name, rest) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).ok_or_else(unreadable)?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let (state, parent) = (fields.first().ok_or_else(unreadable)?, fields.get(1).ok_or_else(unreadable)?);
+    let ticks = fields.get(19).ok_or_else(unreadable)?;
+    if matches!(*state, "Z" | "X" | "x") {
+        return Err(io::ErrorKind::NotFound.into()); // it has ended; only its parent has not looked yet
+    }
+    let status = std::fs::read_to_string(format!("{folder}/status")).map_err(gone)?;
+    // the second number: the effective user
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok());
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let executable = std::fs::read_link(format!("{folder}/exe")).ok();
+    let program = executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let program = program.map(|name| name.trim_end_matches(" (deleted)").to_owned());
+    Ok(Running {
+        pid,
+        parent: parent.parse().map_err(|_| unreadable())?,
+        uid: uid.ok_or_else(unreadable)?,
+        started: format!("{}:{ticks}", boot.trim()),
+        program: program.unwrap_or_else(|| name.to_owned()),
+    })
+}
+
+/// libproc's answer, whose start time is by the wall clock at the start, to the microsecond.
+#[cfg(target_vendor = "apple")]
+fn system_find(pid: u32) -> io::Result<Running> {
+    use std::path::{Path, PathBuf};
+
+    use system::apple;
+    const ZOMBIE: u32 = 5; // sys/proc.h: SZOMB
+    let number = i32::try_from(pid).map_err(|_| io::ErrorKind::NotFound)?;
+    let info = apple::info(number)?;
+    if info.pbi_status == ZOMBIE {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let path = apple::path(number).map(PathBuf::from).ok();
+    let program = path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let itself = info.pbi_comm.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte as u8)).collect();
+    Ok(Running {
+        pid,
+        parent: info.pbi_ppid,
+        uid: info.pbi_uid,
+        started: format!("{}.{:06}", info.pbi_start_tvsec, info.pbi_start_tvusec),
+        program: program.unwrap_or(itself),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn sleeper() -> std::process::Child {
+        Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    #[test]
+    fn a_child_of_ours_is_found_with_its_user_and_program() {
+        let mut child = sleeper();
+        let found = find(child.id()).unwrap();
+        assert_eq!((found.pid, found.parent), (child.id(), std::process::id()));
+        assert_eq!(found.uid, crate::world::ourselves::uid());
+        assert_eq!(find(child.id()).unwrap(), found);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(find(child.id()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn two_processes_have_different_start_marks() {
+        let (ours, parent) = (find(std::process::id()).unwrap(), find(1).unwrap());
+        assert_ne!(ours.started, parent.started);
+    }
+
+    #[tokio::test]
+    async fn a_watch_ends_with_the_process_even_before_it_is_waited_for() {
+        let mut child = sleeper();
+        let watch = Watch::new(&find(child.id()).unwrap()).unwrap();
+        let mut ended = std::pin::pin!(watch.ended());
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut ended).await.is_err(), "it still runs");
+        child.kill().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+        child.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_pidfd_the_process_is_looked_at() {
+        let mut child = sleeper();
+        let watch = Watch(Watching::Looked(find(child.id()).unwrap()));
+        let mut ended = std::pin::pin!(watch.ended());
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut ended).await.is_err(), "it still runs");
+        child.kill().unwrap();
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+        child.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn another_process_with_the_same_number_is_not_watched() {
+        let mut child = sleeper();
+        let mut found = find(child.id()).unwrap();
+        found.started.push('0');
+        assert_eq!(Watch::new(&found).err().map(|error| error.kind()), Some(io::ErrorKind::NotFound));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
