@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::{Context, Trouble};
 
+pub mod snippet;
+
 /// What `env` takes.
 #[derive(Debug, Args)]
 pub struct EnvArgs {

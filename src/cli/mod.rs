@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod child;
 pub mod credential;
 pub mod down;
 pub mod env;

@@ -1,0 +1,150 @@
+//! The child's environment, name by name.
+
+use super::*;
+use crate::cli::child::original::{original, undoing};
+
+fn wiring(name: &str, region: Option<&str>) -> Wiring {
+    Wiring {
+        default: name.into(),
+        url: format!("http://127.0.0.1:40123/creds/{name}"),
+        token: Token::Value(Secret::new(format!("token-of-{name}"))),
+        region: None,
+        identity_region: region.map(str::to_owned),
+        config_file: format!("/state/run/wired-{name}.config").into(),
+        credentials_file: format!("/state/run/wired-{name}.credentials").into(),
+        static_keys: None,
+    }
+}
+
+fn wired(wiring: &Wiring, environment: &Environment) -> Environment {
+    wiring.changes(environment).applied_to(environment)
+}
+
+fn shown(environment: &Environment) -> Vec<String> {
+    let line = |(name, value): (&OsStr, &OsStr)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy());
+    environment.all().map(line).collect()
+}
+
+const NO_PROXY: &str = "127.0.0.1,localhost,169.254.169.254,169.254.170.2,169.254.170.23";
+
+#[test]
+fn c34_a_bare_environment_gets_exactly_these() {
+    let outer = Environment::from_iter([("HOME", "/home/ada")]);
+    let expected = [
+        "AWS_CONFIG_FILE=/state/run/wired-prod.config".to_owned(),
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN=token-of-prod".to_owned(),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:40123/creds/prod".to_owned(),
+        "AWS_DEFAULT_REGION=eu-west-1".to_owned(),
+        "AWS_REGION=eu-west-1".to_owned(),
+        "AWS_SHARED_CREDENTIALS_FILE=/state/run/wired-prod.credentials".to_owned(),
+        "CREDENZA_IDENTITY=prod".to_owned(),
+        "CREDENZA_REGION=eu-west-1".to_owned(),
+        "HOME=/home/ada".to_owned(),
+        format!("NO_PROXY={NO_PROXY}"),
+        format!("no_proxy={NO_PROXY}"),
+    ];
+    assert_eq!(shown(&wired(&wiring("prod", Some("eu-west-1")), &outer)), expected);
+}
+
+#[test]
+fn c34_exactly_one_uri_and_one_token_and_nothing_that_shadows_them() {
+    let everything = SET.into_iter().chain(REMOVED).map(|name| (name, "outer"));
+    let outer: Environment =
+        everything.chain([("AWS_CA_BUNDLE", "ca"), ("AWS_EC2_METADATA_DISABLED", "true")]).collect();
+    for token in [Token::Value(Secret::new("t")), Token::File("/state/run/wired-prod.token".into())] {
+        let is_file = matches!(token, Token::File(_));
+        let child = wired(&Wiring { token, ..wiring("prod", None) }, &outer);
+        for name in REMOVED {
+            assert_eq!(child.raw(name), None, "{name}");
+        }
+        assert_eq!(child.raw(TOKEN).is_some(), !is_file);
+        assert_eq!(child.raw(TOKEN_FILE).is_some(), is_file);
+        assert_eq!(child.text(FULL_URI), Some("http://127.0.0.1:40123/creds/prod"));
+        // not ours to touch
+        assert_eq!(child.text("AWS_CA_BUNDLE"), Some("ca"));
+        assert_eq!(child.text("AWS_EC2_METADATA_DISABLED"), Some("true"));
+        // no key and no token of somebody else's goes down under another name
+        for name in SECRET {
+            assert_eq!(child.raw(&outer_name(name)), None, "{name}");
+        }
+        assert_eq!(child.text("CREDENZA_OUTER_AWS_CONFIG_FILE"), Some("outer"));
+        assert_eq!(child.text("CREDENZA_OUTER_AWS_PROFILE"), Some("outer"));
+    }
+}
+
+#[test]
+fn the_region_is_what_was_asked_for_then_the_environments_then_the_profiles() {
+    // (--region, AWS_REGION, AWS_DEFAULT_REGION, the profile's) -> (AWS_REGION, AWS_DEFAULT_REGION)
+    for (asked, first, second, profile, expected) in [
+        (Some("r"), Some("a"), Some("b"), Some("p"), (Some("r"), Some("r"))),
+        (None, Some("a"), Some("b"), Some("p"), (Some("a"), Some("b"))),
+        (None, Some("a"), None, Some("p"), (Some("a"), Some("a"))),
+        (None, None, Some("b"), Some("p"), (Some("b"), Some("b"))),
+        (None, Some(""), None, Some("p"), (Some("p"), Some("p"))),
+        (None, None, None, None, (None, None)),
+    ] {
+        let written = [("AWS_REGION", first), ("AWS_DEFAULT_REGION", second)];
+        let outer: Environment = written.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let child = wired(&Wiring { region: asked.map(str::to_owned), ..wiring("prod", profile) }, &outer);
+        assert_eq!((child.text("AWS_REGION"), child.text("AWS_DEFAULT_REGION")), expected, "{written:?} {asked:?}");
+    }
+}
+
+#[test]
+fn static_keys_come_with_their_end() {
+    let keys = StaticKeys {
+        access_key_id: "ASIAEXAMPLE".into(),
+        secret_access_key: Secret::new("secret"),
+        session_token: Secret::new("session"),
+        expiration: "2026-11-22T13:00:00Z".into(),
+    };
+    let outer = Environment::from_iter([("AWS_ACCESS_KEY_ID", "AKIAOUTER"), ("AWS_SECURITY_TOKEN", "outer")]);
+    let child = wired(&Wiring { static_keys: Some(keys), ..wiring("prod", None) }, &outer);
+    assert_eq!(child.text("AWS_ACCESS_KEY_ID"), Some("ASIAEXAMPLE"));
+    assert_eq!(child.text("AWS_SECRET_ACCESS_KEY"), Some("secret"));
+    assert_eq!(child.text("AWS_SESSION_TOKEN"), Some("session"));
+    assert_eq!(child.text("AWS_CREDENTIAL_EXPIRATION"), Some("2026-11-22T13:00:00Z"));
+    assert_eq!(child.raw("AWS_SECURITY_TOKEN"), None);
+}
+
+#[test]
+fn a_nested_child_has_the_inner_alone() {
+    let outer = Environment::from_iter([
+        ("AWS_CONFIG_FILE", "/home/ada/config"),
+        ("AWS_PROFILE", "sandbox"),
+        ("no_proxy", "corp.example"),
+        ("HOME", "/home/ada"),
+    ]);
+    let a = wired(&wiring("a", Some("eu-west-1")), &outer);
+    let both = wired(&wiring("b", None), &a);
+    assert_eq!(shown(&both), shown(&wired(&wiring("b", None), &outer)));
+    assert_eq!(both.raw("AWS_REGION"), None);
+    assert!(!shown(&both).iter().any(|line| line.contains("token-of-a") || line.contains("wired-a")));
+}
+
+#[test]
+fn what_was_there_before_comes_back() {
+    for outer in [
+        Environment::from_iter([("HOME", "/home/ada")]),
+        Environment::from_iter([("AWS_REGION", "eu-west-1"), ("NO_PROXY", "*"), ("AWS_PROFILE", "")]),
+        SET.into_iter().chain(REMOVED).filter(|name| !SECRET.contains(name)).map(|name| (name, "outer")).collect(),
+    ] {
+        let child = wired(&wiring("prod", Some("eu-west-1")), &outer);
+        assert_eq!(shown(&original(&child)), shown(&outer));
+        assert_eq!(shown(&undoing(&child).applied_to(&child)), shown(&outer));
+    }
+}
+
+#[test]
+fn what_was_written_inside_stays() {
+    let child = wired(&wiring("prod", Some("eu-west-1")), &Environment::from_iter([("AWS_PROFILE", "sandbox")]));
+    for (name, value) in [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_PROFILE", "other"),
+        ("AWS_CONFIG_FILE", "/tmp/mine"),
+        ("NO_PROXY", "mine"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
+    ] {
+        assert_eq!(original(&child.clone().with(name, value)).text(name), Some(value), "{name}");
+    }
+}
