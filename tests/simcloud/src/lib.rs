@@ -9,7 +9,8 @@
 //! - [`sts`]: the Security Token Service, one action a file
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
-//! - [`wire`]: connections (pipes, TCP, TLS)
+//! - [`wire`], [`authority`]: connections (pipes, TCP, TLS), and certificates for them
+//! - [`control`]: the same steering over HTTP and JSON, for tests that are not written in Rust
 //!
 //! ```
 //! use std::time::Duration;
@@ -22,8 +23,10 @@
 //! assert_eq!(cloud.judge(&keys).unwrap().principal.arn, "arn:aws:iam::111122223333:user/base");
 //! ```
 
+pub mod authority;
 pub mod calls;
 pub mod cloud;
+pub mod control;
 pub mod fault;
 pub mod keys;
 pub mod principal;
@@ -34,6 +37,7 @@ pub mod sts;
 pub mod web_identity;
 pub mod wire;
 
+pub use authority::TestAuthority;
 pub use calls::Call;
 pub use cloud::{Clock, Cloud};
 pub use fault::{Fault, Trouble};

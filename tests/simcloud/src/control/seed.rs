@@ -1,0 +1,131 @@
+//! What can be put into a cloud as JSON: by the control API one by one, by a seed file all at once.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{Cloud, Fault, Issuer, Keys, Trust};
+
+/// A whole population: `{"users": [...], "roles": [...], "issuers": [...], "faults": [...]}`, each part optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seed {
+    /// Users with long-term keys.
+    pub users: Vec<NewUser>,
+    /// Roles.
+    pub roles: Vec<NewRole>,
+    /// Issuers of web identities.
+    pub issuers: Vec<NewIssuer>,
+    /// Faults in force from the start.
+    pub faults: Vec<Fault>,
+}
+
+/// A user; the cloud makes keys when none are given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// `base`.
+    pub name: String,
+    /// `111122223333`.
+    pub account: String,
+    /// Keys of the user's own choice.
+    #[serde(default)]
+    pub keys: Option<LongTermKeys>,
+}
+
+/// A long-term pair.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongTermKeys {
+    /// `AKIA...`.
+    pub access_key_id: String,
+    /// 40 characters.
+    pub secret_access_key: String,
+}
+
+/// A role.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    /// `arn:aws:iam::111122223333:role/my-role`.
+    pub arn: String,
+    /// Who may assume it.
+    #[serde(default)]
+    pub trust: Trust,
+    /// The longest session, in seconds.
+    #[serde(default = "one_hour")]
+    pub max_session_secs: u64,
+}
+
+/// An issuer of web identities, with a key of its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewIssuer {
+    /// `https://issuer.example`.
+    pub url: String,
+    /// `ES256` or `RS256`.
+    #[serde(default)]
+    pub algorithm: Algorithm,
+    /// For whom its tokens are; `sts.amazonaws.com` when absent.
+    #[serde(default)]
+    pub audience: Option<String>,
+}
+
+/// How an issuer signs (RFC 7518, section 3.1).
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum Algorithm {
+    /// ECDSA on P-256.
+    #[default]
+    #[serde(rename = "ES256")]
+    Es256,
+    /// RSA, PKCS #1.
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
+impl Seed {
+    /// Puts everything into the cloud; the keys of the users come back in their order.
+    pub fn sow(self, cloud: &Cloud) -> Vec<Keys> {
+        self.roles.into_iter().for_each(|role| role.add_to(cloud));
+        self.issuers.into_iter().for_each(|issuer| issuer.add_to(cloud));
+        for fault in self.faults {
+            cloud.add_fault(fault);
+        }
+        self.users.into_iter().map(|user| user.add_to(cloud)).collect()
+    }
+}
+
+impl NewUser {
+    pub(super) fn add_to(self, cloud: &Cloud) -> Keys {
+        let keys = self.keys.map_or_else(Keys::long_term, |keys| Keys {
+            access_key_id: keys.access_key_id,
+            secret_access_key: keys.secret_access_key,
+            session_token: None,
+        });
+        cloud.add_user_with_keys(&self.name, &self.account, keys.clone());
+        keys
+    }
+}
+
+impl NewRole {
+    pub(super) fn add_to(self, cloud: &Cloud) {
+        cloud.add_role(&self.arn, self.trust, Duration::from_secs(self.max_session_secs));
+    }
+}
+
+impl NewIssuer {
+    pub(super) fn add_to(self, cloud: &Cloud) {
+        let issuer = match self.algorithm {
+            Algorithm::Es256 => Issuer::es256(self.url),
+            Algorithm::Rs256 => Issuer::rs256(self.url),
+        };
+        cloud.add_issuer(match self.audience {
+            Some(audience) => issuer.audience(audience),
+            None => issuer,
+        });
+    }
+}
+
+fn one_hour() -> u64 {
+    3600
+}
