@@ -16,6 +16,7 @@ pub mod folder;
 pub mod http;
 pub mod ourselves;
 pub mod peer;
+pub mod places;
 pub mod port;
 pub mod process;
 pub mod random;
