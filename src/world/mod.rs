@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub mod child;
 pub mod clock;
 pub mod environment;
 pub mod files;
