@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Settings;
 use super::attempts::{Attempts, Until, Who};
-use super::entry::Entry;
-use super::state::State;
+use super::state::{Entry, State};
 use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
 
 /// Everything that the engine knows at one moment.

@@ -9,7 +9,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub mod child;
 pub mod clock;
 pub mod environment;
 pub mod files;
@@ -17,7 +16,6 @@ pub mod folder;
 pub mod http;
 pub mod ourselves;
 pub mod peer;
-pub mod places;
 pub mod port;
 pub mod process;
 pub mod random;

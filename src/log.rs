@@ -1,1 +1,0 @@
-//! Logging: tracing set-up, the audit trail, the allow-list of fields.

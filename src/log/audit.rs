@@ -1,0 +1,151 @@
+//! The audit trail: who used which identity when, apart from the log and from the first day.
+//!
+//! One JSON object a line, `schema: 1`, in a private file with a cap. The first of (grant, identity, dialect, outcome,
+//! key) in a second is written at once; repeats are counted and written as one line with the times of the first and the
+//! last (`window`). The whole access key id is there, so that CloudTrail's records can be joined with it; a secret never.
+//!
+//! A request never waits for it: what is to be written goes through a bounded channel to a task, and what finds no room is
+//! counted, and the count written. Called by [`crate::server`] for each request and by the control socket.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use tokio::sync::{mpsc, oneshot};
+
+use super::capped::CappedFile;
+use super::window::{Noted, Window};
+use crate::credential::{Credential, IdentityName, Now};
+use crate::world::Clock;
+use crate::world::peer::PeerProcess;
+
+pub(super) use super::audit_writer::Message;
+use super::audit_writer::Writer;
+
+/// What was done, but for when and by which process: those of one kind are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Deed {
+    /// The grant's name; `None`: no grant was shown.
+    pub grant: Option<Arc<str>>,
+    /// The identity that was asked for; `None`: it was not looked at.
+    pub identity: Option<IdentityName>,
+    /// How it was asked: `ecs`, `pod-identity`, `control`.
+    pub dialect: &'static str,
+    /// `issued`, or one word for why not, such as `token-unknown` or `LoginRequired`.
+    pub outcome: &'static str,
+    /// What was handed out.
+    pub issued: Option<Handed>,
+}
+
+/// What was handed out, without its secret parts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Handed {
+    /// The whole temporary access key id, `ASIA...`.
+    pub access_key_id: Arc<str>,
+    /// The account, where it is known.
+    pub account_id: Option<Arc<str>>,
+    /// The role's ARN, where there is one.
+    pub role_arn: Option<Arc<str>>,
+}
+
+impl Handed {
+    /// What there is to say of a credential.
+    pub fn of(credential: &Credential) -> Self {
+        Self {
+            access_key_id: credential.keys.access_key_id.as_str().into(),
+            account_id: credential.account_id.as_deref().map(Into::into),
+            role_arn: credential.role_arn.as_deref().map(Into::into),
+        }
+    }
+}
+
+/// The other end of a connection. Which process it is, is looked up once, and only if it is written.
+#[derive(Debug)]
+pub struct Peer {
+    from: SocketAddr,
+    to: SocketAddr,
+    process: OnceLock<Option<PeerProcess>>,
+}
+
+impl Peer {
+    /// The client at `from`, connected to our address `to`.
+    pub fn new(from: SocketAddr, to: SocketAddr) -> Self {
+        Self { from, to, process: OnceLock::new() }
+    }
+
+    /// A client that is known already: the control socket is told by the system.
+    pub fn known(process: PeerProcess) -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { from: nowhere, to: nowhere, process: OnceLock::from(Some(process)) }
+    }
+
+    /// The process. Slow the first time (milliseconds): not for a task that others wait for.
+    pub(super) fn process(&self) -> Option<&PeerProcess> {
+        self.process.get_or_init(|| crate::world::peer::connected(self.from, self.to)).as_ref()
+    }
+}
+
+/// A deed with the count of its repeats. Who does the same again and again may keep it, and saves the look-up.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub(super) deed: Arc<Deed>,
+    pub(super) window: Arc<Window>,
+}
+
+/// Where deeds are written down. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    entries: Cache<Arc<Deed>, Arc<Window>>,
+    sender: mpsc::Sender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Audit {
+    /// Starts the task that writes, on the current runtime. It ends with the last clone, or with [`Audit::close`].
+    /// `served_by` is written into each line: `daemon` or `exec`.
+    pub fn start(file: CappedFile, served_by: &'static str, clock: Arc<dyn Clock>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        tokio::spawn(Writer::new(file, served_by, clock, Arc::clone(&dropped)).run(receiver));
+        // Clients choose identities' names: without a bound they would choose how much memory we have.
+        let entries = Cache::builder().max_capacity(MOST_ENTRIES).eviction_policy(EvictionPolicy::lru()).build();
+        Self { entries, sender, dropped }
+    }
+
+    /// The entry of a deed, to be [noted](Audit::note) now and as often as the same is done again.
+    pub fn entry(&self, deed: Deed) -> Entry {
+        let deed = Arc::new(deed);
+        let window = self.entries.get_with_by_ref(&deed, Arc::default);
+        Entry { deed, window }
+    }
+
+    /// It was done, at `now`, and took so long. Never waits.
+    pub fn note(&self, entry: &Entry, peer: &Arc<Peer>, now: Now, ms: u32) {
+        let Noted::First(left) = entry.window.note(now, ms) else { return };
+        let deeds = 1 + left.as_ref().map_or(0, |left| left.count);
+        let message = Message::First { entry: entry.clone(), peer: Arc::clone(peer), at: now.wall, ms, left };
+        if self.sender.try_send(message).is_err() {
+            self.dropped.fetch_add(deeds, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what is still counted, and ends the writing. For the end of the process.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.sender.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+/// How many kinds of deeds are counted at once.
+const MOST_ENTRIES: u64 = 4096;
+
+/// How many lines may wait to be written.
+const QUEUE: usize = 1024;
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

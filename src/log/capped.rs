@@ -1,0 +1,153 @@
+//! A private file that lines are appended to, and that never grows beyond bounds: at its cap it is renamed to `NAME.1`, in
+//! place of the one before, and begun anew.
+//!
+//! Several processes may append to one file: the daemon and every `exec` keep the same audit trail. Each line goes out in
+//! one write to a file opened for appending; whoever meets the cap renames the file under a lock, and the others notice
+//! that its name leads elsewhere. Called by [`super::audit`] and by the daemon's log.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+
+use crate::world::folder::{Folder, FolderError};
+
+/// A private file with a cap.
+#[derive(Debug)]
+pub struct CappedFile {
+    folder: Arc<Folder>,
+    name: String,
+    cap: u64,
+    file: File,
+}
+
+impl CappedFile {
+    /// Opens the file for appending (0600), making it where it is missing. It and the one before hold `cap` bytes each at
+    /// most, and a line.
+    pub fn open(folder: Arc<Folder>, name: &str, cap: u64) -> Result<Self, FolderError> {
+        let file = folder.append(name)?;
+        Ok(Self { folder, name: name.to_owned(), cap, file })
+    }
+
+    /// The name of the file that came before `name`.
+    pub fn earlier(name: &str) -> String {
+        format!("{name}.1")
+    }
+
+    /// Appends one or more whole lines.
+    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let open = self.file.metadata()?;
+        match std::fs::symlink_metadata(self.folder.path().join(&self.name)) {
+            Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => {
+                if open.len() >= self.cap {
+                    self.begin_anew()?;
+                }
+            }
+            // another process began it anew, or somebody removed it
+            _ => self.reopen()?,
+        }
+        self.file.write_all(lines)
+    }
+
+    /// Whoever gets the lock renames; the others write on, and follow at their next line.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        let Some(_lock) = self.folder.try_lock(&format!("{}.lock", self.name)).map_err(io::Error::other)? else {
+            return Ok(());
+        };
+        let path = self.folder.path().join(&self.name);
+        let (named, open) = (std::fs::symlink_metadata(&path)?, self.file.metadata()?);
+        if named.ino() == open.ino() {
+            std::fs::rename(&path, self.folder.path().join(Self::earlier(&self.name)))?;
+        }
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.file = self.folder.append(&self.name).map_err(io::Error::other)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    struct Place {
+        _root: tempfile::TempDir,
+        folder: Arc<Folder>,
+    }
+
+    fn place() -> Place {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
+        Place { _root: root, folder }
+    }
+
+    impl Place {
+        fn open(&self, cap: u64) -> CappedFile {
+            CappedFile::open(self.folder.clone(), "trail", cap).unwrap()
+        }
+
+        fn text(&self, name: &str) -> String {
+            std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn it_is_private_and_goes_on_where_it_was() {
+        let place = place();
+        place.open(100).append(b"one\n").unwrap();
+        place.open(100).append(b"two\n").unwrap();
+        assert_eq!(place.text("trail"), "one\ntwo\n");
+        let mode = std::fs::metadata(place.folder.path().join("trail")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn at_its_cap_it_is_renamed_once_and_begun_anew() {
+        let place = place();
+        let mut file = place.open(20);
+        for number in 0..9 {
+            file.append(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        assert_eq!((place.text("trail.1"), place.text("trail")), (lines(3..6), lines(6..9)));
+        let mode = std::fs::metadata(place.folder.path().join("trail")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_processes_keep_one_file_and_lose_no_line() {
+        let place = place();
+        let (mut one, mut other) = (place.open(20), place.open(20));
+        for number in 0..6 {
+            let file = if number % 2 == 0 { &mut one } else { &mut other };
+            file.append(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        assert_eq!((place.text("trail.1"), place.text("trail")), (lines(0..3), lines(3..6)));
+    }
+
+    #[test]
+    fn a_file_that_somebody_removed_is_made_again() {
+        let place = place();
+        let mut file = place.open(1000);
+        file.append(b"one\n").unwrap();
+        std::fs::remove_file(place.folder.path().join("trail")).unwrap();
+        file.append(b"two\n").unwrap();
+        assert_eq!(place.text("trail"), "two\n");
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let place = place();
+        let elsewhere = place._root.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, place.folder.path().join("trail")).unwrap();
+        assert!(CappedFile::open(place.folder.clone(), "trail", 100).is_err());
+        assert!(!elsewhere.exists());
+    }
+
+    fn lines(numbers: std::ops::Range<u32>) -> String {
+        numbers.map(|number| format!("line {number}\n")).collect()
+    }
+}
