@@ -2,7 +2,7 @@
 
 use std::io;
 
-use quick_xml::{Writer, events::BytesText};
+use quick_xml::{Writer, escape::partial_escape, events::BytesText};
 
 use crate::Refusal;
 
@@ -67,7 +67,9 @@ fn envelope(name: &str, inside: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<
 
 fn write_element(writer: &mut Writer<Vec<u8>>, element: &Element) -> io::Result<()> {
     match element {
-        Element::Text(name, text) => writer.create_element(*name).write_text_content(BytesText::new(text))?,
+        Element::Text(name, text) => {
+            writer.create_element(*name).write_text_content(BytesText::from_escaped(partial_escape(text)))?
+        }
         Element::Group(name, elements) => writer
             .create_element(*name)
             .write_inner_content(|writer| elements.iter().try_for_each(|element| write_element(writer, element)))?,
