@@ -1,7 +1,8 @@
 //! [`Identity`]: a named thing that can be served, with its settings resolved.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credential::{AwsKeys, IdentityName};
@@ -10,8 +11,8 @@ use crate::secret::Digest;
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// The file.
-    pub file: PathBuf,
+    /// The file; shared, since every value of a file keeps its place.
+    pub file: Arc<Path>,
     /// The line, from 1.
     pub line: usize,
 }
@@ -39,6 +40,10 @@ pub struct Identity {
     pub definition: Result<AwsDefinition, Unusable>,
     /// Refreshed even when nobody asks (our TOML's `keep_warm`).
     pub keep_warm: bool,
+    /// What its owner should be told once, such as a duration that was clamped.
+    pub warnings: Vec<String>,
+    /// The CA bundle for its upstream requests: `AWS_CA_BUNDLE`, else the profile's `ca_bundle`.
+    pub ca_bundle: Option<PathBuf>,
     /// Digest of everything above that decides what is served and from where.
     pub digest: Digest,
 }
@@ -114,8 +119,8 @@ pub enum AwsDefinition {
     WebIdentity(WebIdentityDefinition),
 }
 
-/// Where base keys come from.
-#[derive(Clone, Debug)]
+/// Where base keys come from. A command prints only as its program's name: its arguments may hold a secret.
+#[derive(Clone)]
 pub enum KeysOrigin {
     /// Written in a shared file under this profile.
     Static {
@@ -141,6 +146,20 @@ pub enum KeysOrigin {
     EcsContainer,
     /// `credential_source = Ec2InstanceMetadata`.
     Ec2InstanceMetadata,
+}
+
+impl fmt::Debug for KeysOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static { profile, keys, .. } => write!(f, "Static({profile}, {})", keys.access_key_id),
+            Self::Process { profile, argv, .. } => {
+                write!(f, "Process({profile}, {})", argv.first().map_or("", String::as_str))
+            }
+            Self::Environment => f.write_str("Environment"),
+            Self::EcsContainer => f.write_str("EcsContainer"),
+            Self::Ec2InstanceMetadata => f.write_str("Ec2InstanceMetadata"),
+        }
+    }
 }
 
 /// Which STS is asked.

@@ -3,9 +3,79 @@
 //! Reading never fails as a whole because of one bad section: what is unusable stays listed, with its file, line and
 //! reason. Only our own TOML is strict: unknown keys are errors, and all complaints come at once.
 
+pub mod complaint;
+pub mod duration;
 pub mod identity;
+pub mod limits;
+pub mod own;
+pub mod places;
+pub mod resolve;
+pub mod shared;
+pub mod toml;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use complaint::{Complaint, ConfigError};
 pub use identity::{
     AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, StsEndpoint, Unusable,
     WebIdentityDefinition,
 };
+pub use own::Server;
+pub use places::{PlaceError, Places};
+pub use shared::SharedFiles;
+
+use crate::credential::IdentityName;
+use crate::world::{Files, World, ourselves};
+use own::Own;
+use resolve::Surroundings;
+
+/// Everything that was written, and what it means.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything lies.
+    pub places: Places,
+    /// `[server]` of our TOML.
+    pub server: Server,
+    /// Everything that is served or could be, by name.
+    pub identities: BTreeMap<IdentityName, Identity>,
+    /// What could not be read, and what was read otherwise than written: worth telling, nothing fails.
+    pub complaints: Vec<Complaint>,
+    /// The files whose change means that all this should be read again.
+    pub watched: Vec<PathBuf>,
+    /// The shared AWS files as they were read: what a child's generated files are made from.
+    pub shared: Arc<SharedFiles>,
+}
+
+impl Config {
+    /// Reads the files that the environment names ([`Places`]).
+    ///
+    /// Fails where a place cannot be known, and for our own TOML, with every complaint about it. Exit code 3.
+    pub fn load(world: &World) -> Result<Self, ConfigError> {
+        let places = Places::from(&world.environment)
+            .map_err(|error| ConfigError { complaints: vec![Complaint::general(error.to_string())] })?;
+        let surroundings = Surroundings {
+            environment: &world.environment,
+            session_name: format!("{}@{}", ourselves::user_name(&world.environment), ourselves::host_name()),
+            own_program: ourselves::executable().ok(),
+        };
+        Self::read(&places.absolute(), &*world.files, &surroundings)
+    }
+
+    /// The same with everything given: pure but for the files.
+    pub fn read(places: &Places, files: &dyn Files, surroundings: &Surroundings<'_>) -> Result<Self, ConfigError> {
+        let own = Own::read(places, files)?;
+        let shared = SharedFiles::read(places, files);
+        let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
+        let watched = [&places.aws_config, &places.aws_credentials, &places.config, &places.system_config];
+        Ok(Self {
+            places: places.clone(),
+            server: own.server,
+            identities,
+            complaints: shared.complaints.iter().cloned().chain(resolved).collect(),
+            watched: watched.into_iter().map(|path| path.to_path_buf()).collect(),
+            shared: Arc::new(shared),
+        })
+    }
+}

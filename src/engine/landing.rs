@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::Settings;
 use super::attempts::Failed;
 use super::chain::named;
+use super::entry::Demand;
 use super::flight::Flight;
 use super::lifetime::{LAST_MINUTE, SHORT_LIFE};
 use super::plan::Start;
-use super::state::{Aloft, Demand, FlightId, State, Target};
+use super::state::{Aloft, FlightId, State, Target};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Session};
 use crate::source::{Ingredient, Need};
 
@@ -43,7 +44,7 @@ impl State {
             }
         };
         self.last_flight += 1;
-        self.aloft.insert(id, Aloft { target: start.target.clone(), limited_by });
+        self.aloft.insert(id, Aloft { target: start.target.clone(), limited_by, again: start.again });
         tracing::debug!(target = %start.target, boot = now.boot.as_secs(), "fetching");
         Some(Flight { id, source, ingredient })
     }

@@ -25,12 +25,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Outcome};
 use crate::source::Recipes;
 use crate::world::World;
+use entry::Demand;
 use plan::{Step, next_step};
-use state::{Demand, State, Target};
+use state::{State, Target};
 
 mod attempts;
 mod chain;
 mod clocks;
+mod entry;
 mod flight;
 mod landing;
 pub mod lifetime;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::Settings;
 use super::attempts::{Failed, Until, Who};
-use super::state::{Demand, Entry, State, Target};
+use super::entry::{Demand, Entry};
+use super::state::{State, Target};
 use crate::credential::{Ask, Now, SessionKey};
 use crate::source::Need;
 
@@ -31,6 +32,8 @@ pub(super) struct Start {
     pub(super) target: Target,
     /// Whose source fetches it.
     pub(super) by: Ask,
+    /// It failed the last time.
+    pub(super) again: bool,
 }
 
 /// The next step towards a credential.
@@ -71,7 +74,7 @@ pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
         match next_step(state, ask, who, now) {
             Step::Aloft => {}
             Step::Start(start) => {
-                let rank = Rank::of(entry, who, now);
+                let rank = Rank::of(entry, who, start.again, now);
                 let best = wanted.entry(start.target.clone()).or_insert_with(|| (rank, start.clone()));
                 if rank < best.0 {
                     *best = (rank, start);
@@ -104,16 +107,17 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
         if let Some(until) = entry.attempts.wait(who, now.boot) {
             return Step::Wait { whose: target, until, failed: entry.attempts.failed.as_ref() };
         }
+        let again = entry.attempts.failed.is_some();
         match &entry.need {
-            Need::Nothing => return Step::Start(Start { target, by }),
+            Need::Nothing => return Step::Start(Start { target, by, again }),
             Need::Credential(base) if state.asks.get(base).is_some_and(|base| base.can_be_base(now)) => {
-                return Step::Start(Start { target, by });
+                return Step::Start(Start { target, by, again });
             }
             Need::Credential(base) => by = base.clone(),
             Need::Session { key, freshly } => {
                 let session = state.sessions.get(key);
                 if session.is_some_and(|session| session.usable(*freshly, now)) {
-                    return Step::Start(Start { target, by });
+                    return Step::Start(Start { target, by, again });
                 }
                 if session.is_some_and(|session| session.attempts.flight.is_some()) {
                     return Step::Aloft;
@@ -122,7 +126,11 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
                 let wait = session.and_then(|session| Some((session.attempts.wait(who, now.boot)?, session)));
                 return match wait {
                     Some((until, session)) => Step::Wait { whose, until, failed: session.attempts.failed.as_ref() },
-                    None => Step::Start(Start { target: whose, by }),
+                    None => Step::Start(Start {
+                        target: whose,
+                        by,
+                        again: session.is_some_and(|session| session.attempts.failed.is_some()),
+                    }),
                 };
             }
         }
@@ -153,22 +161,17 @@ fn due(state: &State, entry: &Entry, now: Now, settings: &Settings) -> Due {
     }
 }
 
-/// What matters most is the least: what clients wait for; then what has not failed before, so that many sources that
-/// hang do not keep the slots from those that work; then what ends first.
+/// What matters most is the least: what clients wait for; then what did not fail the last time; then what ends first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     client_waits: Reverse<bool>,
-    failed: bool,
+    again: bool,
     remaining: Duration,
 }
 
 impl Rank {
-    fn of(entry: &Entry, who: Who, now: Now) -> Self {
-        Self {
-            client_waits: Reverse(matches!(who, Who::Client { .. })),
-            failed: entry.attempts.failed.is_some(),
-            remaining: entry.remaining(now),
-        }
+    fn of(entry: &Entry, who: Who, again: bool, now: Now) -> Self {
+        Self { client_waits: Reverse(matches!(who, Who::Client { .. })), again, remaining: entry.remaining(now) }
     }
 }
 
@@ -177,22 +180,29 @@ fn within_slots(state: &State, mut wanted: Vec<(Rank, Start)>, settings: &Settin
         one.cmp(other).then_with(|| start.target.cmp(&other_start.target))
     });
     let mut free = settings.flights_at_once.saturating_sub(state.aloft.len());
-    let mut aloft: HashMap<&SessionKey, usize> = HashMap::new();
+    let mut free_again = settings.flights_at_once.div_ceil(2).saturating_sub(again_aloft(state));
+    let mut of_session: HashMap<&SessionKey, usize> = HashMap::new();
     for flight in state.aloft.values() {
-        *aloft.entry(&flight.limited_by).or_default() += 1;
+        *of_session.entry(&flight.limited_by).or_default() += 1;
     }
     let mut start = Vec::new();
     for (_, wanted) in wanted {
-        let Some(limited_by) = state.asks.get(&wanted.by).map(|entry| &entry.limited_by) else { continue };
-        let of_this_session = aloft.entry(limited_by).or_default();
         if free == 0 {
             break;
         }
-        if *of_this_session < settings.flights_per_session {
-            *of_this_session += 1;
+        let Some(entry) = state.asks.get(&wanted.by) else { continue };
+        let of_this = of_session.entry(&entry.limited_by).or_default();
+        if *of_this < settings.flights_per_session && (!wanted.again || free_again > 0) {
+            *of_this += 1;
             free -= 1;
+            free_again -= usize::from(wanted.again);
             start.push(wanted);
         }
     }
     start
+}
+
+/// What failed the last time gets no more than half of the slots: sources that hang keep theirs for a minute each.
+fn again_aloft(state: &State) -> usize {
+    state.aloft.values().filter(|flight| flight.again).count()
 }

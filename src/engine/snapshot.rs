@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Settings;
 use super::attempts::{Attempts, Until, Who};
-use super::state::{Entry, State};
+use super::entry::Entry;
+use super::state::State;
 use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
 
 /// Everything that the engine knows at one moment.

@@ -7,17 +7,15 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::Settings;
-use super::attempts::{Attempts, Who};
 use super::chain::{Link, chain};
-use super::lifetime::{LAST_MINUTE, Thresholds, thresholds};
-use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Session, SessionKey};
-use crate::secret::Digest;
-use crate::source::{Need, Recipe, Recipes};
+use super::entry::{Entry, SessionEntry};
+use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
+use crate::source::{Need, Recipes};
 
 /// What one flight fetches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +44,8 @@ pub(super) struct FlightId(pub(super) u64);
 pub(super) struct Aloft {
     pub(super) target: Target,
     pub(super) limited_by: SessionKey,
+    /// It failed the last time: it may well fail, or hang, again.
+    pub(super) again: bool,
 }
 
 /// Both tables and what is in the air.
@@ -62,52 +62,6 @@ pub(super) struct State {
     pub(super) news: Vec<Arc<Notify>>,
     pub(super) last_flight: u64,
     swept_at: Duration,
-}
-
-/// What is known of one ask.
-pub(super) struct Entry {
-    pub(super) recipe: Recipe,
-    pub(super) need: Need,
-    pub(super) limited_by: SessionKey,
-    /// By which definitions it is made: see [`chain`](super::chain).
-    pub(super) stamp: Digest,
-    pub(super) held: Option<Held>,
-    pub(super) attempts: Attempts,
-    pub(super) demand: Option<Demand>,
-    /// The upstream called what this one needs dead, and a newer one has been demanded for it: once an attempt.
-    pub(super) need_renewed: bool,
-    /// When a client last used it: time awake, and the wall clock for people.
-    pub(super) used: Option<(Duration, SystemTime)>,
-    /// How many requests it was asked for in.
-    pub(super) uses: u64,
-    /// What a person has been told about it already.
-    pub(super) told: HashSet<String>,
-    pub(super) changed: Arc<Notify>,
-}
-
-/// A credential with what was worked out at its receipt.
-#[derive(Clone)]
-pub(super) struct Held {
-    pub(super) credential: Arc<Credential>,
-    pub(super) thresholds: Thresholds,
-}
-
-/// Who wants a credential fetched although the timetable would not do so yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Demand {
-    /// Somebody expects to be asked for it.
-    Ahead,
-    /// A client waits, or has waited.
-    Client,
-}
-
-/// What is known of one session.
-#[derive(Default)]
-pub(super) struct SessionEntry {
-    pub(super) held: Option<Arc<Session>>,
-    /// By whose source it was last begun to be made, and that one's stamp.
-    pub(super) maker: Option<(Ask, Digest)>,
-    pub(super) attempts: Attempts,
 }
 
 impl State {
@@ -257,6 +211,8 @@ impl State {
                 }
                 entry.start_over();
                 entry.used = None;
+                // a client that waits is told, and demands it again
+                entry.demand = None;
             }
         }
         sessions.iter().for_each(|key| {
@@ -296,118 +252,4 @@ impl State {
     fn tell_all(&mut self) {
         self.news.extend(self.asks.values().map(|entry| entry.changed.clone()));
     }
-}
-
-impl Entry {
-    pub(super) fn new(link: Link) -> Self {
-        Self {
-            limited_by: link.recipe.source.limited_by(),
-            recipe: link.recipe,
-            need: link.need,
-            stamp: link.stamp,
-            held: None,
-            attempts: Attempts::default(),
-            demand: None,
-            need_renewed: false,
-            used: None,
-            uses: 0,
-            told: HashSet::new(),
-            changed: Arc::default(),
-        }
-    }
-
-    /// The same by a definition read again; where it is another one than before, nothing made by the old one stays.
-    fn following(mut self, link: Link) -> Self {
-        if self.stamp != link.stamp {
-            self.start_over();
-        }
-        Self {
-            limited_by: link.recipe.source.limited_by(),
-            recipe: link.recipe,
-            need: link.need,
-            stamp: link.stamp,
-            ..self
-        }
-    }
-
-    fn start_over(&mut self) {
-        self.held = None;
-        self.attempts.forget_waits();
-        self.attempts.flight = None;
-        self.need_renewed = false;
-        self.told.clear();
-    }
-
-    /// What clients get without waiting, if it has enough life.
-    pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
-        let held = self.held.as_ref()?;
-        let left = held.credential.remaining(now);
-        (left >= held.thresholds.hard && left > LAST_MINUTE).then_some(&held.credential)
-    }
-
-    /// What clients get when nothing newer can be had.
-    pub(super) fn servable(&self, now: Now) -> Option<&Arc<Credential>> {
-        let held = self.held.as_ref()?;
-        (held.credential.remaining(now) > LAST_MINUTE).then_some(&held.credential)
-    }
-
-    /// What is left of the credential that is held; zero for none.
-    pub(super) fn remaining(&self, now: Now) -> Duration {
-        self.held.as_ref().map_or(Duration::ZERO, |held| held.credential.remaining(now))
-    }
-
-    /// Whether it will do as the base of another one's credential: 5 min, or a third of its life where that is less.
-    pub(super) fn can_be_base(&self, now: Now) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| held.credential.remaining(now) >= enough_for_a_call(held.credential.lifetime()))
-    }
-
-    /// A client of this kind would ask for it now.
-    pub(super) fn client(&self, now: Now) -> Who {
-        Who::Client { without: self.servable(now).is_none() }
-    }
-
-    /// Whether it is kept fresh unasked.
-    pub(super) fn active(&self, awake: Duration, settings: &Settings) -> bool {
-        self.recipe.keep_warm || self.used.is_some_and(|(used, _)| awake.saturating_sub(used) < settings.idle_after)
-    }
-
-    fn abandoned(&self, awake: Duration, now: Now, settings: &Settings) -> bool {
-        let remembered = self.attempts.failed.as_ref().map(|failed| failed.retry_at.saturating_add(REMEMBER_FAILURE));
-        !self.active(awake, settings)
-            && self.held.is_none()
-            && self.demand.is_none()
-            && self.attempts.flight.is_none()
-            && remembered.is_none_or(|until| until < now.boot)
-    }
-
-    /// Takes over what was just received.
-    pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
-        let thresholds = thresholds(credential.lifetime(), settings.min_life);
-        self.held = Some(Held { credential, thresholds });
-    }
-}
-
-/// An ask that nobody uses stays in the table for so long after it may be tried again, so that its waits still grow.
-const REMEMBER_FAILURE: Duration = Duration::from_secs(15 * 60);
-
-impl SessionEntry {
-    /// Whether a credential can be made from it now.
-    pub(super) fn usable(&self, freshly: bool, now: Now) -> bool {
-        let Some(session) = &self.held else { return false };
-        if freshly {
-            return now.boot.saturating_sub(session.received.boot) < FRESH;
-        }
-        session.remaining(now).is_none_or(|left| left >= enough_for_a_call(session.lifetime().unwrap_or_default()))
-    }
-}
-
-/// How old a session may be that a credential is made of and can be no younger than: asks that need the same one and
-/// come together get one.
-const FRESH: Duration = Duration::from_secs(60);
-
-/// What a base or a session must have left to be used for a call that may take a while.
-fn enough_for_a_call(life: Duration) -> Duration {
-    (life / 3).min(Duration::from_secs(5 * 60))
 }

@@ -19,9 +19,12 @@ use super::state::{FlightId, State};
 use super::{Settings, Shared};
 use crate::credential::{Failure, Issued, Now};
 
-/// Runs until the engine is stopped. What is in the air then is cancelled.
+/// Keeps the timetable until the engine is stopped. What is in the air then is cancelled.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let _end = OnPanic(|| std::process::abort());
+    or_end(keep_timetable(shared), || std::process::abort()).await;
+}
+
+async fn keep_timetable(shared: Arc<Shared>) {
     let mut hangar = Hangar::default();
     let mut clocks = Clocks::new(shared.world.clock.now(), Instant::now());
     loop {
@@ -40,6 +43,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             () = for_a_while(turn.pause) => {}
         }
+    }
+}
+
+/// Runs `work` as a task of its own, and does `end` should it panic.
+async fn or_end(work: impl Future<Output = ()> + Send + 'static, end: impl FnOnce()) {
+    if let Err(error) = tokio::spawn(work).await
+        && error.is_panic()
+    {
+        end();
     }
 }
 
@@ -107,31 +119,16 @@ impl Hangar {
     }
 }
 
-/// Does something when it is dropped by a panic.
-struct OnPanic<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnPanic<F> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.0)();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_panicking_timetable_ends_the_process_and_one_that_returns_does_not() {
+    #[tokio::test]
+    async fn a_timetable_that_panics_ends_the_process_and_one_that_returns_does_not() {
         let mut ended = 0;
-        drop(OnPanic(|| ended += 1));
+        or_end(async {}, || ended += 1).await;
         assert_eq!(ended, 0);
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _end = OnPanic(|| ended += 1);
-            std::panic::resume_unwind(Box::new("the timetable is broken"));
-        }));
-        assert!(panic.is_err());
+        or_end(async { panic!("the timetable is broken") }, || ended += 1).await;
         assert_eq!(ended, 1);
     }
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub mod child;
 pub mod clock;
 pub mod environment;
 pub mod files;
@@ -16,6 +17,7 @@ pub mod folder;
 pub mod http;
 pub mod ourselves;
 pub mod peer;
+pub mod places;
 pub mod port;
 pub mod process;
 pub mod random;

@@ -1,15 +1,19 @@
-//! Stand-ins for the outside, for tests: a clock that a test steers. Nothing in the product builds one.
+//! Stand-ins for the outside, for tests: a clock that a test steers, files in memory. Nothing in the product builds one.
 //!
 //! A simulated clock follows tokio's own time, so on a paused runtime (`#[tokio::test(start_paused = true)]`) days pass
 //! as fast as the timers fire. What tokio's time cannot do, a test does by hand: put the machine to sleep
 //! ([`SimulatedClock::suspend`]) or set the wall clock ([`SimulatedClock::step_wall`]).
 
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::files::Files;
 use crate::credential::Now;
 
 /// A clock for tests: both clocks advance with tokio's `Instant`, and as the test says.
@@ -66,6 +70,24 @@ impl Clock for SimulatedClock {
         let elapsed = self.origin.elapsed();
         let steered = self.steered.lock().unwrap_or_else(PoisonError::into_inner);
         Now { wall: steered.wall + elapsed, boot: steered.boot + elapsed }
+    }
+}
+
+/// Files in memory, by their paths: what is not there does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles(pub BTreeMap<PathBuf, Vec<u8>>);
+
+impl MemoryFiles {
+    /// The same with one file more, or with other content.
+    pub fn with(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
+        self.0.insert(path.into(), content.into());
+        self
+    }
+}
+
+impl Files for MemoryFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 

@@ -95,6 +95,40 @@ pub fn raise_file_limit(wanted: u64) -> io::Result<u64> {
     Ok(wanted)
 }
 
+/// Whether a signal was ignored when we were started: by `nohup`, or a shell's `trap ''`.
+pub fn was_ignored(signal: i32) -> bool {
+    (1..SIGNALS).contains(&signal) && inherited().ignored & (1 << signal) != 0
+}
+
+/// Has us hear every signal, whatever we were started with: nothing is blocked, and children that end are waited for
+/// rather than gone (an ignored SIGCHLD; wait(2), "NOTES"). To be called before other threads start. Children get back
+/// what we were started with.
+pub fn hear_signals() {
+    inherited();
+    let mut nothing = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigemptyset writes a whole set; null old values are allowed; SIG_DFL is a valid disposition.
+    unsafe {
+        libc::sigemptyset(nothing.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, nothing.as_ptr(), std::ptr::null_mut());
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+    }
+}
+
+/// Ends this process by a signal, as if nobody had ever caught it. Returns where the signal does not end us: process 1
+/// of a container, or a signal that ends nobody.
+pub fn die_by(signal: i32) {
+    let mut only = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigemptyset writes a whole set; a null old set is allowed; SIG_DFL is a valid disposition; the calls refuse
+    // numbers that are no signals.
+    unsafe {
+        libc::sigemptyset(only.as_mut_ptr());
+        libc::sigaddset(only.as_mut_ptr(), signal);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, only.as_ptr(), std::ptr::null_mut());
+        libc::raise(signal);
+    }
+}
+
 /// How a child process starts. The core and file limits are always those that we were started with.
 #[derive(Clone, Copy, Debug)]
 pub struct ChildStart {

@@ -1,4 +1,9 @@
 //! The engine with sources and clocks that the tests steer.
 
 mod basics;
+mod failures;
+mod many;
+mod needs;
+mod replace;
 mod stage;
+mod time;

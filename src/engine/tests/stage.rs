@@ -162,6 +162,7 @@ pub(super) struct Stage {
     pub(super) engine: Engine,
     pub(super) book: Book,
     fakes: HashMap<&'static str, Arc<Fake>>,
+    looks: Arc<AtomicUsize>,
 }
 
 /// What a stage is set with: a name, what it needs, how long its credentials live.
@@ -192,9 +193,12 @@ impl Stage {
 
     pub(super) fn set_with(settings: Settings, parts: impl IntoIterator<Item = Part>) -> Self {
         let clock = Arc::new(SimulatedClock::new(cloud_time(Now { wall: SystemTime::UNIX_EPOCH, boot: HOUR })));
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Counted { clock: clock.clone(), looks: looks.clone() };
         let mut stage = Self {
-            engine: Engine::start(world(clock.clone()), Arc::new(Book::default()), settings),
+            engine: Engine::start(world(Arc::new(counted)), Arc::new(Book::default()), settings),
             clock,
+            looks,
             book: Book::default(),
             fakes: HashMap::new(),
         };
@@ -260,6 +264,11 @@ impl Stage {
         self.fakes[name].clone()
     }
 
+    /// How often the engine looked at its clock: at least once a wake-up.
+    pub(super) fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
+    }
+
     /// Asks as a client does, and checks that nothing dead comes back.
     pub(super) async fn get(&self, name: &str) -> Outcome {
         let outcome = match self.engine.ready(&ask(name)) {
@@ -300,7 +309,19 @@ pub(super) fn key_id(credential: &Credential) -> String {
     credential.keys.access_key_id.clone()
 }
 
-fn world(clock: Arc<SimulatedClock>) -> World {
+struct Counted {
+    clock: Arc<SimulatedClock>,
+    looks: Arc<AtomicUsize>,
+}
+
+impl Clock for Counted {
+    fn now(&self) -> Now {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.clock.now()
+    }
+}
+
+fn world(clock: Arc<dyn Clock>) -> World {
     World {
         clock,
         files: Arc::new(Nothing),

@@ -1,0 +1,219 @@
+//! Our own TOML: what it may say, and the user's file laid over the system-wide one.
+//!
+//! Strict, unlike the shared AWS files: a key that means nothing is an error with its line and the nearest known key.
+//! `config/example.toml` shows every key, and a test loads it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::toml::de::DeTable;
+
+use super::complaint::{Complaint, ConfigError};
+use super::identity::Place;
+use super::places::Places;
+use super::toml::{Keys, Reader, Written, address};
+use super::{duration, limits};
+use crate::credential::IdentityName;
+use crate::world::Files;
+
+/// What our TOML says.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// `[server]`
+    pub server: Server,
+    /// `[identity.X]`
+    pub identities: BTreeMap<IdentityName, Said>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// `listen`, where it was written: then this address and no other is taken.
+    pub listen: Option<Written<SocketAddr>>,
+}
+
+impl Server {
+    /// The address that is tried first.
+    pub fn address(&self) -> SocketAddr {
+        self.listen.as_ref().map_or(DEFAULT_ADDRESS, |listen| listen.value)
+    }
+}
+
+/// Where the main listener is when nothing was written.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9711);
+
+/// What `[identity.X]` says beyond the profile. Everything but `keep_warm` is about a role.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Where the table begins.
+    pub place: Place,
+    /// The profile that is meant, where it has another name.
+    pub profile: Option<Written<String>>,
+    /// Refreshed even when nobody asks.
+    pub keep_warm: Option<Written<bool>>,
+    /// `DurationSeconds`
+    pub duration: Option<Written<Duration>>,
+    /// `RoleSessionName`
+    pub session_name: Option<Written<String>>,
+    /// Session tags.
+    pub tags: Option<Written<Vec<(String, String)>>>,
+    /// The keys of the tags that go down the chain.
+    pub transitive_tags: Option<Written<Vec<String>>>,
+    /// `SourceIdentity`
+    pub source_identity: Option<Written<String>>,
+    /// An inline session policy, JSON.
+    pub policy: Option<Written<String>>,
+    /// Managed session policies.
+    pub policy_arns: Option<Written<Vec<String>>>,
+    /// `ExternalId`
+    pub external_id: Option<Written<String>>,
+}
+
+impl Own {
+    /// Reads both files; the user's keys lie over the system's. Every complaint about either comes at once.
+    pub fn read(places: &Places, files: &dyn Files) -> Result<Self, ConfigError> {
+        let mut complaints = Vec::new();
+        let mut layer = |path: &Arc<Path>, named: bool| match read_file(path, named, files) {
+            Ok(text) => parse(path, &text, &mut complaints),
+            Err(complaint) => {
+                complaints.push(complaint);
+                Self::default()
+            }
+        };
+        let mut own = layer(&places.system_config, false);
+        own.lay_over(layer(&places.config, places.config_named));
+        if complaints.is_empty() { Ok(own) } else { Err(ConfigError { complaints }) }
+    }
+
+    fn lay_over(&mut self, upper: Self) {
+        self.server.listen = upper.server.listen.or(self.server.listen.take());
+        for (name, upper) in upper.identities {
+            match self.identities.get_mut(&name) {
+                Some(lower) => lower.lay_over(upper),
+                None => {
+                    self.identities.insert(name, upper);
+                }
+            }
+        }
+    }
+}
+
+impl Said {
+    fn new(place: Place) -> Self {
+        Self {
+            place,
+            profile: None,
+            keep_warm: None,
+            duration: None,
+            session_name: None,
+            tags: None,
+            transitive_tags: None,
+            source_identity: None,
+            policy: None,
+            policy_arns: None,
+            external_id: None,
+        }
+    }
+
+    fn lay_over(&mut self, upper: Self) {
+        self.place = upper.place;
+        self.profile = upper.profile.or(self.profile.take());
+        self.keep_warm = upper.keep_warm.or(self.keep_warm.take());
+        self.duration = upper.duration.or(self.duration.take());
+        self.session_name = upper.session_name.or(self.session_name.take());
+        self.tags = upper.tags.or(self.tags.take());
+        self.transitive_tags = upper.transitive_tags.or(self.transitive_tags.take());
+        self.source_identity = upper.source_identity.or(self.source_identity.take());
+        self.policy = upper.policy.or(self.policy.take());
+        self.policy_arns = upper.policy_arns.or(self.policy_arns.take());
+        self.external_id = upper.external_id.or(self.external_id.take());
+    }
+}
+
+const ROOT: Keys =
+    Keys { table: "the file", known: &["server", "identity"], later: &["listener", "policy", "otp", "azure"] };
+const SERVER: Keys = Keys { table: "[server]", known: &["listen"], later: &[] };
+const IDENTITY: Keys = Keys {
+    table: "[identity]",
+    known: &[
+        "profile",
+        "keep_warm",
+        "duration",
+        "session_name",
+        "tags",
+        "transitive_tags",
+        "source_identity",
+        "policy",
+        "policy_arns",
+        "external_id",
+    ],
+    later: &["keys", "otp", "azure"],
+};
+
+/// Reads one file's text.
+fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
+    let (mut reader, document) = Reader::new(path, text);
+    reader.check_keys(&ROOT, &document);
+    let mut own = Own::default();
+    if let Some(server) = document.get("server").and_then(|item| reader.table("server", item)) {
+        reader.check_keys(&SERVER, server);
+        own.server.listen = server.get("listen").and_then(|item| reader.parsed("listen", item, address));
+    }
+    if let Some(identities) = document.get("identity").and_then(|item| reader.table("identity", item)) {
+        for (name, item) in identities {
+            let place = reader.place(name.span().start);
+            if let Some(table) = reader.table(name.get_ref(), item) {
+                own.identities.insert(name.get_ref().as_ref().into(), said(&mut reader, place, table));
+            }
+        }
+    }
+    complaints.append(&mut reader.complaints);
+    own
+}
+
+fn said<'a>(reader: &mut Reader<'a>, place: Place, table: &DeTable<'a>) -> Said {
+    reader.check_keys(&IDENTITY, table);
+    let mut said = Said::new(place);
+    let item = |key: &str| table.get(key);
+    said.profile = item("profile").and_then(|item| reader.text("profile", item));
+    said.keep_warm = item("keep_warm").and_then(|item| reader.boolean("keep_warm", item));
+    said.duration = item("duration").and_then(|item| {
+        reader.parsed("duration", item, |text| duration::parse(text).and_then(limits::written_duration))
+    });
+    said.session_name = item("session_name").and_then(|item| {
+        reader.parsed("session_name", item, |text| limits::session_name(text).map(|()| text.to_owned()))
+    });
+    said.tags = item("tags").and_then(|item| reader.pairs("tags", item));
+    said.transitive_tags = item("transitive_tags").and_then(|item| reader.texts("transitive_tags", item));
+    said.source_identity = item("source_identity").and_then(|item| {
+        reader.parsed("source_identity", item, |text| limits::source_identity(text).map(|()| text.to_owned()))
+    });
+    said.policy = item("policy")
+        .and_then(|item| reader.parsed("policy", item, |text| limits::policy(text).map(|()| text.to_owned())));
+    said.policy_arns = item("policy_arns").and_then(|item| reader.texts("policy_arns", item));
+    said.external_id = item("external_id").and_then(|item| {
+        reader.parsed("external_id", item, |text| limits::external_id(text).map(|()| text.to_owned()))
+    });
+    said
+}
+
+/// The file's text; empty where it does not exist, unless it was named.
+fn read_file(path: &Arc<Path>, named: bool, files: &dyn Files) -> Result<String, Complaint> {
+    match files.read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+            Complaint::at(Place { file: Arc::clone(path), line }, "this line is not UTF-8: save the file as UTF-8")
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Ok(String::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Complaint::general(format!(
+            "CREDENZA_CONFIG names {}, which does not exist: make it, or unset CREDENZA_CONFIG",
+            path.display()
+        ))),
+        Err(error) => Err(Complaint::general(format!("{} cannot be read: {error}", path.display()))),
+    }
+}

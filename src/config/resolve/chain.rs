@@ -1,0 +1,70 @@
+//! The order in which identities are resolved: what a role is assumed from comes first. Loops are found here.
+
+use std::collections::BTreeSet;
+
+use super::view::View;
+use super::{Failed, Resolver};
+use crate::config::identity::Kind;
+use crate::credential::IdentityName;
+
+impl<'a> Resolver<'a> {
+    /// Resolves an identity and everything that it is assumed from. A walk, not a recursion: a chain may be long.
+    pub(super) fn resolve_with_bases(&mut self, name: &IdentityName) {
+        let mut path = vec![name.clone()];
+        let mut on_path = BTreeSet::from([name.clone()]);
+        while let Some(name) = path.last() {
+            if self.done.contains_key(name) {
+                on_path.remove(name);
+                path.pop();
+                continue;
+            }
+            let view = self.view(name);
+            match self.base_identity(&view).filter(|base| !self.done.contains_key(base)) {
+                Some(base) if on_path.contains(&base) => {
+                    let start = path.iter().position(|name| *name == base).unwrap_or_default();
+                    self.finish_loop(&path[start..]);
+                }
+                Some(base) => {
+                    on_path.insert(base.clone());
+                    path.push(base);
+                }
+                None => {
+                    let mut warnings = Vec::new();
+                    let region = self.region(&view);
+                    let outcome = self.definition(&view, region.as_deref(), &mut warnings);
+                    let resolved = self.identity(&view, region, outcome, warnings);
+                    self.done.insert(view.name, resolved);
+                }
+            }
+        }
+    }
+
+    fn finish_loop(&mut self, members: &[IdentityName]) {
+        for (index, name) in members.iter().enumerate() {
+            let turn = members.iter().cycle().skip(index).take(members.len() + 1);
+            let chain = turn.map(|name| &**name).collect::<Vec<_>>().join(" -> ");
+            let view = self.view(name);
+            let reason = format!("source_profile goes round in a circle: {chain}; one of them needs keys of its own");
+            let outcome = Err(Failed::new(Kind::Role, view.unusable("source_profile", reason)));
+            let resolved = self.identity(&view, None, outcome, Vec::new());
+            self.done.insert(name.clone(), resolved);
+        }
+    }
+
+    /// The identity whose credential this one is assumed from: a source profile that is itself a role or has a web
+    /// identity. `None` for everything else, whole or not.
+    pub(super) fn base_identity(&self, view: &View<'_>) -> Option<IdentityName> {
+        if !view.assumes_role() {
+            return None;
+        }
+        let source = view.text("source_profile").filter(|source| **source != *view.profile)?;
+        let (source, _) = self.shared.profiles.get_key_value(source)?;
+        let source_view = View::new(self.shared, None, source);
+        let role = source_view.assumes_role() && !source_view.has_static_keys();
+        (role || source_view.value("web_identity_token_file").is_some()).then(|| source.clone())
+    }
+
+    pub(super) fn view(&self, name: &IdentityName) -> View<'a> {
+        View::new(self.shared, self.own.identities.get(name), name)
+    }
+}

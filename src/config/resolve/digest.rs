@@ -1,0 +1,129 @@
+//! The digest of what decides what an identity serves: the files, the account, the role, the source.
+//!
+//! A daemon and an `exec` that have the same digest serve the same. So what differs between two shells of one person and
+//! decides nothing is left out: the default session name, the default region.
+
+use std::path::Path;
+
+use super::Resolver;
+use super::view::View;
+use crate::config::identity::{AwsDefinition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
+use crate::secret::Digest;
+
+/// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from.
+pub(super) fn of(
+    view: &View<'_>,
+    definition: &Result<AwsDefinition, Unusable>,
+    resolver: &Resolver<'_>,
+    base: Option<Digest>,
+    ca_bundle: Option<&Path>,
+) -> Digest {
+    let mut fields = Fields(Vec::new());
+    fields.add("name", &*view.name);
+    fields.add("profile", &*view.profile);
+    fields.add("config", resolver.shared.config.as_os_str().as_encoded_bytes());
+    fields.add("credentials", resolver.shared.credentials.as_os_str().as_encoded_bytes());
+    fields.add("ca", ca_bundle.map_or(&[][..], |path| path.as_os_str().as_encoded_bytes()));
+    match definition {
+        Err(unusable) => fields.add("unusable", unusable.to_string()),
+        Ok(AwsDefinition::Keys { origin, sts }) => {
+            fields.origin(origin, resolver);
+            fields.sts(sts, view);
+        }
+        Ok(AwsDefinition::Role(role)) => {
+            fields.add("role", &role.role_arn);
+            match (&role.base, base) {
+                (RoleBase::Keys(origin), _) => fields.origin(origin, resolver),
+                (RoleBase::Identity(name), base) => {
+                    fields.add("base", &**name);
+                    fields.add("base digest", base.map(|digest| digest.0).unwrap_or_default());
+                }
+            }
+            fields.session_name(view, &role.session_name);
+            fields.add("external id", role.external_id.as_deref().unwrap_or_default());
+            fields.add("duration", role.duration.as_secs().to_be_bytes());
+            for (key, value) in &role.tags {
+                fields.add("tag", key);
+                fields.add("tag value", value);
+            }
+            role.transitive_tag_keys.iter().for_each(|key| fields.add("transitive", key));
+            fields.add("source identity", role.source_identity.as_deref().unwrap_or_default());
+            fields.policies(role.policy.as_deref(), &role.policy_arns);
+            fields.sts(&role.sts, view);
+        }
+        Ok(AwsDefinition::WebIdentity(role)) => {
+            fields.add("web identity", &role.role_arn);
+            fields.add("token file", role.token_file.as_os_str().as_encoded_bytes());
+            fields.session_name(view, &role.session_name);
+            fields.add("duration", role.duration.as_secs().to_be_bytes());
+            fields.policies(role.policy.as_deref(), &role.policy_arns);
+            fields.sts(&role.sts, view);
+        }
+    }
+    Digest::of(&fields.0)
+}
+
+/// Fields with their lengths, so that no two lists of fields give the same bytes. Secrets go in as their digests.
+struct Fields(Vec<u8>);
+
+impl Fields {
+    fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        for part in [name.as_bytes(), value.as_ref()] {
+            self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            self.0.extend_from_slice(part);
+        }
+    }
+
+    fn origin(&mut self, origin: &KeysOrigin, resolver: &Resolver<'_>) {
+        match origin {
+            KeysOrigin::Static { profile, keys, account_id } => {
+                self.add("static", &**profile);
+                self.add("key", &keys.access_key_id);
+                self.add("secret", keys.secret_access_key.digest().0);
+                self.add("token", keys.session_token.as_ref().map(|token| token.digest().0).unwrap_or_default());
+                self.add("account", account_id.as_deref().unwrap_or_default());
+            }
+            KeysOrigin::Process { profile, argv, account_id } => {
+                self.add("process", &**profile);
+                argv.iter().for_each(|word| self.add("word", Digest::of(word.as_bytes()).0));
+                self.add("account", account_id.as_deref().unwrap_or_default());
+            }
+            KeysOrigin::Environment => {
+                self.add("environment", "");
+                self.variables(resolver, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
+            }
+            KeysOrigin::EcsContainer => {
+                self.add("container", "");
+                self.variables(
+                    resolver,
+                    &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"],
+                );
+            }
+            KeysOrigin::Ec2InstanceMetadata => self.add("ec2", ""),
+        }
+    }
+
+    fn variables(&mut self, resolver: &Resolver<'_>, names: &[&str]) {
+        for name in names {
+            let value = resolver.surroundings.environment.text(name).unwrap_or_default();
+            self.add(name, Digest::of(value.as_bytes()).0);
+        }
+    }
+
+    fn session_name(&mut self, view: &View<'_>, name: &str) {
+        let written =
+            view.text("role_session_name").is_some() || view.said.is_some_and(|said| said.session_name.is_some());
+        self.add("session name", if written { name } else { "" });
+    }
+
+    fn policies(&mut self, policy: Option<&str>, arns: &[String]) {
+        self.add("policy", policy.unwrap_or_default());
+        arns.iter().for_each(|arn| self.add("policy arn", arn));
+    }
+
+    fn sts(&mut self, sts: &StsEndpoint, view: &View<'_>) {
+        self.add("region", view.text("region").unwrap_or_default());
+        self.add("url", sts.url.as_deref().unwrap_or_default());
+        self.add("endpoint", [u8::from(sts.fips), u8::from(sts.dualstack)]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Where a profile's own keys come from, in botocore's order: web identity, IAM Identity Center, keys of the credentials
+//! file, `aws login`, a process, keys of the config file (`botocore/credentials.py`, `ProfileProviderBuilder`).
+
+use std::path::Path;
+
+use super::view::View;
+use super::{Failed, Resolver};
+use crate::config::identity::{KeysOrigin, Kind};
+use crate::config::own::Server;
+use crate::config::shared::words;
+use crate::credential::AwsKeys;
+use crate::world::Environment;
+
+/// What a profile has of its own.
+pub(super) enum OwnSource {
+    /// A role with a token file.
+    WebIdentity,
+    /// Keys.
+    Keys(Kind, KeysOrigin),
+}
+
+impl Resolver<'_> {
+    pub(super) fn own_source(&self, view: &View<'_>) -> Result<OwnSource, Failed> {
+        let key_in_credentials_file =
+            view.value("aws_access_key_id").is_some_and(|value| *value.place.file == *self.shared.credentials);
+        if view.value("web_identity_token_file").is_some() {
+            Ok(OwnSource::WebIdentity)
+        } else if view.value("sso_account_id").is_some() || view.value("sso_role_name").is_some() {
+            Err(later(view, Kind::Sso, SSO_KEYS))
+        } else if key_in_credentials_file {
+            static_keys(view)
+        } else if view.value("login_session").is_some() {
+            Err(later(view, Kind::Login, &["login_session"]))
+        } else if view.value("credential_process").is_some() {
+            self.process(view)
+        } else if view.value("aws_access_key_id").is_some() {
+            static_keys(view)
+        } else if SSO_KEYS.iter().any(|key| view.value(key).is_some()) {
+            Err(later(view, Kind::Sso, SSO_KEYS))
+        } else {
+            Err(nothing(view))
+        }
+    }
+
+    fn process(&self, view: &View<'_>) -> Result<OwnSource, Failed> {
+        let failed = |reason: &str| Failed::new(Kind::Process, view.unusable("credential_process", reason));
+        let written = view.text("credential_process").ok_or_else(|| failed("credential_process has no command"))?;
+        let argv = words::split(written).ok_or_else(|| failed("a quote in credential_process is not closed"))?;
+        if argv.first().is_none_or(String::is_empty) {
+            return Err(failed("credential_process has no command"));
+        }
+        if calls_us(&argv, self.surroundings.own_program.as_deref()) {
+            return Err(failed(
+                "credential_process calls credenza, which would ask itself: write where the keys come from instead, \
+                 such as role_arn and source_profile",
+            ));
+        }
+        let account_id = view.text("aws_account_id").map(str::to_owned);
+        Ok(OwnSource::Keys(Kind::Process, KeysOrigin::Process { profile: view.profile.clone(), argv, account_id }))
+    }
+
+    /// The keys that `credential_source` names; the error is a reason.
+    pub(super) fn credential_source(&self, name: &str) -> Result<KeysOrigin, String> {
+        let environment = self.surroundings.environment;
+        match name {
+            "Environment" => {
+                let set = |variable| environment.text(variable).is_some();
+                if set("AWS_ACCESS_KEY_ID") && set("AWS_SECRET_ACCESS_KEY") {
+                    Ok(KeysOrigin::Environment)
+                } else {
+                    Err("credential_source = Environment, but AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set"
+                        .to_owned())
+                }
+            }
+            "EcsContainer" if is_our_endpoint(environment, &self.own.server) => Err(
+                "credential_source = EcsContainer, but the container endpoint of this environment is Credenza's own, \
+                     which would ask itself: run it outside of `credenza exec` and `credenza env`"
+                    .to_owned(),
+            ),
+            "EcsContainer" => Ok(KeysOrigin::EcsContainer),
+            "Ec2InstanceMetadata" => Ok(KeysOrigin::Ec2InstanceMetadata),
+            other => Err(format!(
+                "credential_source = {other} means nothing: write Environment, EcsContainer or Ec2InstanceMetadata"
+            )),
+        }
+    }
+}
+
+const SSO_KEYS: &[&str] = &["sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region"];
+
+fn static_keys(view: &View<'_>) -> Result<OwnSource, Failed> {
+    let (Some(id), Some(secret)) = (view.text("aws_access_key_id"), view.value("aws_secret_access_key")) else {
+        let reason = "aws_access_key_id has no aws_secret_access_key beside it: write both, or neither";
+        return Err(Failed::new(Kind::Keys, view.unusable("aws_access_key_id", reason)));
+    };
+    // the older name counts where the newer one is absent
+    let token = view.value("aws_session_token").or_else(|| view.value("aws_security_token"));
+    let keys = AwsKeys {
+        access_key_id: id.to_owned(),
+        secret_access_key: secret.secret(),
+        session_token: token.map(|token| token.secret()),
+    };
+    let account_id = view.text("aws_account_id").map(str::to_owned);
+    Ok(OwnSource::Keys(Kind::Keys, KeysOrigin::Static { profile: view.profile.clone(), keys, account_id }))
+}
+
+/// A kind that a later version serves.
+fn later(view: &View<'_>, kind: Kind, keys: &[&str]) -> Failed {
+    let key = keys.iter().find(|key| view.value(key).is_some()).copied().unwrap_or_default();
+    let what = match kind {
+        Kind::Login => "`aws login`",
+        Kind::Mfa => "a one-time code",
+        _ => "IAM Identity Center",
+    };
+    let reason = format!("the profile uses {what} ({key}), which this version of Credenza does not serve yet");
+    Failed::new(kind, view.unusable(key, reason))
+}
+
+/// A role that asks for a one-time code.
+pub(super) fn needs_code(view: &View<'_>) -> Failed {
+    later(view, Kind::Mfa, &["mfa_serial"])
+}
+
+fn nothing(view: &View<'_>) -> Failed {
+    let (key, reason) = if view.value("credential_source").is_some() {
+        ("credential_source", "credential_source is for roles: write the role_arn that is assumed with it".to_owned())
+    } else if view.value("source_profile").is_some() {
+        ("source_profile", "source_profile is for roles: write the role_arn that is assumed with it".to_owned())
+    } else if view.value("aws_secret_access_key").is_some() {
+        ("aws_secret_access_key", "aws_secret_access_key has no aws_access_key_id beside it: write both".to_owned())
+    } else if view.section.is_none() {
+        ("", format!("there is no profile `{}`: write it into the shared config file", view.profile))
+    } else {
+        ("", "the profile has settings only: nothing in it says where credentials come from".to_owned())
+    };
+    Failed::new(Kind::Settings, view.unusable(key, reason))
+}
+
+/// Whether a command would ask Credenza: by its own name or path, or as `credenza credential` within a shell's or `env`'s
+/// words.
+fn calls_us(argv: &[String], own_program: Option<&Path>) -> bool {
+    let is_us = |word: &str| {
+        let path = Path::new(word);
+        own_program.is_some_and(|own| own == path) || path.file_name().is_some_and(|name| name == "credenza")
+    };
+    if argv.first().is_some_and(|program| is_us(program)) {
+        return true;
+    }
+    let words: Vec<&str> = argv.iter().flat_map(|word| word.split_whitespace()).collect();
+    words.windows(2).any(|pair| is_us(pair[0].trim_matches(QUOTES)) && pair[1] == "credential")
+}
+
+const QUOTES: [char; 2] = ['"', '\''];
+
+/// Whether the container endpoint that the environment names is one that we hand out: a shell of `exec` or `env`
+/// (`CREDENZA_IDENTITY`), or the main listener's address.
+fn is_our_endpoint(environment: &Environment, server: &Server) -> bool {
+    if environment.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some() {
+        return false;
+    }
+    let Some(uri) = environment.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return false };
+    if environment.text("CREDENZA_IDENTITY").is_some() {
+        return true;
+    }
+    let authority = uri.strip_prefix("http://").and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    let port = server.address().port();
+    authority == server.address().to_string() || authority == format!("localhost:{port}")
+}

@@ -1,0 +1,116 @@
+//! From what was written to what it means: every profile, and every `[identity.X]` of our TOML, becomes an [`Identity`],
+//! usable or not.
+//!
+//! Pure: files, environment and names come in as [`Surroundings`]. A profile is resolved after what it is assumed from, so
+//! chains have any length; a loop is found on the way and named in full. Called by [`super::Config`].
+
+mod chain;
+mod digest;
+mod endpoint;
+mod keys;
+mod params;
+mod role;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::complaint::Complaint;
+use super::identity::{AwsDefinition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
+use super::own::Own;
+use super::shared::SharedFiles;
+use crate::credential::IdentityName;
+use crate::world::Environment;
+use view::View;
+
+/// What surrounds the files.
+#[derive(Clone, Debug)]
+pub struct Surroundings<'a> {
+    /// The variables.
+    pub environment: &'a Environment,
+    /// The role session name where none is written, such as `ada@laptop`; any text, it is sanitised here.
+    pub session_name: String,
+    /// The absolute path of our own program: a `credential_process` that names it would ask itself.
+    pub own_program: Option<PathBuf>,
+}
+
+/// Everything that can be served or that could be, and what should be said about it.
+pub fn resolve(
+    shared: &SharedFiles,
+    own: &Own,
+    surroundings: &Surroundings<'_>,
+) -> (BTreeMap<IdentityName, Identity>, Vec<Complaint>) {
+    let mut resolver = Resolver { shared, own, surroundings, done: BTreeMap::new(), complaints: Vec::new() };
+    let names: BTreeSet<_> = shared.profiles.keys().chain(own.identities.keys()).collect();
+    for name in names {
+        resolver.resolve_with_bases(name);
+    }
+    let identities = resolver.done.into_iter().map(|(name, resolved)| (name, resolved.identity)).collect();
+    (identities, resolver.complaints)
+}
+
+struct Resolver<'a> {
+    shared: &'a SharedFiles,
+    own: &'a Own,
+    surroundings: &'a Surroundings<'a>,
+    done: BTreeMap<IdentityName, Resolved>,
+    complaints: Vec<Complaint>,
+}
+
+/// An identity, and what those that are assumed from it want to know.
+struct Resolved {
+    identity: Identity,
+    /// The region that is written for it or for what it is assumed from.
+    region: Option<String>,
+    /// Where it is unusable because of another: that one's name and reason, so that a long chain gives a short sentence.
+    root: Option<(IdentityName, String)>,
+}
+
+/// Why a definition fails, before the identity is whole.
+struct Failed {
+    kind: Kind,
+    unusable: Unusable,
+    root: Option<(IdentityName, String)>,
+}
+
+impl Failed {
+    fn new(kind: Kind, unusable: Unusable) -> Self {
+        Self { kind, unusable, root: None }
+    }
+}
+
+impl Resolver<'_> {
+    /// An identity whole, usable or not. Its base is in `done` already.
+    fn identity(
+        &self,
+        view: &View<'_>,
+        region: Option<String>,
+        outcome: Result<(Kind, AwsDefinition), Failed>,
+        warnings: Vec<String>,
+    ) -> Resolved {
+        let (kind, definition, root) = match outcome {
+            Ok((kind, definition)) => (kind, Ok(definition), None),
+            Err(failed) => (failed.kind, Err(failed.unusable), failed.root),
+        };
+        let ca_bundle = endpoint::ca_bundle(view, self.surroundings.environment);
+        let base = match &definition {
+            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => {
+                self.done.get(name).map(|base| base.identity.digest)
+            }
+            _ => None,
+        };
+        let identity = Identity {
+            name: view.name.clone(),
+            place: view.place(),
+            kind,
+            account: view.account(definition.as_ref().ok()),
+            region: view.text("region").map(str::to_owned),
+            digest: digest::of(view, &definition, self, base, ca_bundle.as_deref()),
+            definition,
+            keep_warm: view.said.and_then(|said| said.keep_warm.as_ref()).is_some_and(|written| written.value),
+            warnings,
+            ca_bundle,
+        };
+        Resolved { identity, region, root }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a view defines: keys, a role or a web identity, with everything that STS is asked for.
+
+use std::path::PathBuf;
+
+use super::keys::{OwnSource, needs_code};
+use super::view::View;
+use super::{Failed, Resolver, params};
+use crate::config::identity::{AwsDefinition, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition};
+use crate::credential::IdentityName;
+
+impl Resolver<'_> {
+    pub(super) fn definition(
+        &mut self,
+        view: &View<'_>,
+        region: Option<&str>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Kind, AwsDefinition), Failed> {
+        self.refuse_shadowing(view)?;
+        if view.assumes_role() {
+            return self.role(view, region, warnings).map(|role| (Kind::Role, AwsDefinition::Role(role)));
+        }
+        match self.own_source(view)? {
+            OwnSource::WebIdentity => {
+                let role = self.web_identity(view, region, warnings)?;
+                Ok((Kind::WebIdentity, AwsDefinition::WebIdentity(role)))
+            }
+            OwnSource::Keys(kind, origin) => {
+                params::refuse_settings(view, kind, params::FOR_ROLES)?;
+                params::refuse_settings(view, kind, params::FOR_SESSIONS)?;
+                let sts = self.sts(view, region, None).map_err(|unusable| Failed::new(kind, unusable))?;
+                Ok((kind, AwsDefinition::Keys { origin, sts }))
+            }
+        }
+    }
+
+    /// An identity that our TOML makes of another profile must not take the name of a profile.
+    fn refuse_shadowing(&self, view: &View<'_>) -> Result<(), Failed> {
+        let Some(profile) = view.said.and_then(|said| said.profile.as_ref()) else { return Ok(()) };
+        if profile.value == *view.name || !self.shared.profiles.contains_key(&view.name) {
+            return Ok(());
+        }
+        let reason =
+            format!("profile = \"{}\", but `{}` is a profile itself: choose another name", profile.value, view.name);
+        Err(Failed::new(Kind::Settings, Unusable { place: Some(profile.place.clone()), reason }))
+    }
+
+    fn role(
+        &mut self,
+        view: &View<'_>,
+        region: Option<&str>,
+        warnings: &mut Vec<String>,
+    ) -> Result<RoleDefinition, Failed> {
+        let failed = |unusable| Failed::new(Kind::Role, unusable);
+        let role_arn = role_arn(view).map_err(failed)?;
+        if view.value("mfa_serial").is_some() {
+            return Err(needs_code(view));
+        }
+        let base = self.base(view)?;
+        let chained = matches!(base, RoleBase::Identity(_));
+        let (duration, duration_written) = self.duration(view, chained, warnings);
+        let (policy, policy_arns) = params::policies(view).map_err(failed)?;
+        Ok(RoleDefinition {
+            sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
+            role_arn: role_arn.to_owned(),
+            base,
+            session_name: self.session_name(view, warnings),
+            external_id: params::external_id(view).map_err(failed)?,
+            duration,
+            duration_written,
+            tags: params::tags(view).map_err(failed)?,
+            transitive_tag_keys: params::transitive_tag_keys(view).map_err(failed)?,
+            source_identity: params::source_identity(view).map_err(failed)?,
+            policy,
+            policy_arns,
+        })
+    }
+
+    fn web_identity(
+        &mut self,
+        view: &View<'_>,
+        region: Option<&str>,
+        warnings: &mut Vec<String>,
+    ) -> Result<WebIdentityDefinition, Failed> {
+        let failed = |unusable| Failed::new(Kind::WebIdentity, unusable);
+        params::refuse_settings(view, Kind::WebIdentity, params::FOR_ROLES)?;
+        if view.value("role_arn").is_none() {
+            let reason = "web_identity_token_file needs a role_arn, which says what is assumed with the token";
+            return Err(failed(view.unusable("web_identity_token_file", reason)));
+        }
+        let role_arn = role_arn(view).map_err(failed)?;
+        let (policy, policy_arns) = params::policies(view).map_err(failed)?;
+        Ok(WebIdentityDefinition {
+            sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
+            role_arn: role_arn.to_owned(),
+            token_file: self.token_file(view).map_err(failed)?,
+            session_name: self.session_name(view, warnings),
+            duration: self.duration(view, false, warnings).0,
+            policy,
+            policy_arns,
+        })
+    }
+
+    /// The token's file: absolute, or below `~`. A relative one would mean another file for the daemon than for a shell.
+    fn token_file(&self, view: &View<'_>) -> Result<PathBuf, Unusable> {
+        let written = PathBuf::from(view.text("web_identity_token_file").unwrap_or_default());
+        let path = match (written.strip_prefix("~"), self.surroundings.environment.text("HOME")) {
+            (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+            _ => written,
+        };
+        if path.is_absolute() {
+            return Ok(path);
+        }
+        Err(view.unusable("web_identity_token_file", "web_identity_token_file is no absolute path: write it from / on"))
+    }
+
+    /// What a role is assumed from: exactly one of `source_profile` and `credential_source` says so.
+    fn base(&self, view: &View<'_>) -> Result<RoleBase, Failed> {
+        let failed = |key: &str, reason: String| Failed::new(Kind::Role, view.unusable(key, reason));
+        let source = match (view.text("source_profile"), view.text("credential_source")) {
+            (Some(_), Some(_)) => {
+                let reason = "role_arn has both source_profile and credential_source: take one of them out";
+                return Err(failed("credential_source", reason.to_owned()));
+            }
+            (None, None) => {
+                let reason = "role_arn needs source_profile or credential_source, which say what it is assumed with";
+                return Err(failed("role_arn", reason.to_owned()));
+            }
+            (None, Some(name)) => {
+                let origin = self.credential_source(name).map_err(|reason| failed("credential_source", reason))?;
+                return Ok(RoleBase::Keys(origin));
+            }
+            (Some(source), None) => source,
+        };
+        if let Some(base) = self.base_identity(view) {
+            let resolved = self.done.get(&base);
+            return match resolved.map(|resolved| (&resolved.identity.definition, &resolved.root)) {
+                Some((Err(unusable), root)) => {
+                    Err(because_of(view, root.clone().unwrap_or_else(|| (base, unusable.to_string()))))
+                }
+                Some((Ok(_), _)) | None => Ok(RoleBase::Identity(base)),
+            };
+        }
+        let Some((name, _)) = self.shared.profiles.get_key_value(source) else {
+            return Err(failed("source_profile", format!("source_profile = {source}, but there is no such profile")));
+        };
+        match self.own_source(&View::new(self.shared, None, name)) {
+            Ok(OwnSource::Keys(_, origin)) => Ok(RoleBase::Keys(origin)),
+            Ok(OwnSource::WebIdentity) => Ok(RoleBase::Identity(name.clone())),
+            Err(source) if *name == view.profile && source.kind == Kind::Settings => {
+                let reason = "source_profile names the profile itself, which has no keys of its own";
+                Err(failed("source_profile", reason.to_owned()))
+            }
+            Err(source) => Err(because_of(view, (name.clone(), source.unusable.to_string()))),
+        }
+    }
+}
+
+/// A role is unusable because what it is assumed from is.
+fn because_of(view: &View<'_>, root: (IdentityName, String)) -> Failed {
+    let reason = format!("it is assumed from `{}`, which cannot be used: {}", root.0, root.1);
+    Failed { root: Some(root), ..Failed::new(Kind::Role, view.unusable("source_profile", reason)) }
+}
+
+fn role_arn<'a>(view: &View<'a>) -> Result<&'a str, Unusable> {
+    let arn = view.text("role_arn").unwrap_or_default();
+    let fields: Vec<_> = arn.splitn(6, ':').collect();
+    if let ["arn", partition, "iam", "", _, role] = fields.as_slice()
+        && !partition.is_empty()
+        && role.starts_with("role/")
+        && !arn.contains(char::is_whitespace)
+    {
+        return Ok(arn);
+    }
+    Err(view.unusable("role_arn", "role_arn is no role's ARN, such as arn:aws:iam::123456789012:role/deploy"))
+}

@@ -1,0 +1,59 @@
+//! A shared file's bytes as lines: numbered, trimmed, with what is not UTF-8 marked instead of failing the file.
+//!
+//! Lines end with LF or CR LF. A byte order mark is stepped over.
+
+use std::borrow::Cow;
+
+/// One line that says something: neither blank nor a comment.
+pub(super) struct Line<'a> {
+    /// The line's number, from 1.
+    pub(super) number: usize,
+    /// How many blanks stand before the text.
+    pub(super) indent: usize,
+    /// The text between the blanks.
+    pub(super) text: Cow<'a, str>,
+    /// Whether some bytes were no UTF-8: the text has replacement characters then.
+    pub(super) damaged: bool,
+}
+
+/// What stands at the start of a file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Nothing special.
+    None,
+    /// The byte order mark of UTF-8.
+    Utf8,
+    /// The byte order mark of UTF-16, as PowerShell's `>` writes it: the file cannot be read.
+    Utf16,
+}
+
+/// The mark at the start, and the bytes after it.
+pub(super) fn mark(bytes: &[u8]) -> (Mark, &[u8]) {
+    if let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        (Mark::Utf8, rest)
+    } else if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        (Mark::Utf16, &[])
+    } else {
+        (Mark::None, bytes)
+    }
+}
+
+/// The lines that say something.
+///
+/// A comment is a line whose first character that is not a blank is `#` or `;`, however far it is indented: so does
+/// Python's `configparser`. aws-runtime takes an indented comment for a continuation of the value above.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    bytes.split(|byte| *byte == b'\n').enumerate().filter_map(|(index, bytes)| {
+        let (whole, damaged) = match String::from_utf8_lossy(bytes) {
+            Cow::Borrowed(text) => (Cow::Borrowed(text), false),
+            Cow::Owned(text) => (Cow::Owned(text), true),
+        };
+        let text = match &whole {
+            Cow::Borrowed(whole) => Cow::Borrowed(whole.trim()),
+            Cow::Owned(whole) => Cow::Owned(whole.trim().to_owned()),
+        };
+        let indent = whole.chars().take_while(|character| character.is_whitespace()).count();
+        let says_nothing = text.is_empty() || text.starts_with(['#', ';']);
+        (!says_nothing).then_some(Line { number: index + 1, indent, text, damaged })
+    })
+}

@@ -1,0 +1,203 @@
+//! What a source needs is obtained first, once for all, and its failure is theirs.
+
+use super::stage::*;
+use crate::credential::FailureClass::{self, NeedsPerson, Refused, TryLater};
+use crate::engine::{AskState, Settings};
+use crate::source::Need;
+
+fn session(key_name: &str, freshly: bool) -> Need {
+    Need::Session { key: key(key_name), freshly }
+}
+
+fn chain_of_five() -> [Part; 5] {
+    [
+        ("one", session("keys:one", false), HOUR),
+        role("two", "one", HOUR),
+        role("three", "two", HOUR),
+        role("four", "three", HOUR),
+        role("five", "four", HOUR),
+    ]
+}
+
+const NAMES: [&str; 5] = ["one", "two", "three", "four", "five"];
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_five_is_made_from_the_bottom_up_each_once() {
+    let stage = Stage::set(chain_of_five());
+    assert_eq!(stage.key_id("five").await, "ASIA-five-1");
+    assert_eq!(stage.fake("one").renewals(), 1);
+    assert_eq!(*stage.fake("one").bases.lock().unwrap(), ["AKIA-one-1"]);
+    for pair in NAMES.windows(2) {
+        assert_eq!(*stage.fake(pair[1]).bases.lock().unwrap(), [format!("ASIA-{}-1", pair[0])]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_base_holds_no_slot() {
+    let settings = Settings { flights_at_once: 1, flights_per_session: 1, ..Settings::default() };
+    let stage = Stage::set_with(settings, chain_of_five());
+    assert_eq!(stage.key_id("five").await, "ASIA-five-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_roles_of_one_base_fetch_it_once() {
+    let names: Vec<&'static str> = (0..50).map(|number| &*format!("role-{number}").leak()).collect();
+    let roles = names.iter().map(|name| role(name, "base", HOUR));
+    let stage = Stage::set(std::iter::once(plain("base", HOUR)).chain(roles));
+    names.iter().for_each(|name| stage.engine.warm(&ask(name)));
+    stage.pass(5 * SECOND).await;
+    assert!(names.iter().all(|name| stage.engine.ready(&ask(name)).is_some()));
+    assert_eq!(stage.fake("base").issues(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_is_used_while_it_has_five_minutes_and_fetched_first_when_it_has_less() {
+    let stage = Stage::set([plain("base", HOUR), role("prod", "base", HOUR)]);
+    stage.key_id("prod").await;
+    stage.pass(36 * MINUTE).await;
+    stage.pass(36 * MINUTE).await;
+    // refreshed at 35 min with a base that had 25 left, and at 70 with a new one
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-base-1", "ASIA-base-1", "ASIA-base-2"]);
+    assert_eq!(stage.fake("base").issues(), 2, "nobody uses the base itself: it is fetched when it is needed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_base_fails_what_needs_it_alike_and_is_named() {
+    for class in [NeedsPerson, TryLater, Refused] {
+        let stage = Stage::set(chain_of_five());
+        stage.fake("two").now_does(Does::Fails(class, "Broken"));
+        let failure = stage.get("five").await.unwrap_err();
+        assert_eq!((failure.class, failure.code), (class, "Broken"));
+        assert_eq!(failure.public, "five needs two: Broken from the fake");
+        assert_eq!(stage.fake("three").issues(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_session_fails_what_needs_it_and_is_named() {
+    let stage = Stage::set(chain_of_five());
+    stage.fake("one").renewal_now_does(Does::Fails(NeedsPerson, "LoginRequired"));
+    let failure = stage.get("two").await.unwrap_err();
+    assert_eq!((failure.class, failure.code), (NeedsPerson, "LoginRequired"));
+    assert_eq!(failure.public, "two needs keys:one: LoginRequired from the fake");
+    stage.pass(SECOND).await;
+    stage.code("two").await;
+    assert_eq!(stage.fake("one").renewals(), 1, "a repeat calls nobody");
+    assert_eq!(stage.view("two").state, AskState::NeedsPerson);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_that_fails_harms_nobody_whose_own_credential_lives() {
+    let stage = Stage::set([plain("base", HOUR), role("prod", "base", 12 * HOUR)]);
+    stage.key_id("prod").await;
+    stage.fake("base").now_does(Does::Fails(Refused, "AccessDenied"));
+    stage.pass(2 * HOUR).await;
+    assert_eq!(stage.code("base").await, "AccessDenied");
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_that_another_client_mended_mends_all_at_once() {
+    let stage = Stage::set([plain("base", HOUR), role("one", "base", HOUR), role("two", "base", HOUR)]);
+    stage.fake("base").now_does(Does::Fails(Refused, "AccessDenied"));
+    for _ in 0..4 {
+        stage.code("one").await;
+        stage.pass(5 * MINUTE).await;
+    }
+    stage.code("two").await;
+    stage.fake("base").now_does(Does::Works);
+    stage.pass(15 * MINUTE).await;
+    stage.key_id("base").await;
+    assert_eq!(stage.key_id("one").await, "ASIA-one-1");
+    assert_eq!(stage.key_id("two").await, "ASIA-two-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_that_the_upstream_calls_expired_is_renewed_once() {
+    let stage = Stage::set([plain("base", HOUR), role("prod", "base", 15 * MINUTE)]);
+    stage.key_id("prod").await;
+    stage.fake("prod").now_does(Does::Fails(Refused, "ExpiredToken"));
+    stage.pass(6 * MINUTE).await;
+    assert_eq!(stage.fake("base").issues(), 2);
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-base-1", "ASIA-base-1", "ASIA-base-2"]);
+    assert_eq!(stage.view("prod").state, AskState::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_upstream_calls_expired_is_renewed_once_and_the_issue_succeeds() {
+    let stage = Stage::set([("prod", session("process:prod", false), 15 * MINUTE)]);
+    stage.key_id("prod").await;
+    stage.pass(4 * MINUTE).await;
+    let fake = stage.fake("prod");
+    fake.now_does(Does::Fails(Refused, "ExpiredToken"));
+    stage.pass(30 * SECOND).await;
+    assert_eq!(fake.renewals(), 1);
+    // the answer of the issue is on its way: the next one works
+    stage.pass(SECOND / 20).await;
+    fake.now_does(Does::Works);
+    stage.pass(SECOND).await;
+    assert_eq!(fake.renewals(), 2);
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_an_end_is_made_once() {
+    let stage = Stage::set([("prod", session("keys:prod", false), HOUR)]);
+    for _ in 0..24 {
+        stage.key_id("prod").await;
+        stage.pass(HOUR).await;
+    }
+    assert_eq!(stage.fake("prod").renewals(), 1);
+    assert!(stage.fake("prod").issues() > 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_with_an_end_is_renewed_before_it() {
+    let mut stage = Stage::set([("prod", session("process:prod", false), HOUR)]);
+    stage.change("prod", |fake| fake.session_life = Some(12 * HOUR));
+    for _ in 0..30 {
+        stage.key_id("prod").await;
+        stage.pass(HOUR).await;
+    }
+    // at 0, before 12 and before 24 h
+    assert_eq!(stage.fake("prod").renewals(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_is_its_session_needs_a_new_one_each_time() {
+    let mut stage = Stage::set([("prod", session("process:prod", true), HOUR)]);
+    stage.change("prod", |fake| fake.session_life = Some(HOUR));
+    stage.key_id("prod").await;
+    stage.pass(36 * MINUTE).await;
+    assert_eq!((stage.fake("prod").renewals(), stage.fake("prod").issues()), (2, 2));
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["AKIA-prod-1", "AKIA-prod-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_that_share_a_fresh_session_and_come_together_make_one() {
+    let parts = ["a", "b", "c"].map(|name| (name, session("process:shared", true), HOUR));
+    let stage = Stage::set(parts);
+    for name in ["a", "b", "c"] {
+        stage.key_id(name).await;
+    }
+    let renewals: usize = ["a", "b", "c"].iter().map(|name| stage.fake(name).renewals()).sum();
+    assert_eq!(renewals, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_leads_back_to_itself_fails_and_says_so() {
+    let stage = Stage::set([role("a", "b", HOUR), role("b", "a", HOUR), role("self", "self", HOUR)]);
+    for name in ["a", "self"] {
+        let failure = stage.get(name).await.unwrap_err();
+        assert_eq!((failure.class, failure.code), (FailureClass::Refused, "SourceProfileLoop"));
+        assert!(failure.public.contains(name) && failure.public.contains("credenza list"), "{}", failure.public);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ask_whose_base_is_unknown_names_it() {
+    let stage = Stage::set([role("prod", "gone", HOUR)]);
+    let failure = stage.get("prod").await.unwrap_err();
+    assert_eq!(failure.code, "UnknownIdentity");
+    assert_eq!(failure.public, "prod needs gone: gone is unknown");
+}

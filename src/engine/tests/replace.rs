@@ -1,0 +1,131 @@
+//! The configuration changes under a running engine: nothing foreign is ever handed out.
+
+use super::stage::*;
+use crate::credential::FailureClass::Refused;
+use crate::source::Need;
+
+/// Another definition under the same name.
+fn redefine(stage: &mut Stage, part: Part) {
+    stage.add(part, 2);
+    stage.publish();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_that_changed_loses_what_it_holds_and_the_others_keep_theirs() {
+    let mut stage = Stage::set([plain("prod", HOUR), plain("other", HOUR)]);
+    stage.key_id("prod").await;
+    stage.key_id("other").await;
+    redefine(&mut stage, plain("prod", 2 * HOUR));
+    assert_eq!(stage.left("prod").await, 2 * HOUR);
+    assert_eq!(stage.key_id("other").await, "ASIA-other-1");
+    assert_eq!(stage.fake("other").issues(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_begun_under_the_old_definition_comes_for_nothing() {
+    let mut stage = Stage::set([plain("prod", HOUR)]);
+    let old = stage.fake("prod");
+    old.now_takes(10 * SECOND);
+    assert_eq!(stage.code("prod").await, "Pending");
+    redefine(&mut stage, plain("prod", 2 * HOUR));
+    assert_eq!(stage.left("prod").await, 2 * HOUR);
+    stage.pass(20 * SECOND).await;
+    assert_eq!(old.issues(), 1);
+    assert!(stage.left("prod").await > HOUR, "the old flight's credential was taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_while_the_definition_changes_gets_the_new_one() {
+    let mut stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(10 * SECOND);
+    let engine = stage.engine.clone();
+    let client = tokio::spawn(async move { engine.get(&ask("prod"), PATIENCE).await });
+    stage.pass(PATIENCE / 2).await;
+    redefine(&mut stage, plain("prod", 2 * HOUR));
+    let credential = client.await.unwrap().unwrap();
+    assert_eq!(credential.lifetime(), 2 * HOUR);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_that_changed_takes_what_was_made_from_it_along() {
+    let mut stage = Stage::set([plain("base", HOUR), role("mid", "base", HOUR), role("prod", "mid", HOUR)]);
+    stage.key_id("prod").await;
+    redefine(&mut stage, plain("base", HOUR));
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    assert_eq!(stage.fake("base").issues(), 1, "the new base");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_changed_its_base_is_made_from_the_new_one() {
+    let mut stage = Stage::set([plain("old", HOUR), plain("new", HOUR), role("prod", "old", HOUR)]);
+    stage.key_id("prod").await;
+    redefine(&mut stage, role("prod", "new", HOUR));
+    stage.key_id("prod").await;
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-new-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_made_by_a_definition_that_changed_is_dropped_also_in_flight() {
+    let keys = || Need::Session { key: key("keys:prod"), freshly: false };
+    let mut stage = Stage::set([("prod", keys(), HOUR)]);
+    stage.key_id("prod").await;
+    redefine(&mut stage, ("prod", keys(), HOUR));
+    stage.key_id("prod").await;
+    assert_eq!(stage.fake("prod").renewals(), 1);
+
+    let mut stage = Stage::set([("prod", keys(), HOUR)]);
+    let old = stage.fake("prod");
+    old.now_takes(PATIENCE * 2);
+    stage.code("prod").await;
+    redefine(&mut stage, ("prod", keys(), HOUR));
+    stage.pass(10 * SECOND).await;
+    stage.key_id("prod").await;
+    assert_eq!((old.renewals(), old.issues()), (1, 0), "the old session was used");
+    assert_eq!(stage.fake("prod").renewals(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_that_is_gone_is_unknown_and_one_that_returns_is_fetched() {
+    let mut stage = Stage::set([plain("prod", HOUR)]);
+    stage.key_id("prod").await;
+    let recipe = stage.book.0.remove(&ask("prod")).unwrap();
+    stage.publish();
+    assert_eq!(stage.code("prod").await, "UnknownIdentity");
+    stage.book.0.insert(ask("prod"), recipe);
+    stage.publish();
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_configuration_forgets_the_waits() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_does(Does::Fails(Refused, "AccessDenied"));
+    stage.code("prod").await;
+    stage.fake("prod").now_does(Does::Works);
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+    stage.publish();
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_is_fetched_again_only_when_asked_for_with_its_session() {
+    let keys = Need::Session { key: key("keys:prod"), freshly: false };
+    let stage = Stage::set([("prod", keys, HOUR), plain("other", HOUR)]);
+    stage.key_id("prod").await;
+    stage.key_id("other").await;
+    stage.engine.forget(None);
+    stage.pass(10 * MINUTE).await;
+    assert_eq!((stage.fake("prod").issues(), stage.fake("other").issues()), (1, 1));
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    assert_eq!(stage.fake("prod").renewals(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_of_what_was_forgotten_comes_for_nothing() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(2 * SECOND);
+    assert_eq!(stage.code("prod").await, "Pending");
+    stage.engine.forget(Some(&ask("prod")));
+    stage.pass(5 * SECOND).await;
+    assert!(stage.engine.ready(&ask("prod")).is_none());
+}
