@@ -92,7 +92,7 @@ impl Client {
         self.read(Method::GET, "/v1/status", &()).await
     }
 
-    /// One credential. `patience` bounds the wait; the daemon's own is 0.8 s.
+    /// One credential; the daemon answers within 0.8 s.
     pub async fn credential(&mut self, wanted: &handover::Wanted) -> Result<Handover, ClientError> {
         let body = self.send(Method::POST, "/v1/credential", wanted).await?;
         handover::read(&body).ok_or_else(|| ClientError::Broken("half a credential".to_owned()))
@@ -108,9 +108,9 @@ impl Client {
         self.read(Method::GET, "/v1/grants", &()).await.map(|wire::Grants { grants }| grants)
     }
 
-    /// Lets a grant end with a process, and no earlier.
-    pub async fn attach(&mut self, name: &str, pid: u32) -> Result<view::Grant, ClientError> {
-        self.read(Method::POST, &format!("/v1/grant/{}/attach", escaped(name)), &wire::Attach { pid }).await
+    /// Lets a grant end with a process.
+    pub async fn attach(&mut self, name: &str, attach: &wire::Attach) -> Result<view::Grant, ClientError> {
+        self.read(Method::POST, &format!("/v1/grant/{}/attach", escaped(name)), attach).await
     }
 
     /// Ends a grant.
@@ -204,7 +204,7 @@ const LARGEST_ANSWER: usize = 32 << 20;
 /// A name as one segment of a path.
 fn escaped(name: &str) -> String {
     name.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-_.~@".contains(&byte) {
             text.push(char::from(byte));
         } else {
             text.push_str(&format!("%{byte:02X}"));

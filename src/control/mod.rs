@@ -17,10 +17,17 @@
 //! | `POST /v1/stop` | | [`wire::Done`] |
 
 pub mod client;
+pub mod daemon;
+pub mod holders;
 pub mod jobs;
+mod routes;
+pub mod serve;
 pub mod socket;
+mod status;
 pub mod view;
 pub mod wire;
 
 pub use client::{Client, ClientError};
+pub use daemon::Daemon;
+pub use serve::serve;
 pub use socket::Socket;

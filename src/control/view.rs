@@ -102,9 +102,9 @@ pub struct Grant {
     pub name: String,
     /// What it is a right to; the first is the default.
     pub identities: Vec<String>,
-    /// `shell` or `job`.
+    /// Who holds it: `shell`, `job`, or `shell-to-come`, which has a minute to say which shell it is.
     #[serde(default)]
-    pub purpose: String,
+    pub holder: String,
     /// When it was made.
     pub made: String,
     /// When it ends; none: with its process, or when it is revoked.
@@ -113,7 +113,13 @@ pub struct Grant {
     /// The process that it ends with.
     #[serde(default)]
     pub pid: Option<u32>,
-    /// When its token was last used, where this daemon saw it.
+    /// The file that holds its token; it is removed with the grant.
+    #[serde(default)]
+    pub token_file: Option<String>,
+    /// Where its token is good for something, such as `http://127.0.0.1:9711`.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// When its token was last used, since the daemon started.
     #[serde(default)]
     pub last_used: Option<String>,
 }
@@ -134,8 +140,8 @@ pub struct Job {
     pub since: String,
 }
 
-/// A time as it stands in these shapes: RFC 3339 in UTC, whole seconds.
+/// A time as it stands in these shapes: RFC 3339 in UTC, the second that has begun.
 pub(super) fn time(time: SystemTime) -> String {
-    let whole = jiff::Timestamp::try_from(time).and_then(|time| time.round(jiff::Unit::Second));
+    let whole = jiff::Timestamp::try_from(time).and_then(|time| jiff::Timestamp::from_second(time.as_second()));
     whole.map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -3,6 +3,8 @@
 //!
 //! Readers ignore members that they do not know, and members that came later have defaults.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::view;
@@ -22,22 +24,40 @@ pub struct Named {
 }
 
 /// `POST /v1/grant`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantWanted {
     /// What it is to be called; made up where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it is a right to; the first is the default.
     pub identities: Vec<Named>,
-    /// How long it lasts; until it is revoked where it is not given.
+    /// How long it lasts; as long as its holder where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts_secs: Option<u64>,
-    /// What it is for, in a word: `shell`, `job`.
-    #[serde(default)]
-    pub purpose: String,
+    /// Who holds it.
+    pub holder: Holder,
 }
 
-/// The answer to `POST /v1/grant`.
+/// Who holds a grant, and so when it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// A shell that will say which one it is ([`Attach`]) within a minute, or the grant ends.
+    ShellToCome,
+    /// This process, of our own user.
+    Shell {
+        /// Its number.
+        pid: u32,
+    },
+    /// A job or a container: until it is revoked.
+    Job {
+        /// The file that its token will be written to, absolute. It is removed with the grant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_file: Option<PathBuf>,
+    },
+}
+
+/// The answer to `POST /v1/grant`, as it is read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct GrantGiven {
     /// What it is called.
@@ -51,11 +71,20 @@ pub struct GrantGiven {
     pub ends: Option<String>,
 }
 
-/// `POST /v1/grant/NAME/attach`: the grant ends with this process, and no earlier.
+/// Writes the answer to `POST /v1/grant`.
+pub(super) fn grant_given(name: &str, token: &Secret, address: &str, ends: Option<&str>) -> Secret {
+    let given = serde_json::json!({ "name": name, "token": token.expose(), "address": address, "ends": ends });
+    Secret::new(given.to_string())
+}
+
+/// `POST /v1/grant/NAME/attach`: the grant ends with this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attach {
     /// The process, of our own user.
     pub pid: u32,
+    /// How long it lasts at most, from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts_secs: Option<u64>,
 }
 
 /// The answer to `GET /v1/grants`.

@@ -221,7 +221,8 @@ impl Grants {
         Self { clock, random, address: None, by_digest: RwLock::default(), store: Mutex::new(None) }
     }
 
-    /// Grants that outlive us: those that are still alive are taken up again. New ones are for `address`.
+    /// Grants that outlive us: those that are still alive open again what they opened; the others wait for
+    /// [`Grants::sweep`]. New ones are for `address`.
     pub fn kept_in(
         store: GrantStore,
         address: SocketAddr,
@@ -230,7 +231,7 @@ impl Grants {
     ) -> Result<Self, StoreError> {
         let now = clock.now();
         let restored = store.load()?.into_iter().map(|kept| Arc::new(Grant::restored(kept, now)));
-        let by_digest = restored.filter(|grant| grant.lives(now)).map(|grant| (grant.digest, grant)).collect();
+        let by_digest = restored.map(|grant| (grant.digest, grant)).collect();
         let (by_digest, store) = (RwLock::new(by_digest), Mutex::new(Some(store)));
         Ok(Self { clock, random, address: Some(address), by_digest, store })
     }
@@ -292,12 +293,14 @@ impl Grants {
     /// Ends the grant of this name, from the next request on. `false`: there is none. With an error it is ended too, but
     /// may be there again after a restart.
     pub fn revoke(&self, name: &str) -> Result<bool, StoreError> {
-        self.end(|grant| &*grant.name == name).map(|ended| !ended.is_empty())
+        let (ended, kept) = self.end(|grant| &*grant.name == name);
+        kept.map(|()| !ended.is_empty())
     }
 
     /// Ends every grant that `dead` picks or that is past its end, and hands them back: their token files are to be
-    /// removed. For the start of a daemon, the end of a shell, and now and then.
-    pub fn sweep(&self, dead: impl Fn(&Grant) -> bool) -> Result<Vec<Arc<Grant>>, StoreError> {
+    /// removed. For the start of a daemon, the end of a shell, and now and then. With an error they are ended too, but may
+    /// be there again after a restart.
+    pub fn sweep(&self, dead: impl Fn(&Grant) -> bool) -> (Vec<Arc<Grant>>, Result<(), StoreError>) {
         let now = self.clock.now();
         self.end(|grant| dead(grant) || !grant.lives(now))
     }
@@ -310,7 +313,7 @@ impl Grants {
         grants
     }
 
-    fn end(&self, picked: impl Fn(&Grant) -> bool) -> Result<Vec<Arc<Grant>>, StoreError> {
+    fn end(&self, picked: impl Fn(&Grant) -> bool) -> (Vec<Arc<Grant>>, Result<(), StoreError>) {
         let store = self.changing();
         let mut ended = Vec::new();
         self.write().retain(|_, grant| {
@@ -321,10 +324,11 @@ impl Grants {
             }
             !ends
         });
-        if let Some(store) = store.as_ref().filter(|_| !ended.is_empty()) {
-            store.save(self.list().iter())?;
-        }
-        Ok(ended)
+        let kept = match store.as_ref().filter(|_| !ended.is_empty()) {
+            Some(store) => store.save(self.list().iter()),
+            None => Ok(()),
+        };
+        (ended, kept)
     }
 
     fn name_for(&self, spec: &GrantSpec) -> Result<String, GrantError> {

@@ -99,7 +99,7 @@ async fn a_grant_ends_by_whichever_clock_comes_first() {
         pass(&clock);
         assert_eq!(grants.admit(token.expose().as_bytes()).is_some(), lives, "way {number}");
         assert_eq!(grants.list().len(), usize::from(lives));
-        assert_eq!(grants.sweep(|_| false).unwrap().len(), usize::from(!lives));
+        assert_eq!(grants.sweep(|_| false).0.len(), usize::from(!lives));
     }
 }
 
@@ -126,7 +126,7 @@ async fn a_sweep_ends_those_whose_holder_is_gone() {
     for pid in [1, 2, 3] {
         grants.issue(shell(pid)).unwrap();
     }
-    let ended = grants.sweep(|grant| matches!(grant.holder, Holder::Shell { pid: 2, .. })).unwrap();
+    let ended = grants.sweep(|grant| matches!(grant.holder, Holder::Shell { pid: 2, .. })).0;
     assert_eq!(ended.iter().map(|grant| &*grant.name).collect::<Vec<_>>(), ["shell-2"]);
     assert_eq!(grants.list().iter().map(|grant| &*grant.name).collect::<Vec<_>>(), ["shell-1", "shell-3"]);
 }

@@ -1,0 +1,87 @@
+//! [`Daemon`]: what the control routes speak about.
+//!
+//! The configuration and the engine's recipes change together, under one lock: a credential is never handed over under
+//! the digest of another definition. Made by `app`, which also reads the configuration again.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::holders::Holders;
+use super::jobs::Jobs;
+use crate::config::{Config, Identity};
+use crate::engine::Engine;
+use crate::server::grant::Grants;
+use crate::world::Clock;
+
+/// A daemon that runs.
+pub struct Daemon {
+    /// What keeps credentials fresh.
+    pub engine: Engine,
+    /// Who may have them.
+    pub grants: Arc<Grants>,
+    /// What ends grants.
+    pub holders: Holders,
+    /// Who is connected.
+    pub jobs: Arc<Jobs>,
+    /// Where clients are answered.
+    pub address: SocketAddr,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// When it started.
+    pub started: SystemTime,
+    /// Turns true when it is to end.
+    pub stop: watch::Sender<bool>,
+    /// What is served.
+    pub config: RwLock<Arc<Config>>,
+}
+
+impl Daemon {
+    /// The configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the configuration, and with it what the engine makes of it.
+    pub fn replace(&self, config: Arc<Config>, change_engine: impl FnOnce(&Engine)) {
+        let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        change_engine(&self.engine);
+        *current = config;
+    }
+
+    /// The base of every URL that a client is given.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Daemon({})", self.address)
+    }
+}
+
+/// An identity that can be served, and that is what the asking side thinks it is.
+pub(super) fn agreed<'c>(config: &'c Config, name: &str, digest: Option<&str>) -> Result<&'c Identity, Disagreed> {
+    let identity = config.identities.get(name).ok_or(Disagreed::Unknown)?;
+    if let Err(unusable) = &identity.definition {
+        return Err(Disagreed::Unusable(unusable.to_string()));
+    }
+    if digest.is_some_and(|digest| digest != identity.digest.to_hex()) {
+        return Err(Disagreed::Differs);
+    }
+    Ok(identity)
+}
+
+/// Why an identity is not what the asking side wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Disagreed {
+    /// There is none of this name.
+    Unknown,
+    /// It is there, but cannot be served.
+    Unusable(String),
+    /// The name means something else to the asking side: other files, another role.
+    Differs,
+}

@@ -1,0 +1,102 @@
+//! Grants end with their holders: a shell's with the shell, a job's token file with its grant.
+//!
+//! Called by the daemon: [`Holders::take_up`] when it starts, [`Holders::watch`] when a shell says who it is, and
+//! [`Holders::tidy`] for as long as it runs. A dead grant opens nothing even before it is tidied away.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::server::grant::{Grant, Grants, Holder};
+use crate::server::grant_store::StoreError;
+use crate::world::running::{self, Running, Watch};
+
+/// Ends grants with their holders. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Holders {
+    grants: Arc<Grants>,
+}
+
+impl Holders {
+    /// The holders of these grants.
+    pub fn of(grants: Arc<Grants>) -> Self {
+        Self { grants }
+    }
+
+    /// Ends what `dead` picks, and what an earlier daemon left whose shell is gone; watches the other shells.
+    pub fn take_up(&self, dead: impl Fn(&Grant) -> bool) {
+        let _ = self.end(|grant| dead(grant) || matches!(shell_of(grant), Some(Err(Gone))));
+        for grant in self.grants.list() {
+            if let Some(Ok(shell)) = shell_of(&grant) {
+                self.watch(&grant.name, shell);
+            }
+        }
+    }
+
+    /// Ends the grant of this name when the process ends.
+    pub fn watch(&self, name: &str, process: Running) {
+        let (this, name) = (self.clone(), name.to_owned());
+        tokio::spawn(async move {
+            match Watch::new(&process) {
+                Ok(watch) => watch.ended().await,
+                Err(error) => tracing::debug!(grant = %name, reason = %error, "its shell cannot be watched"),
+            }
+            // the name may be another grant's by now
+            let _ = this.end(|grant| {
+                let same = |pid: u32, started: &str| pid == process.pid && started == process.started;
+                *grant.name == *name && matches!(&grant.holder, Holder::Shell { pid, started } if same(*pid, started))
+            });
+        });
+    }
+
+    /// Ends the grant of this name; `false`: there is none. With an error it is ended too, but a restart may know it
+    /// again.
+    pub fn revoke(&self, name: &str) -> Result<bool, StoreError> {
+        let (ended, kept) = self.end(|grant| *grant.name == *name);
+        kept.map(|()| ended > 0)
+    }
+
+    /// Tidies away what is past its end, now and again, for ever.
+    pub async fn tidy(self) {
+        loop {
+            tokio::time::sleep(TIDY).await;
+            let _ = self.end(|_| false);
+        }
+    }
+
+    /// Ends what is picked and what is past its end, with its token files; tells how many that were.
+    fn end(&self, picked: impl Fn(&Grant) -> bool) -> (usize, Result<(), StoreError>) {
+        let (ended, kept) = self.grants.sweep(picked);
+        if let Err(error) = &kept {
+            tracing::error!(reason = %error, "the end of a grant could not be written down");
+        }
+        for grant in &ended {
+            tracing::info!(grant = %grant.name, "grant ended");
+            if let Holder::Job { token_file: Some(file) } = &grant.holder {
+                remove_token_file(file, grant);
+            }
+        }
+        (ended.len(), kept)
+    }
+}
+
+const TIDY: Duration = Duration::from_secs(60);
+
+struct Gone;
+
+fn shell_of(grant: &Grant) -> Option<Result<Running, Gone>> {
+    let Holder::Shell { pid, started } = &grant.holder else { return None };
+    Some(running::find(*pid).ok().filter(|found| found.started == *started).ok_or(Gone))
+}
+
+/// Removes the file only if it still holds this grant's token: its owner may have put something else there.
+fn remove_token_file(file: &Path, grant: &Grant) {
+    let small = std::fs::symlink_metadata(file).is_ok_and(|data| data.is_file() && data.len() <= TOKEN_FILE_BYTES);
+    let ours = small && std::fs::read(file).is_ok_and(|content| grant.opened_by(content.trim_ascii_end()));
+    if ours && let Err(error) = std::fs::remove_file(file) {
+        tracing::warn!(grant = %grant.name, file = %file.display(), reason = %error, "its token file could not be removed");
+    }
+}
+
+/// A token has 43 bytes, and perhaps a line's end that an editor added.
+const TOKEN_FILE_BYTES: u64 = 64;

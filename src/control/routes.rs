@@ -1,0 +1,234 @@
+//! What each route of the control socket does.
+//!
+//! Called by [`super::serve`] for every request of a connection. Nothing here waits for a person or longer than the
+//! engine's own patience.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::daemon::{Daemon, Disagreed, agreed};
+use super::jobs::Ticket;
+use super::{status, wire};
+use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
+use crate::credential::{Ask, Failure, FailureClass};
+use crate::engine::Reset;
+use crate::secret::Secret;
+use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
+use crate::world::{ourselves, running};
+
+/// One connection: the process behind it, and the job that it announced.
+pub(super) struct Visit {
+    daemon: Arc<Daemon>,
+    pid: Option<u32>,
+    job: Mutex<Option<Ticket>>,
+}
+
+/// What a route answers: JSON, perhaps with a secret in it, or why not.
+type Answer = Result<Secret, (StatusCode, Refusal)>;
+
+impl Visit {
+    pub(super) fn new(daemon: Arc<Daemon>, pid: Option<u32>) -> Self {
+        Self { daemon, pid, job: Mutex::new(None) }
+    }
+
+    /// The answer to one request; never fails but in its status.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (status, body) = match self.dispatch(request).await {
+            Ok(body) => (StatusCode::OK, body),
+            Err((status, refusal)) => (status, Secret::new(serde_json::to_string(&refusal).unwrap_or_default())),
+        };
+        let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.expose().as_bytes())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert("content-type", http::HeaderValue::from_static("application/json"));
+        headers.insert(PROTOCOL_HEADER, PROTOCOL.into());
+        headers.insert(wire::VERSION_HEADER, http::HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+        response
+    }
+
+    async fn dispatch(&self, request: Request<Incoming>) -> Answer {
+        let theirs = request.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let (head, body) = request.into_parts();
+        let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+        if (&head.method, path.as_slice()) == (&Method::POST, &["v1", "stop"]) {
+            return self.stop();
+        }
+        let Some(theirs) = theirs else { return Err(bad("the request names no version of the protocol")) };
+        handover::agree(PROTOCOL, theirs).map_err(|apart| {
+            let mend = "credenza down && credenza up".to_owned();
+            let code = "ProtocolVersion".to_owned();
+            (StatusCode::UPGRADE_REQUIRED, Refusal { code, class: None, message: apart.to_string(), mend: Some(mend) })
+        })?;
+        let body =
+            Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
+        match (&head.method, path.as_slice()) {
+            (&Method::GET, ["v1", "status"]) => json(&status::status(&self.daemon)),
+            (&Method::POST, ["v1", "credential"]) => self.credential(&read(&body)?).await,
+            (&Method::POST, ["v1", "grant"]) => self.grant(read(&body)?),
+            (&Method::GET, ["v1", "grants"]) => json(&wire::Grants { grants: status::grants(&self.daemon) }),
+            (&Method::POST, ["v1", "grant", name, "attach"]) => self.attach(name, read(&body)?),
+            (&Method::DELETE, ["v1", "grant", name]) => self.revoke(name),
+            (&Method::POST, ["v1", "job"]) => self.job(read(&body)?),
+            (&Method::POST, ["v1", "reset"]) => self.reset(read(&body)?),
+            _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
+        }
+    }
+
+    async fn credential(&self, wanted: &handover::Wanted) -> Answer {
+        let Daemon { engine, clock, .. } = &*self.daemon;
+        let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
+        loop {
+            let digest = self.agreed(&named)?;
+            let outcome = engine.get(&Ask::aws(wanted.identity.as_str()), engine.settings().patience).await;
+            // the configuration may have changed meanwhile, and the credential with it
+            if self.agreed(&named)? != digest {
+                continue;
+            }
+            return match outcome {
+                Ok(credential) => Ok(handover::write(&credential, digest, clock.now())),
+                Err(failure) => Err((status_of(&failure), Refusal::of(&failure))),
+            };
+        }
+    }
+
+    fn grant(&self, wanted: wire::GrantWanted) -> Answer {
+        let wire::GrantWanted { name, identities, lasts_secs, holder } = wanted;
+        let default =
+            identities.first().ok_or_else(|| bad("a grant is a right to at least one identity"))?.name.clone();
+        for named in &identities {
+            self.agreed(named)?;
+        }
+        let lasts = lasts_secs.map(Duration::from_secs);
+        let (holder, shell, life) = match holder {
+            wire::Holder::ShellToCome => (Holder::ShellToCome, None, Some(lasts.map_or(TO_COME, |l| l.min(TO_COME)))),
+            wire::Holder::Shell { pid } => {
+                let shell = shell(pid)?;
+                (Holder::Shell { pid, started: shell.started.clone() }, Some(shell), lasts)
+            }
+            wire::Holder::Job { token_file } => (Holder::Job { token_file }, None, lasts),
+        };
+        let scope = Scope::of(identities.into_iter().map(|named| named.name));
+        let spec = GrantSpec { name, scope, default_aws: Some(default.into()), life, holder };
+        let (token, grant) = self.daemon.grants.issue(spec).map_err(|error| ungranted(&error))?;
+        if let Some(shell) = shell {
+            self.daemon.holders.watch(&grant.name, shell);
+        }
+        tracing::info!(grant = %grant.name, "grant made");
+        let ends = status::grant(&grant).ends;
+        Ok(wire::grant_given(&grant.name, &token, &self.daemon.base(), ends.as_deref()))
+    }
+
+    fn attach(&self, name: &str, attach: wire::Attach) -> Answer {
+        let shell = shell(attach.pid)?;
+        let holder = Holder::Shell { pid: attach.pid, started: shell.started.clone() };
+        let grants = &self.daemon.grants;
+        let to_come = |name: &str| grants.list().iter().any(|g| *g.name == *name && g.holder == Holder::ShellToCome);
+        if !to_come(name) {
+            return Err(no_grant(name));
+        }
+        let attached = grants.attach(name, holder, attach.lasts_secs.map(Duration::from_secs)).map_err(unkept)?;
+        let grant = attached.ok_or_else(|| no_grant(name))?;
+        self.daemon.holders.watch(name, shell);
+        json(&status::grant(&grant))
+    }
+
+    fn revoke(&self, name: &str) -> Answer {
+        let revoked = self.daemon.holders.revoke(name).map_err(unkept)?;
+        if revoked { json(&wire::Done {}) } else { Err(no_grant(name)) }
+    }
+
+    fn job(&self, job: wire::Job) -> Answer {
+        let ticket = self.daemon.jobs.enter(job, self.pid, self.daemon.clock.now().wall);
+        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        json(&wire::Done {})
+    }
+
+    fn reset(&self, reset: wire::Reset) -> Answer {
+        self.daemon.engine.reset(match reset.identity {
+            Some(identity) => Reset::Person(Ask::aws(identity)),
+            None => Reset::Login,
+        });
+        json(&wire::Done {})
+    }
+
+    fn stop(&self) -> Answer {
+        self.daemon.stop.send_replace(true);
+        json(&wire::Done {})
+    }
+
+    fn agreed(&self, named: &wire::Named) -> Result<crate::secret::Digest, (StatusCode, Refusal)> {
+        let wire::Named { name, digest } = named;
+        let config = self.daemon.config();
+        agreed(&config, name, digest.as_deref()).map(|identity| identity.digest).map_err(|why| match why {
+            Disagreed::Unknown => {
+                let text = format!("the daemon knows no identity {name}: `credenza list` shows those that it knows");
+                refusal(StatusCode::NOT_FOUND, "UnknownIdentity", text)
+            }
+            Disagreed::Unusable(reason) => refusal(StatusCode::CONFLICT, "Unusable", format!("{name}: {reason}")),
+            Disagreed::Differs => {
+                let text =
+                    format!("{name} means something else to the daemon: it was started with other files or settings");
+                refusal(StatusCode::CONFLICT, "DefinitionDiffers", text)
+            }
+        })
+    }
+}
+
+/// Requests name at most a few thousand identities.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// How long a shell has to say which one it is.
+const TO_COME: Duration = Duration::from_secs(60);
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (StatusCode, Refusal)> {
+    serde_json::from_slice(body).map_err(|error| bad(&error.to_string()))
+}
+
+fn json(answer: &impl Serialize) -> Answer {
+    let text = serde_json::to_string(answer);
+    text.map(Secret::new).map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal", error.to_string()))
+}
+
+/// A process of our own user.
+fn shell(pid: u32) -> Result<running::Running, (StatusCode, Refusal)> {
+    let found = running::find(pid).ok().filter(|process| process.uid == ourselves::uid());
+    found.ok_or_else(|| bad(&format!("there is no process {pid} of ours")))
+}
+
+fn status_of(failure: &Failure) -> StatusCode {
+    match failure.class {
+        FailureClass::TryLater => StatusCode::SERVICE_UNAVAILABLE,
+        FailureClass::NeedsPerson | FailureClass::Refused => StatusCode::FORBIDDEN,
+    }
+}
+
+fn refusal(status: StatusCode, code: &str, message: impl Into<String>) -> (StatusCode, Refusal) {
+    (status, Refusal { code: code.to_owned(), class: None, message: message.into(), mend: None })
+}
+
+fn bad(why: &str) -> (StatusCode, Refusal) {
+    refusal(StatusCode::BAD_REQUEST, "BadRequest", why)
+}
+
+fn no_grant(name: &str) -> (StatusCode, Refusal) {
+    refusal(StatusCode::NOT_FOUND, "NoSuchGrant", format!("there is no grant {name}"))
+}
+
+fn ungranted(error: &GrantError) -> (StatusCode, Refusal) {
+    match error {
+        GrantError::NameTaken(_) => refusal(StatusCode::CONFLICT, "NameTaken", error.to_string()),
+        GrantError::BadName(_) | GrantError::DefaultOutside(_) => bad(&error.to_string()),
+        GrantError::Store(_) => unkept(error),
+    }
+}
+
+fn unkept(error: impl std::fmt::Display) -> (StatusCode, Refusal) {
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "StateNotWritten", error.to_string())
+}

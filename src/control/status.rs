@@ -1,0 +1,95 @@
+//! The daemon's state as data: [`view`] filled in.
+
+use std::time::SystemTime;
+
+use super::daemon::Daemon;
+use super::view;
+use crate::credential::Failure;
+use crate::credential::handover::{PROTOCOL, word};
+use crate::engine::{AskView, Snapshot};
+use crate::server::grant::{Grant, Holder, Scope};
+
+/// Everything that `credenza status` shows.
+pub(super) fn status(daemon: &Daemon) -> view::Status {
+    let snapshot = daemon.engine.snapshot();
+    view::Status {
+        schema: view::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+        pid: std::process::id(),
+        started: view::time(daemon.started),
+        address: daemon.base(),
+        asks: asks(&snapshot),
+        grants: grants(daemon),
+        jobs: daemon.jobs.list(),
+        warnings: daemon.config().complaints.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Every grant that lives, by name.
+pub(super) fn grants(daemon: &Daemon) -> Vec<view::Grant> {
+    daemon.grants.list().iter().map(|granted| grant(granted)).collect()
+}
+
+/// One grant.
+pub(super) fn grant(grant: &Grant) -> view::Grant {
+    let (holder, pid, token_file) = match &grant.holder {
+        Holder::Shell { pid, .. } => ("shell", Some(*pid), None),
+        Holder::ShellToCome => ("shell-to-come", None, None),
+        Holder::Connection => ("connection", None, None),
+        Holder::Job { token_file } => ("job", None, token_file.as_ref().map(|path| path.display().to_string())),
+    };
+    view::Grant {
+        name: grant.name.to_string(),
+        identities: identities(grant),
+        holder: holder.to_owned(),
+        made: view::time(grant.created.wall),
+        ends: grant.ends.map(view::time),
+        pid,
+        token_file,
+        address: grant.address.map(|address| format!("http://{address}")),
+        last_used: grant.last_used().map(view::time),
+    }
+}
+
+/// What it is a right to, the default first.
+fn identities(grant: &Grant) -> Vec<String> {
+    let default = grant.default_aws.as_deref();
+    let others = match &grant.scope {
+        Scope::Every => vec!["*"],
+        Scope::Only(names) => names.iter().map(|name| &**name).filter(|name| Some(*name) != default).collect(),
+    };
+    default.into_iter().chain(others).map(str::to_owned).collect()
+}
+
+fn asks(snapshot: &Snapshot) -> Vec<view::Ask> {
+    snapshot.asks.iter().map(|ask| view_of(ask, snapshot.now.wall)).collect()
+}
+
+fn view_of(ask: &AskView, now: SystemTime) -> view::Ask {
+    view::Ask {
+        identity: ask.ask.identity.to_string(),
+        state: ask.state.word().to_owned(),
+        access_key_id: ask.access_key_id.clone(),
+        account: ask.account_id.clone(),
+        role: ask.role_arn.clone(),
+        expires: ask.expiration.map(view::time),
+        remaining_secs: ask.expiration.map(|_| ask.remaining.as_secs()),
+        next_refresh: ask.next_refresh.and_then(|wait| now.checked_add(wait)).map(view::time),
+        last_failure: ask.last_failure.as_ref().map(|(failure, at)| failure_view(failure, *at)),
+        warnings: ask.warnings.clone(),
+        last_used: ask.last_use.map(view::time),
+        uses: ask.uses,
+        fetched: ask.fetched,
+        failed: ask.failed,
+    }
+}
+
+fn failure_view(failure: &Failure, at: SystemTime) -> view::Failure {
+    view::Failure {
+        code: failure.code.to_owned(),
+        class: word(failure.class).to_owned(),
+        message: failure.private.clone(),
+        at: view::time(at),
+    }
+}
