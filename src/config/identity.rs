@@ -28,6 +28,8 @@ impl fmt::Display for Place {
 pub struct Identity {
     /// The profile's name, such as `prod`.
     pub name: IdentityName,
+    /// The profile that it is made of: the same name, but where our TOML says another.
+    pub profile: IdentityName,
     /// Where the profile's section begins.
     pub place: Option<Place>,
     /// What kind of source it has, for people.

@@ -3,6 +3,7 @@
 //! Reading never fails as a whole because of one bad section: what is unusable stays listed, with its file, line and
 //! reason. Only our own TOML is strict: unknown keys are errors, and all complaints come at once.
 
+pub mod child_files;
 pub mod complaint;
 pub mod duration;
 pub mod identity;

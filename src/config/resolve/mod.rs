@@ -12,6 +12,9 @@ mod params;
 mod role;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -101,6 +104,7 @@ impl Resolver<'_> {
         };
         let identity = Identity {
             name: view.name.clone(),
+            profile: view.profile.clone(),
             place: view.place(),
             kind,
             account: view.account(definition.as_ref().ok()),

@@ -14,6 +14,7 @@ pub mod words;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,13 +86,14 @@ impl SharedFiles {
     fn merge(&mut self, mut parsed: Parsed) {
         let default = SectionName::Profile("default".to_owned());
         if let Some(plain) = parsed.sections.remove(&SectionName::PlainDefault) {
-            if parsed.sections.contains_key(&default) {
-                parsed.complaints.push(Complaint::at(
+            match parsed.sections.entry(default) {
+                Entry::Vacant(entry) => {
+                    entry.insert(plain);
+                }
+                Entry::Occupied(_) => parsed.complaints.push(Complaint::at(
                     plain.place,
                     "[default] is left out: [profile default] stands in this file too, and replaces it",
-                ));
-            } else {
-                parsed.sections.insert(default, plain);
+                )),
             }
         }
         for (name, section) in parsed.sections {
