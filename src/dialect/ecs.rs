@@ -56,20 +56,17 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, Refusal> {
     percent_decode_str(segment).decode_utf8().map_err(|_| Refusal::Path)
 }
 
-/// The answer to a request that got so far as the engine. A credential that is not whole, or that has no life left to
-/// speak of, never leaves with a 200, whatever was decided before.
-pub fn write(credential: &Credential, now: Now) -> Answer {
+/// The answer that holds a credential. One that is not whole, or that has no life left to speak of, never leaves with a
+/// 200, whatever was decided before.
+pub fn write(credential: &Credential, now: Now) -> Result<Answer, Refusal> {
     if credential.remaining(now) <= LEAST_LIFE {
-        return refuse(&Refusal::Failed(Failure::new(
+        return Err(Refusal::Failed(Failure::new(
             FailureClass::TryLater,
             "CredentialExpired",
             "the credential at hand has ended and no new one could be had yet: see `credenza status`",
         )));
     }
-    match document(credential) {
-        Ok(body) => Answer { status: StatusCode::OK, reason: None, allow: false, body: wiped(body) },
-        Err(refusal) => refuse(&refusal),
-    }
+    Ok(Answer { status: StatusCode::OK, reason: None, allow: false, body: wiped(document(credential)?) })
 }
 
 /// A credential with no more than this left is not handed out: the request that it would sign may come too late.

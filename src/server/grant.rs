@@ -125,7 +125,7 @@ impl Grant {
         self.digest == Digest::of(token)
     }
 
-    fn use_at(&self, now: Now) {
+    pub(super) fn use_at(&self, now: Now) {
         let secs = now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         // read first: who writes takes the cache line from everyone else
         if self.used.load(Ordering::Relaxed) != secs {

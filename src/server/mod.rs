@@ -3,9 +3,12 @@
 //! A request goes through [`gate`] (may it be answered at all?), [`grant`] (whose token is it, and for which
 //! identities?), a dialect's `read`, the engine, the dialect's `write`, the audit trail, and leaves.
 
+mod answer;
 pub mod conn;
+mod desk;
 pub mod gate;
 pub mod grant;
 pub mod grant_store;
 pub mod listener;
 mod pulse;
+pub mod service;

@@ -1,0 +1,66 @@
+//! Answers as HTTP responses, and the one route that no dialect has: `/healthz`.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::ext::ReasonPhrase;
+
+use crate::dialect::{Answer, ecs};
+use crate::engine::{AskState, AskView};
+
+/// A response with a whole body.
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// Puts an answer on its way. No answer may be kept by anyone between us and the client.
+pub(super) fn reply(answer: &Answer) -> Reply {
+    let mut response = Response::new(Full::new(answer.body.clone()));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if answer.allow {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    if let Some(reason) = answer.reason {
+        response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));
+    }
+    response
+}
+
+/// How we are, for who has no token: the health check of a container, a monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Whatever is asked for can be answered, as far as anyone has asked.
+    Ready,
+    /// A person must log in or give a code: `credenza status` says where.
+    LoginNeeded,
+    /// Something that clients use cannot be had, and nothing is left of it.
+    Broken,
+}
+
+impl Health {
+    /// Read from the engine's table. What the upstream refused is no fault of ours, nor one that passes: it is left to
+    /// `credenza status`.
+    pub(super) fn of(asks: &[AskView]) -> Self {
+        let starved = |ask: &AskView| ask.state == AskState::TryingAgain && ask.remaining <= ecs::LEAST_LIFE;
+        if asks.iter().any(|ask| ask.state == AskState::NeedsPerson) {
+            Self::LoginNeeded
+        } else if asks.iter().any(starved) {
+            Self::Broken
+        } else {
+            Self::Ready
+        }
+    }
+
+    /// The word for it, and the status that a health check understands.
+    pub(super) fn answer(self) -> Answer {
+        let (status, word) = match self {
+            Self::Ready => (StatusCode::OK, "ready"),
+            Self::LoginNeeded => (StatusCode::SERVICE_UNAVAILABLE, "login-needed"),
+            Self::Broken => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
+        };
+        let body = Bytes::from(format!(r#"{{"status":"{word}"}}"#));
+        Answer { status, reason: None, allow: false, body }
+    }
+}
