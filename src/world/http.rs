@@ -7,6 +7,14 @@ use thiserror::Error;
 
 use super::BoxFuture;
 
+mod connect;
+pub mod exchange;
+mod proxy;
+mod roots;
+mod upstream;
+
+pub use upstream::Upstream;
+
 /// Sends requests to upstreams.
 pub trait Http: Send + Sync {
     /// Sends one request and reads the whole answer. No retry and no redirect happens inside.
@@ -17,10 +25,15 @@ pub trait Http: Send + Sync {
     ) -> BoxFuture<'static, Result<http::Response<Bytes>, HttpError>>;
 }
 
+/// An extension of a request: a PEM file of authorities that are trusted for it beside the system's (a profile's
+/// `ca_bundle`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExtraRoots(pub std::path::PathBuf);
+
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpLimits {
-    /// Until connected, TLS included.
+    /// Until connected: name, proxy and TLS included.
     pub connect: Duration,
     /// Until the last byte of the answer.
     pub total: Duration,

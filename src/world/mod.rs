@@ -26,6 +26,7 @@ pub mod simulated;
 #[cfg(target_os = "linux")]
 mod sockets;
 pub mod system;
+pub mod unix;
 
 pub use clock::Clock;
 pub use environment::Environment;
@@ -52,6 +53,22 @@ pub struct World {
     pub processes: Arc<dyn Processes>,
     /// Tokens and jitter.
     pub random: Arc<dyn Random>,
+}
+
+impl World {
+    /// The machine that we run on. Reads nothing but the environment and the clocks; inside a tokio runtime or not.
+    pub fn system() -> Self {
+        let clock = Arc::new(clock::SystemClock);
+        let environment = Arc::new(Environment::system());
+        Self {
+            http: Arc::new(http::Upstream::new(environment.clone(), clock.clone())),
+            clock,
+            files: Arc::new(files::SystemFiles),
+            environment,
+            processes: Arc::new(process::SystemProcesses),
+            random: Arc::new(random::SystemRandom),
+        }
+    }
 }
 
 impl fmt::Debug for World {

@@ -1,8 +1,12 @@
-//! Stand-ins for the outside, for tests: a clock that a test steers, files in memory. Nothing in the product builds one.
+//! Stand-ins for the outside, for tests: a clock that a test steers, files in memory, and an HTTP client whose upstream
+//! lives in the same process. Nothing in the product builds one.
 //!
 //! A simulated clock follows tokio's own time, so on a paused runtime (`#[tokio::test(start_paused = true)]`) days pass
 //! as fast as the timers fire. What tokio's time cannot do, a test does by hand: put the machine to sleep
 //! ([`SimulatedClock::suspend`]) or set the wall clock ([`SimulatedClock::step_wall`]).
+//!
+//! Real sockets and paused time do not mix: the runtime sees nobody ready and fires every timer. A [`SimulatedHttp`] hands
+//! each request to a server over an in-memory pipe instead.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,10 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
+use super::BoxFuture;
 use super::clock::Clock;
 use super::files::Files;
+use super::http::exchange::{exchange, host_of};
+use super::http::{Http, HttpError, HttpLimits};
 use crate::credential::Now;
 
 /// A clock for tests: both clocks advance with tokio's `Instant`, and as the test says.
@@ -91,9 +100,90 @@ impl Files for MemoryFiles {
     }
 }
 
+/// An HTTP client for tests: every request goes over a pipe of its own to whoever `connect` gives the other end to.
+pub struct SimulatedHttp {
+    connect: Box<dyn Fn(&http::Uri, DuplexStream) -> Result<(), String> + Send + Sync>,
+}
+
+impl SimulatedHttp {
+    /// `connect` is called for each request with its address and the server's end of a fresh pipe: it hands the end to a
+    /// task that serves HTTP/1 on it, or tells why there is no connection.
+    pub fn new(connect: impl Fn(&http::Uri, DuplexStream) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self { connect: Box::new(connect) }
+    }
+}
+
+impl Http for SimulatedHttp {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: HttpLimits,
+    ) -> BoxFuture<'static, Result<http::Response<Bytes>, HttpError>> {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let host = host_of(request.uri());
+        let connected = (self.connect)(request.uri(), theirs);
+        Box::pin(async move {
+            match connected {
+                Ok(()) => exchange(ours, request, limits, &host).await,
+                Err(reason) => Err(HttpError::Connect { host, reason }),
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use http_body_util::{BodyExt as _, Full};
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+
     use super::*;
+
+    /// Answers `/slow` after an hour, everything else with what it was sent.
+    async fn serve(io: DuplexStream) {
+        let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+            if request.uri().path() == "/slow" {
+                tokio::time::sleep(HOUR).await;
+            }
+            let host = request.headers()["host"].to_str().unwrap().to_owned();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from([host.as_bytes(), b" ", &body].concat()))))
+        });
+        let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service).await;
+    }
+
+    fn upstream() -> Arc<dyn Http> {
+        Arc::new(SimulatedHttp::new(|uri, io| {
+            if uri.host() == Some("down.test") {
+                return Err("down".to_owned());
+            }
+            tokio::spawn(serve(io));
+            Ok(())
+        }))
+    }
+
+    async fn ask(url: &str) -> Result<http::Response<Bytes>, HttpError> {
+        let request = http::Request::post(url).body(Bytes::from("hello")).unwrap();
+        upstream().send(request, HttpLimits::default()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_answered_over_a_pipe_in_paused_time() {
+        let before = Instant::now();
+        assert_eq!(ask("https://sts.test:8443/").await.unwrap().body(), "sts.test:8443 hello");
+        assert!(before.elapsed() < Duration::from_secs(1));
+        assert!(matches!(ask("https://down.test/").await, Err(HttpError::Connect { reason, .. }) if reason == "down"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_upstream_costs_the_limit_in_simulated_time() {
+        let before = Instant::now();
+        assert!(matches!(ask("https://sts.test/slow").await, Err(HttpError::TimedOut { .. })));
+        assert_eq!(before.elapsed(), HttpLimits::default().total);
+    }
 
     const HOUR: Duration = Duration::from_secs(3600);
 
