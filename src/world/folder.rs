@@ -153,10 +153,28 @@ impl Folder {
 
     /// Writes a file whole or not at all: a fresh file, then a rename over the old one. Readers see the one or the other.
     pub fn write(&self, name: &str, content: &[u8], permission: Permission) -> Result<(), FolderError> {
+        self.replace(name, content, permission, |file| file.sync_all())
+    }
+
+    /// The same for what a crash of the machine may take: readers see no difference, and nobody waits for the disk.
+    pub fn write_passing(&self, name: &str, content: &[u8], permission: Permission) -> Result<(), FolderError> {
+        self.replace(name, content, permission, |_| Ok(()))
+    }
+
+    fn replace(
+        &self,
+        name: &str,
+        content: &[u8],
+        permission: Permission,
+        settle: impl Fn(&std::fs::File) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
         let path = self.path_of(name)?;
         let fresh = self.fresh_name(name)?;
+        let to_errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
         let written = self
             .write_fresh(&fresh, content, permission)
+            .and_then(|file| settle(&file))
+            .map_err(to_errno)
             .and_then(|()| rustix::fs::renameat(&self.descriptor, fresh.as_str(), &self.descriptor, name));
         written.map_err(|error| {
             let _ = rustix::fs::unlinkat(&self.descriptor, fresh.as_str(), AtFlags::empty());
@@ -164,16 +182,15 @@ impl Folder {
         })
     }
 
-    fn write_fresh(&self, fresh: &str, content: &[u8], permission: Permission) -> Result<(), Errno> {
+    fn write_fresh(&self, fresh: &str, content: &[u8], permission: Permission) -> io::Result<std::fs::File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = match permission {
             Permission::Write => Mode::RUSR | Mode::WUSR,
             Permission::ReadOnly => Mode::RUSR,
         };
         let file = std::fs::File::from(rustix::fs::openat(&self.descriptor, fresh, flags, mode)?);
-        let to_errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-        (&file).write_all(content).map_err(to_errno)?;
-        file.sync_all().map_err(to_errno)
+        (&file).write_all(content)?;
+        Ok(file)
     }
 
     fn fresh_name(&self, name: &str) -> Result<String, FolderError> {
