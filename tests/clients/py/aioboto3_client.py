@@ -1,9 +1,10 @@
-"""The aioboto3 client of the matrix: one session and one pair of clients for the life of the process.
+"""The aioboto3 client of the matrix: one session and one client a service for the life of the process.
 
 Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 
@@ -12,13 +13,19 @@ import aioboto3
 
 async def main():
     session = aioboto3.Session()
-    async with session.client("sts") as sts, session.client("s3") as s3:
+    made = {}
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def client(service):
+            if service not in made:
+                made[service] = await stack.enter_async_context(session.client(service))
+            return made[service]
 
         async def caller():
-            return (await sts.get_caller_identity())["Arn"]
+            return (await (await client("sts")).get_caller_identity())["Arn"]
 
         async def buckets():
-            return [bucket["Name"] for bucket in (await s3.list_buckets())["Buckets"]]
+            return [bucket["Name"] for bucket in (await (await client("s3")).list_buckets())["Buckets"]]
 
         calls = {"sts": caller, "s3": buckets}
         while line := await asyncio.to_thread(sys.stdin.readline):

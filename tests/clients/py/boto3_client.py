@@ -3,15 +3,16 @@
 Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
 """
 
+import functools
 import json
 import sys
 
 import boto3
 
-session = boto3.Session()
+client = functools.cache(boto3.Session().client)
 CALLS = {
-    "sts": lambda client=session.client("sts"): client.get_caller_identity()["Arn"],
-    "s3": lambda client=session.client("s3"): [bucket["Name"] for bucket in client.list_buckets()["Buckets"]],
+    "sts": lambda: client("sts").get_caller_identity()["Arn"],
+    "s3": lambda: [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]],
 }
 
 for line in sys.stdin:

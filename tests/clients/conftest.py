@@ -1,0 +1,44 @@
+"""Fixtures of the client matrix. `tests/run` installs what they need; a missing piece is an error, never a skip."""
+
+import pytest
+
+from harness.clients import CLIENTS
+from harness.cloud import Cloud
+from harness.home import Home
+from harness.storage import Storage
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    """The simulated cloud: an STS that verifies what it is sent."""
+    running = Cloud()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def storage():
+    """The simulated S3, with one bucket."""
+    running = Storage()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def home(cloud, storage):
+    """A home of its own."""
+    made = Home(cloud, storage)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.name)
+def client(request):
+    """Each client of the matrix."""
+    return request.param
+
+
+@pytest.fixture(params=[(), ("--token-file",)], ids=["token", "token-file"])
+def form(request):
+    """Each form of the token that every client of the matrix knows: the variable, and a file."""
+    return request.param

@@ -1,0 +1,102 @@
+"""A home of its own: `~/.aws` files, and the `credenza` binary as a person there runs it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import places
+from .cloud import role_arn
+from .program import Program
+
+REGION = "eu-central-1"
+
+
+class Home:
+    """A temporary home whose profile `base` has keys of the cloud; `role` adds what a test serves from them."""
+
+    def __init__(self, cloud, storage):
+        self.cloud = cloud
+        # Short, since the daemon's socket lies in it and a socket's path has 103 bytes at most.
+        self.path = Path(tempfile.mkdtemp(prefix="cz-"))
+        self.aws = self.path / ".aws"
+        self.aws.mkdir(mode=0o700)
+        self.environment = {
+            "HOME": str(self.path),
+            "USER": "tester",
+            "SHELL": "/bin/bash",
+            "LANG": "C.UTF-8",
+            "PATH": f"{places.BINARIES}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL_STS": cloud.sts,
+            "AWS_ENDPOINT_URL_S3": storage.url,
+            # Nothing here may look for 169.254.169.254.
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CHECKPOINT_DISABLE": "1",
+            "NODE_PATH": str(places.CLIENTS / "js" / "node_modules"),
+            "NODE_NO_WARNINGS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        keys = cloud.base
+        self.write(".aws/credentials", credentials_file("base", keys))
+        self.write(".aws/config", "")
+
+    def close(self):
+        """Ends the daemon, if there is one, and removes the home."""
+        self.credenza("down")
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def write(self, name, text):
+        """A file of this home, private as the AWS CLI makes them."""
+        path = self.path / name
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def role(self, name, **settings):
+        """Adds a role to the cloud and a profile of its name to `~/.aws/config`."""
+        self.cloud.add_role(name)
+        self.profile(name, role_arn=role_arn(name), source_profile="base", region=REGION, **settings)
+
+    def profile(self, name, **settings):
+        """Adds a profile to `~/.aws/config`."""
+        lines = [f"[profile {name}]", *(f"{key} = {value}" for key, value in settings.items())]
+        with (self.aws / "config").open("a") as config:
+            config.write("\n".join(lines) + "\n\n")
+
+    def credenza(self, *words, **options):
+        """Runs one command of credenza to its end."""
+        options = {"env": self.environment, "capture_output": True, "text": True, "timeout": 60} | options
+        return subprocess.run([places.CREDENZA, *words], check=False, **options)
+
+    def run(self, *words, **more):
+        """Runs a command under this home's environment, without credenza."""
+        environment = self.environment | more
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def exec_argv(self, identity, argv, *flags):
+        """`credenza exec IDENTITY -- ARGV`, to be run."""
+        return [places.CREDENZA, "exec", *flags, identity, "--", *argv]
+
+    def exec(self, identity, client, *flags, **more):
+        """Starts a client of the matrix under `credenza exec`."""
+        return Program(self.exec_argv(identity, client.argv, *flags), self.environment | more)
+
+    def shell(self, identity, client):
+        """Starts a client of the matrix in a shell that took `credenza env`."""
+        script = f'set -e; taken="$(credenza env {identity})"; eval "$taken"; exec "$@"'
+        return Program(["bash", "-c", script, "bash", *client.argv], self.environment)
+
+
+def credentials_file(profile, keys):
+    """A `~/.aws/credentials` with one profile."""
+    return (
+        f"[{profile}]\n"
+        f"aws_access_key_id = {keys['access_key_id']}\n"
+        f"aws_secret_access_key = {keys['secret_access_key']}\n"
+    )
+
+
+def kill(pid):
+    """kill -9 of one process that a test started."""
+    os.kill(pid, signal.SIGKILL)
