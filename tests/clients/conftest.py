@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import places
 from harness.clients import CLIENTS
 from harness.cloud import Cloud
 from harness.home import Home
@@ -35,6 +36,12 @@ def home(cloud, storage):
 @pytest.fixture(params=CLIENTS, ids=lambda client: client.name)
 def client(request):
     """Each client of the matrix."""
+    return request.param
+
+
+@pytest.fixture(params=[places.AWS_1, places.AWS_2], ids=["aws-cli-1", "aws-cli-2"])
+def aws_cli(request):
+    """Each AWS CLI."""
     return request.param
 
 

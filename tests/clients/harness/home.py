@@ -74,6 +74,10 @@ class Home:
         environment = self.environment | more
         return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
+    def start(self, client):
+        """Starts a client of the matrix without credenza."""
+        return Program(client.argv, self.environment | {"AWS_REGION": REGION})
+
     def exec_argv(self, identity, argv, *flags):
         """`credenza exec IDENTITY -- ARGV`, to be run."""
         return [places.CREDENZA, "exec", *flags, identity, "--", *argv]

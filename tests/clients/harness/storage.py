@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 
+import boto3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -19,6 +20,11 @@ class Storage:
         self.server = make_server("127.0.0.1", 0, self.remember(DomainDispatcherApplication(create_backend_app)), threaded=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+        self.client = boto3.client(
+            "s3", endpoint_url=self.url, aws_access_key_id="AKIATEST", aws_secret_access_key="x", region_name="us-east-1"
+        )
+        self.client.create_bucket(Bucket="uploads")
 
     def close(self):
         """Stops listening."""
