@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
 pub mod client;
+pub mod process;
 
 use std::{
     sync::{
