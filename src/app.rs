@@ -1,1 +1,3 @@
 //! The only place that builds everything: Config + World -> App.
+
+mod address;

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub mod background;
 pub mod child;
 pub mod clock;
 pub mod environment;
@@ -27,6 +28,7 @@ pub mod simulated;
 mod sockets;
 pub mod system;
 pub mod unix;
+pub mod watch;
 
 pub use clock::Clock;
 pub use environment::Environment;

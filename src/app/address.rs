@@ -1,0 +1,134 @@
+//! Which address the daemon serves on: what `listen` says, else the one that it had before, else 9711, else a free one;
+//! and it keeps what it took, because shells and jobs were told of it.
+//!
+//! An address that is ours no more may be another user's: [`foreign`] tells which, so that the grants whose tokens would
+//! be shown there end. Called by [`super::daemon`].
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::own::DEFAULT_ADDRESS;
+use crate::server::listener::{BindError, Listener};
+use crate::world::folder::{Folder, FolderError, Permission};
+use crate::world::ourselves;
+use crate::world::port::{PortHolder, holder_of};
+
+/// Takes the address. `written`: what `[server] listen` says, and then no other will do.
+///
+/// # Errors
+///
+/// Where what was written cannot be had, or nothing can.
+pub(super) fn take(written: Option<SocketAddr>, state: &Folder) -> Result<Listener, BindError> {
+    if let Some(address) = written {
+        return Listener::bind(address);
+    }
+    let mut wanted = vec![DEFAULT_ADDRESS, SocketAddr::new(DEFAULT_ADDRESS.ip(), 0)];
+    if let Some(kept) = kept(state).filter(|kept| *kept != DEFAULT_ADDRESS) {
+        wanted.insert(0, kept);
+    }
+    let (last, others) = wanted.split_last().unwrap_or((&DEFAULT_ADDRESS, &[]));
+    for address in others {
+        match Listener::bind(*address) {
+            Err(BindError::InUse { holder, .. }) => {
+                let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+                tracing::warn!(address = %address, holder, "taken; another port will do");
+            }
+            other => return other,
+        }
+    }
+    Listener::bind(*last)
+}
+
+/// Writes down what was taken.
+pub(super) fn keep(address: SocketAddr, state: &Folder) -> Result<(), FolderError> {
+    if kept(state) == Some(address) {
+        return Ok(());
+    }
+    let text = serde_json::to_string(&Kept { version: VERSION, address }).unwrap_or_default();
+    state.write(FILE, text.as_bytes(), Permission::Write)
+}
+
+/// What an earlier daemon wrote down. A file that says nothing to us is no reason not to start.
+fn kept(state: &Folder) -> Option<SocketAddr> {
+    let kept: Kept = serde_json::from_slice(&state.read(FILE).ok()?).ok()?;
+    (kept.version <= VERSION + 1 && kept.address.ip().is_loopback()).then_some(kept.address)
+}
+
+/// Those of some addresses, all but our own, that another user holds now, or somebody whom the system does not name.
+pub(super) fn foreign(addresses: impl IntoIterator<Item = SocketAddr>, own: SocketAddr) -> Vec<SocketAddr> {
+    let us = ourselves::uid();
+    let foreign = |holder: PortHolder| holder.uid != Some(us);
+    addresses.into_iter().filter(|address| *address != own && holder_of(*address).is_some_and(foreign)).collect()
+}
+
+const FILE: &str = "address.json";
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    version: u32,
+    address: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Desk {
+        _root: tempfile::TempDir,
+        state: Folder,
+    }
+
+    fn desk() -> Desk {
+        let root = tempfile::tempdir().unwrap();
+        let state = Folder::open_or_make(&root.path().join("state")).unwrap();
+        Desk { _root: root, state }
+    }
+
+    fn free() -> SocketAddr {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_before_is_taken_again() {
+        let Desk { _root, state } = desk();
+        let address = free();
+        keep(address, &state).unwrap();
+        assert_eq!(take(None, &state).unwrap().address(), address);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_by_another_is_left_to_it_but_not_where_it_was_written() {
+        let Desk { _root, state } = desk();
+        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = holder.local_addr().unwrap();
+        keep(held, &state).unwrap();
+        let other = take(None, &state).unwrap().address();
+        assert!(other != held && other.ip().is_loopback());
+        let error = take(Some(held), &state).unwrap_err().to_string();
+        assert!(error.contains(&format!("{held} is taken")), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_is_passed_over() {
+        let Desk { _root, state } = desk();
+        for text in ["", "{", r#"{"version":9,"address":"127.0.0.1:1"}"#, r#"{"version":1,"address":"10.0.0.1:80"}"#] {
+            state.write(FILE, text.as_bytes(), Permission::Write).unwrap();
+            assert_eq!(kept(&state), None, "{text}");
+        }
+        let next = r#"{"version":2,"address":"127.0.0.1:1","more":1}"#;
+        state.write(FILE, next.as_bytes(), Permission::Write).unwrap();
+        assert_eq!(kept(&state), Some("127.0.0.1:1".parse().unwrap()), "one version apart");
+    }
+
+    #[test]
+    fn our_own_user_is_not_foreign_and_nobody_is_not_either() {
+        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = holder.local_addr().unwrap();
+        let named = holder_of(held).expect("held").uid.is_some();
+        let found = foreign([held, free()], DEFAULT_ADDRESS);
+        assert_eq!(found, if named { vec![] } else { vec![held] });
+        assert!(foreign([held], held).is_empty());
+    }
+}

@@ -1,0 +1,198 @@
+//! Files that others change: says when one of them may be another than before.
+//!
+//! The system tells of most changes at once (inotify, kqueue); what it does not tell of (a file system over the network,
+//! the target of a link, a folder that is not there yet) is found by a look now and again. Called by a running daemon.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Watches some files.
+pub struct FileWatch {
+    paths: Vec<PathBuf>,
+    seen: Vec<Option<Mark>>,
+    /// A change was seen and not yet told of.
+    news: bool,
+    told: Arc<Notify>,
+    watcher: Option<RecommendedWatcher>,
+    watched: Vec<PathBuf>,
+}
+
+impl FileWatch {
+    /// Begins to watch. Files that are not there are waited for.
+    pub fn on(paths: Vec<PathBuf>) -> Self {
+        let told = Arc::new(Notify::new());
+        let tell = Arc::clone(&told);
+        let names: Vec<_> = paths.iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
+        let watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
+            let concerns = |path: &PathBuf| path.file_name().is_none_or(|name| names.iter().any(|other| other == name));
+            // an error is a reason to look; so is a folder that went away
+            let worth = event.is_ok_and(|event| {
+                !event.kind.is_access() && (event.kind.is_remove() || event.paths.iter().any(concerns))
+            });
+            if worth {
+                tell.notify_one();
+            }
+        });
+        let seen = paths.iter().map(|path| mark(path)).collect();
+        // without a watcher (no inotify instances left) the look now and again must do
+        let mut watch = Self { paths, seen, news: false, told, watcher: watcher.ok(), watched: Vec::new() };
+        watch.watch_folders();
+        watch
+    }
+
+    /// Returns when a file is another than before, after a moment in which nothing more happens. May be dropped and called
+    /// again without missing a change.
+    pub async fn changed(&mut self) {
+        loop {
+            self.look();
+            if self.news {
+                self.settled().await;
+                self.news = false;
+                return;
+            }
+            let _ = timeout(LOOK, self.told.notified()).await;
+            self.watch_folders();
+        }
+    }
+
+    async fn settled(&mut self) {
+        let deadline = Instant::now() + SETTLED_AT_LATEST;
+        loop {
+            sleep(SETTLED).await;
+            if !self.look() || Instant::now() >= deadline {
+                return;
+            }
+        }
+    }
+
+    fn look(&mut self) -> bool {
+        let now: Vec<_> = self.paths.iter().map(|path| mark(path)).collect();
+        let changed = now != self.seen;
+        self.seen = now;
+        self.news |= changed;
+        changed
+    }
+
+    /// Watches the folders that the files are in, and those that links lead to, as far as they are there by now.
+    fn watch_folders(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let parents = self.paths.iter().filter_map(|path| path.parent().map(Path::to_owned));
+        let targets = self.paths.iter().filter_map(|path| Some(path.canonicalize().ok()?.parent()?.to_owned()));
+        let mut folders: Vec<PathBuf> = parents.chain(targets).filter(|folder| folder.is_dir()).collect();
+        folders.sort();
+        folders.dedup();
+        if folders == self.watched {
+            return;
+        }
+        for gone in self.watched.iter().filter(|folder| !folders.contains(folder)) {
+            let _ = watcher.unwatch(gone);
+        }
+        let watch = |folder: &PathBuf| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok();
+        self.watched = folders.into_iter().filter(watch).collect();
+    }
+}
+
+/// A change is told of when nothing more has happened for so long: editors write in several steps.
+const SETTLED: Duration = Duration::from_millis(50);
+const SETTLED_AT_LATEST: Duration = Duration::from_secs(1);
+
+/// How often is looked, told or not.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The file's mark, links followed; `None` where there is none.
+fn mark(path: &Path) -> Option<Mark> {
+    let of = |data: Metadata| Mark {
+        device: data.dev(),
+        inode: data.ino(),
+        size: data.size(),
+        modified: (data.mtime(), data.mtime_nsec()),
+        changed: (data.ctime(), data.ctime_nsec()),
+    };
+    std::fs::metadata(path).ok().map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough for a slow machine, short enough to tell the system's word from the look now and again.
+    const SOON: Duration = Duration::from_secs(10);
+
+    async fn seen(watch: &mut FileWatch) -> bool {
+        timeout(SOON, watch.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn changes_of_every_kind_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("config"), folder.path().join("other"));
+        let mut watch = FileWatch::on(vec![file.clone()]);
+        let write: fn(&Path) = |path| std::fs::write(path, "one").unwrap();
+        let append: fn(&Path) = |path| {
+            use std::io::Write as _;
+            std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"two").unwrap();
+        };
+        let rename: fn(&Path) = |path| {
+            let fresh = path.with_extension("fresh");
+            std::fs::write(&fresh, "three").unwrap();
+            std::fs::rename(fresh, path).unwrap();
+        };
+        let remove: fn(&Path) = |path| std::fs::remove_file(path).unwrap();
+        for (what, change) in [("made", write), ("appended", append), ("renamed", rename), ("removed", remove)] {
+            change(&file);
+            assert!(seen(&mut watch).await, "{what}");
+        }
+        std::fs::write(&other, "nothing to us").unwrap();
+        assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err(), "another file");
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_misses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let mut watch = FileWatch::on(vec![file.clone()]);
+        std::fs::write(&file, "one").unwrap();
+        assert!(timeout(SETTLED / 2, watch.changed()).await.is_err(), "it has not settled yet");
+        assert!(seen(&mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn a_change_behind_a_link_is_seen() {
+        let (folder, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (link, target) = (folder.path().join("config"), away.path().join("dotfile"));
+        std::fs::write(&target, "one").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mut watch = FileWatch::on(vec![link]);
+        std::fs::write(&target, "two, longer").unwrap();
+        assert!(seen(&mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_goes_away_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("run");
+        std::fs::create_dir(&inner).unwrap();
+        let file = inner.join("control.sock");
+        std::fs::write(&file, "").unwrap();
+        let mut watch = FileWatch::on(vec![file]);
+        std::fs::remove_dir_all(&inner).unwrap();
+        assert!(seen(&mut watch).await);
+    }
+}
