@@ -13,6 +13,7 @@ pub mod places;
 pub mod resolve;
 pub mod shared;
 pub mod toml;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use identity::{
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use shared::SharedFiles;
+pub use watch::Watch;
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};

@@ -26,6 +26,8 @@ pub struct Written<T> {
 pub(super) struct Reader<'a> {
     file: Arc<Path>,
     text: &'a str,
+    /// Lines that are no TOML: what else could be said about them follows from that.
+    broken: Vec<usize>,
     pub(super) complaints: Vec<Complaint>,
 }
 
@@ -45,11 +47,12 @@ type Item<'a> = Spanned<DeValue<'a>>;
 impl<'a> Reader<'a> {
     /// Reads a file's bytes. A file that is no TOML gives its complaints and what could be read of it.
     pub(super) fn new(file: &Arc<Path>, text: &'a str) -> (Self, Table<'a>) {
-        let mut reader = Self { file: Arc::clone(file), text, complaints: Vec::new() };
+        let mut reader = Self { file: Arc::clone(file), text, broken: Vec::new(), complaints: Vec::new() };
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let start = error.span().map_or(0, |span| span.start);
             reader.complain(start, error.message().to_owned());
+            reader.broken.push(reader.place(start).line);
         }
         (reader, document.into_inner())
     }
@@ -152,8 +155,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn complain(&mut self, start: usize, text: String) {
-        let complaint = Complaint::at(self.place(start), text);
-        self.complaints.push(complaint);
+        let place = self.place(start);
+        if !self.broken.contains(&place.line) {
+            self.complaints.push(Complaint::at(place, text));
+        }
     }
 
     fn written<T>(&self, value: T, item: &Item<'_>) -> Written<T> {

@@ -3,6 +3,9 @@
 //! Strict, unlike the shared AWS files: a key that means nothing is an error with its line and the nearest known key.
 //! `config/example.toml` shows every key, and a test loads it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

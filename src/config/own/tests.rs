@@ -1,0 +1,162 @@
+//! Our own TOML: strict, every complaint at once, the user's file over the system's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::world::Environment;
+use crate::world::simulated::MemoryFiles;
+
+const USER: &str = "/h/.config/credenza/config.toml";
+
+fn places() -> Places {
+    Places::from(&Environment::from_iter([("HOME", "/h")])).unwrap()
+}
+
+fn read(text: &str) -> Result<Own, ConfigError> {
+    Own::read(&places(), &MemoryFiles::default().with(USER, text))
+}
+
+#[track_caller]
+fn complaints(text: &str) -> Vec<String> {
+    let error = read(text).unwrap_err();
+    error.complaints.iter().map(|complaint| complaint.to_string().replace(USER, "")).collect()
+}
+
+#[test]
+fn nothing_written_is_a_working_configuration() {
+    let own = read("").unwrap();
+    assert_eq!(own.server.address().to_string(), "127.0.0.1:9711");
+    assert!(own.server.listen.is_none() && own.identities.is_empty());
+    assert!(Own::read(&places(), &MemoryFiles::default()).is_ok());
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    assert_eq!(
+        complaints("[server]\nlistn = \"x\"\n"),
+        [":2: unknown key `listn` in [server]: did you mean `listen`?"]
+    );
+    assert_eq!(complaints("[servr]\n"), [":1: unknown key `servr` in the file: did you mean `server`?"]);
+    assert_eq!(
+        complaints("[identity.a]\n\nkeepwarm = true\n"),
+        [":3: unknown key `keepwarm` in [identity]: did you mean `keep_warm`?"]
+    );
+    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity"]);
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_by_name() {
+    let text = "[identity.a]\nkeys = \"op://x\"\notp = {}\nazure = {}\n[[listener]]\naddress = \"x\"\n";
+    let later = |line: usize, key: &str, table: &str| {
+        format!(":{line}: `{key}` in {table} is not in this version: take it out, or use a later one")
+    };
+    let mut found = complaints(text);
+    found.sort();
+    let id = "[identity]";
+    assert_eq!(
+        found,
+        [later(2, "keys", id), later(3, "otp", id), later(4, "azure", id), later(5, "listener", "the file")]
+    );
+}
+
+#[test]
+fn every_complaint_comes_at_once() {
+    let text = "[server]\nlisten = \"localhost:9711\"\nlisten2 = 1\n[identity.a]\nduration = \"5m\"\nkeep_warm = \"yes\"\n\
+                session_name = \"a b\"\npolicy = \"{\"\npolicy_arns = [1]\nsource_identity = \"aws:x\"\nexternal_id = \"x\"\n\
+                tags = { a = 1 }\nprofile = \"\"\ntransitive_tags = \"x\"\n[identity]\nb = 1\n";
+    let mut found: Vec<String> = complaints(text);
+    found.sort();
+    let expected = [
+        ":10: `source_identity`: a source identity does not begin with `aws:`",
+        ":11: `external_id`: an external id has 2 to 1224 letters, digits and `_+=,.@:/-`",
+        ":12: `a` is an integer, and a text in quotes is wanted",
+        ":13: `profile` is empty: take it out, or say something",
+        ":14: `transitive_tags` is a string, and a list of texts is wanted",
+        ":16: `b` is an integer, and a table is wanted",
+        ":2: `listen`: `localhost:9711` is no address with a port: write one like \"127.0.0.1:9711\"",
+        ":3: unknown key `listen2` in [server]: did you mean `listen`?",
+        ":5: `duration`: a role's session lasts 15m to 12h",
+        ":6: `keep_warm` is a string, and true or false is wanted",
+        ":7: `session_name`: a session name has 2 to 64 letters, digits and `_+=,.@-`",
+        ":8: `policy`: a policy is a JSON object, and this is none: EOF while parsing an object at line 1 column 1",
+        ":9: `policy_arns` is an integer, and a text in quotes is wanted",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_no_toml_is_said_with_its_line() {
+    let found = complaints("[server]\nlisten = \n[identity.a]\nkeepwarm = true\n");
+    assert_eq!(
+        found,
+        [
+            ":2: string values must be quoted, expected literal string",
+            ":4: unknown key `keepwarm` in [identity]: did you mean `keep_warm`?"
+        ]
+    );
+}
+
+#[test]
+fn the_users_file_lies_over_the_systems_key_by_key() {
+    let system =
+        "[server]\nlisten = \"127.0.0.1:1\"\n[identity.a]\nkeep_warm = true\nduration = \"1h\"\n[identity.b]\n";
+    let files = MemoryFiles::default()
+        .with(&*places().system_config, system)
+        .with(USER, "[identity.a]\nduration = \"2h\"\n[identity.c]\n");
+    let own = Own::read(&places(), &files).unwrap();
+    assert_eq!(own.server.address().port(), 1);
+    assert_eq!(own.identities.keys().map(|name| &**name).collect::<Vec<_>>(), ["a", "b", "c"]);
+    let a = &own.identities["a"];
+    assert_eq!(a.keep_warm.as_ref().map(|written| written.value), Some(true));
+    assert_eq!(a.duration.as_ref().map(|written| written.value), Some(Duration::from_secs(7200)));
+    assert_eq!(a.duration.as_ref().unwrap().place.to_string(), format!("{USER}:2"));
+    let both = files.with(USER, "[server]\nlisten = \"[::1]:2\"\n");
+    assert_eq!(Own::read(&places(), &both).unwrap().server.address().to_string(), "[::1]:2");
+}
+
+#[test]
+fn complaints_about_both_files_come_together() {
+    let files = MemoryFiles::default().with(&*places().system_config, "a = 1\n").with(USER, "b = 1\n");
+    let text = Own::read(&places(), &files).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.starts_with(&places().system_config.display().to_string()), "{text}");
+}
+
+#[test]
+fn a_file_that_was_named_must_exist() {
+    let environment = Environment::from_iter([("HOME", "/h"), ("CREDENZA_CONFIG", "/etc/mine.toml")]);
+    let places = Places::from(&environment).unwrap();
+    let text = Own::read(&places, &MemoryFiles::default()).unwrap_err().to_string();
+    assert_eq!(text, "CREDENZA_CONFIG names /etc/mine.toml, which does not exist: make it, or unset CREDENZA_CONFIG");
+}
+
+#[test]
+fn a_file_that_is_not_utf8_names_the_line() {
+    let files = MemoryFiles::default().with(USER, b"[server]\n# \xE9\n".as_slice());
+    let error = Own::read(&places(), &files).unwrap_err().to_string();
+    assert_eq!(error, format!("{USER}:2: this line is not UTF-8: save the file as UTF-8"));
+}
+
+#[test]
+fn the_files_that_come_with_us_load() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let own = read(&std::fs::read_to_string(&path).unwrap());
+            assert!(own.is_ok_and(|own| !own.identities.is_empty()), "{}", path.display());
+            names.push(path.file_name().unwrap().to_owned());
+        }
+    }
+    assert!(names.iter().any(|name| name == "example.toml"), "{names:?}");
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let example = include_str!("../../../config/example.toml");
+    for key in IDENTITY.known.iter().chain(SERVER.known) {
+        assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+    }
+}
