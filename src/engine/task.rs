@@ -9,7 +9,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::clocks::{Clocks, Jump};
@@ -36,10 +36,13 @@ async fn keep_timetable(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = shared.nudge.notified() => {}
-            (id, brought) = hangar.landed() => {
-                let now = shared.world.clock.now();
-                let jitter = shared.world.random.fraction();
-                shared.with(|state| state.land(id, brought, now, jitter, &shared.settings));
+            landed = hangar.landed() => {
+                let landed = [landed].into_iter().chain(std::iter::from_fn(|| hangar.landed_already()));
+                for (id, brought) in landed {
+                    let now = shared.world.clock.now();
+                    let jitter = shared.world.random.fraction();
+                    shared.with(|state| state.land(id, brought, now, jitter, &shared.settings));
+                }
             }
             () = for_a_while(turn.pause) => {}
         }
@@ -105,19 +108,28 @@ impl Hangar {
     }
 
     /// The next one to land; never, while there is none.
-    async fn landed(&mut self) -> (FlightId, Result<Issued, Failure>) {
+    async fn landed(&mut self) -> Landed {
         loop {
             let Some(ended) = self.tasks.join_next_with_id().await else { return pending().await };
-            let (task, brought) = match ended {
-                Ok((task, brought)) => (task, brought),
-                Err(error) => (error.id(), Err(panicked())),
-            };
-            if let Some(id) = self.flights.remove(&task) {
-                return (id, brought);
+            if let Some(landed) = self.take(ended) {
+                return landed;
             }
         }
     }
+
+    /// Another one, if it has landed by now: those that land together cost one plan.
+    fn landed_already(&mut self) -> Option<Landed> {
+        let ended = self.tasks.try_join_next_with_id()?;
+        self.take(ended)
+    }
+
+    fn take(&mut self, ended: Result<(Id, Result<Issued, Failure>), JoinError>) -> Option<Landed> {
+        let (task, brought) = ended.unwrap_or_else(|error| (error.id(), Err(panicked())));
+        Some((self.flights.remove(&task)?, brought))
+    }
 }
+
+type Landed = (FlightId, Result<Issued, Failure>);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ mod basics;
 mod failures;
 mod many;
 mod needs;
+mod plan_properties;
 mod replace;
 mod stage;
 mod time;
