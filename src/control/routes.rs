@@ -64,7 +64,10 @@ impl Visit {
         handover::agree(PROTOCOL, theirs).map_err(|apart| {
             let mend = "credenza down && credenza up".to_owned();
             let code = "ProtocolVersion".to_owned();
-            (StatusCode::UPGRADE_REQUIRED, Refusal { code, class: None, message: apart.to_string(), mend: Some(mend) })
+            (
+                StatusCode::UPGRADE_REQUIRED,
+                Refusal { code, class: None, message: apart.to_string(), public: None, mend: Some(mend) },
+            )
         })?;
         let body =
             Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
@@ -210,7 +213,7 @@ fn status_of(failure: &Failure) -> StatusCode {
 }
 
 fn refusal(status: StatusCode, code: &str, message: impl Into<String>) -> (StatusCode, Refusal) {
-    (status, Refusal { code: code.to_owned(), class: None, message: message.into(), mend: None })
+    (status, Refusal { code: code.to_owned(), class: None, message: message.into(), public: None, mend: None })
 }
 
 fn bad(why: &str) -> (StatusCode, Refusal) {

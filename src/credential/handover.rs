@@ -151,6 +151,9 @@ pub struct Refusal {
     pub class: Option<String>,
     /// One line for a person. No secret.
     pub message: String,
+    /// The line for clients, where an ask failed: nothing in it was chosen by an upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<String>,
     /// The command that mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
@@ -163,6 +166,7 @@ impl Refusal {
             code: failure.code.to_owned(),
             class: Some(word(failure.class).to_owned()),
             message: failure.private.clone(),
+            public: Some(failure.public.clone()),
             mend: None,
         }
     }

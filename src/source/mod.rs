@@ -4,6 +4,8 @@
 //! for everyone, and passes it to [`issue`](Source::issue). A source never waits for a person, keeps no state of its own
 //! beyond its definition, and makes no retry: whether and when to try again is the engine's to decide.
 
+pub mod daemon;
+
 use std::sync::Arc;
 
 use crate::credential::{Ask, Credential, Failure, Issued, Session, SessionKey};

@@ -1,0 +1,151 @@
+//! The source that asks a running daemon: how `exec` is supplied, so that one upstream call serves every job.
+//!
+//! It asks for one identity by its name and by the digest of its definition. A daemon that understands something else by
+//! the name, that is gone or that is of another age is no failure of the identity: whoever made this source is told, and
+//! serves from sources of its own from then on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Ingredient, Need, Source};
+use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
+use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey};
+use crate::secret::Digest;
+use crate::world::http::HttpLimits;
+use crate::world::{BoxFuture, unix};
+
+/// One identity, as a daemon hands it over.
+pub struct DaemonSource {
+    /// The daemon's control socket.
+    pub socket: PathBuf,
+    /// The identity.
+    pub identity: IdentityName,
+    /// The digest of its definition as we understand it.
+    pub digest: Digest,
+    /// Called when the daemon cannot be had for it, before the fetch fails.
+    pub handed_back: Arc<dyn Fn(HandedBack) + Send + Sync>,
+}
+
+/// Why a daemon does not supply an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandedBack {
+    /// It is gone, silent, or of a version that we do not understand: it supplies nothing.
+    Away {
+        /// One line.
+        why: String,
+    },
+    /// It understands something else by this name, or cannot serve it.
+    Differs {
+        /// The identity.
+        identity: IdentityName,
+        /// One line.
+        why: String,
+    },
+}
+
+impl Source for DaemonSource {
+    fn needs(&self) -> Need {
+        Need::Nothing
+    }
+
+    /// Never called: nothing is needed.
+    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+        self.issue(Ingredient::Nothing)
+    }
+
+    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let (socket, identity, digest) = (self.socket.clone(), self.identity.clone(), self.digest);
+        let handed_back = self.handed_back.clone();
+        Box::pin(async move {
+            loop {
+                match ask(&socket, &identity, digest).await {
+                    Answer::Given(issued) => return Ok(*issued),
+                    Answer::Pending => {}
+                    Answer::Failed(failure) => return Err(failure),
+                    Answer::HandedBack(why) => {
+                        handed_back(why);
+                        let text = "the daemon went away: credentials are fetched without it from now on";
+                        return Err(Failure::new(FailureClass::TryLater, "DaemonAway", text));
+                    }
+                }
+            }
+        })
+    }
+
+    fn limited_by(&self) -> SessionKey {
+        SessionKey(format!("daemon:{}", self.identity).into())
+    }
+}
+
+enum Answer {
+    Given(Box<Issued>),
+    /// The upstream has not answered the daemon yet. It waited already, so it can be asked again at once.
+    Pending,
+    Failed(Failure),
+    HandedBack(HandedBack),
+}
+
+async fn ask(socket: &std::path::Path, identity: &IdentityName, digest: Digest) -> Answer {
+    let away = |why: String| Answer::HandedBack(HandedBack::Away { why });
+    let wanted = Wanted { identity: identity.to_string(), digest: Some(digest.to_hex()), min_life_secs: 0 };
+    let request = http::Request::post("http://credenza/v1/credential")
+        .header(PROTOCOL_HEADER, PROTOCOL)
+        .body(Bytes::from(serde_json::to_vec(&wanted).unwrap_or_default()));
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return away(error.to_string()),
+    };
+    let answer = match unix::send(socket, request, LIMITS).await {
+        Ok(answer) => answer,
+        Err(error) => return away(error.to_string()),
+    };
+    let theirs = answer.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    match theirs.map(|theirs: u32| handover::agree(theirs, PROTOCOL)) {
+        Some(Ok(())) => {}
+        Some(Err(apart)) => return away(apart.to_string()),
+        None => return away("what answers at its socket is no daemon of ours".to_owned()),
+    }
+    if answer.status() == http::StatusCode::OK {
+        return match handover::read(answer.body()) {
+            Some(given) if given.digest == digest.to_hex() => Answer::Given(Box::new(given.issued)),
+            Some(_) => differs(identity, "it answered for another definition".to_owned()),
+            None => away("it answered with half a credential".to_owned()),
+        };
+    }
+    match serde_json::from_slice::<Refusal>(answer.body()) {
+        Ok(refusal) => refused(identity, refusal),
+        Err(_) => away(format!("it answered with status {}", answer.status().as_u16())),
+    }
+}
+
+fn refused(identity: &IdentityName, refusal: Refusal) -> Answer {
+    let Some(class) = refusal.class() else { return differs(identity, refusal.message) };
+    if refusal.code == PENDING {
+        return Answer::Pending;
+    }
+    let code = match class {
+        FailureClass::NeedsPerson => "LoginRequired",
+        FailureClass::TryLater => "UpstreamUnavailable",
+        FailureClass::Refused => "AccessDenied",
+    };
+    let public = refusal.public.unwrap_or_else(|| format!("{identity} cannot be had: see `credenza status`"));
+    Answer::Failed(Failure::new(class, code, public).because(refusal.message))
+}
+
+fn differs(identity: &IdentityName, why: String) -> Answer {
+    Answer::HandedBack(HandedBack::Differs { identity: identity.clone(), why })
+}
+
+/// What the engine says while the first fetch is in the air.
+const PENDING: &str = "Pending";
+
+/// The daemon answers within its own 0.8 s; more is a machine under load.
+const LIMITS: HttpLimits =
+    HttpLimits { connect: Duration::from_secs(2), total: Duration::from_secs(10), body_bytes: 1 << 20 };
+
+#[cfg(test)]
+#[path = "daemon_tests.rs"]
+mod tests;
