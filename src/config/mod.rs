@@ -13,7 +13,6 @@ pub mod places;
 pub mod resolve;
 pub mod shared;
 pub mod toml;
-pub mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,7 +26,6 @@ pub use identity::{
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use shared::SharedFiles;
-pub use watch::Watch;
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};
@@ -45,7 +43,7 @@ pub struct Config {
     pub identities: BTreeMap<IdentityName, Identity>,
     /// What could not be read, and what was read otherwise than written: worth telling, nothing fails.
     pub complaints: Vec<Complaint>,
-    /// The files whose change means that all this should be read again.
+    /// The files whose change means that all this should be read again: for [`crate::world::watch::FileWatch`].
     pub watched: Vec<PathBuf>,
     /// The shared AWS files as they were read: what a child's generated files are made from.
     pub shared: Arc<SharedFiles>,

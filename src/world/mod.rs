@@ -15,7 +15,6 @@ pub mod clock;
 pub mod environment;
 pub mod files;
 pub mod folder;
-pub mod hints;
 pub mod http;
 pub mod ourselves;
 pub mod peer;
