@@ -36,10 +36,10 @@ class Cloud:
         trust = {"principals": [f"arn:aws:iam::{ACCOUNT}:user/base"]}
         self.post("roles", {"arn": role_arn(name), "trust": trust})
 
-    def short_lives(self, role, secs):
-        """From now on what this role gives lives so long, whatever is asked for."""
-        trouble = {"kind": "life", "secs": secs}
-        self.post("faults", {"action": "AssumeRole", "role": role_arn(role), "trouble": trouble})
+    def short_lives(self, secs, role=None):
+        """From now on what this role gives, or any, lives so long, whatever is asked for."""
+        fault = {"action": "AssumeRole", "trouble": {"kind": "life", "secs": secs}}
+        self.post("faults", fault if role is None else fault | {"role": role_arn(role)})
 
     def calls(self, action, role=None):
         """The calls of an action so far, for a role or by its sessions."""

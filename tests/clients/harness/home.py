@@ -1,5 +1,6 @@
 """A home of its own: `~/.aws` files, and the `credenza` binary as a person there runs it."""
 
+import json
 import os
 import shutil
 import signal
@@ -77,6 +78,22 @@ class Home:
     def start(self, client):
         """Starts a client of the matrix without credenza."""
         return Program(client.argv, self.environment | {"AWS_REGION": REGION})
+
+    def audit(self):
+        """The audit trail: who used what, one dictionary a line."""
+        trail = self.path / ".local" / "state" / "credenza" / "audit.jsonl"
+        return [json.loads(line) for line in trail.read_text().splitlines()]
+
+    def answered(self, identity):
+        """How many requests at an endpoint were answered with this identity's credential, as the audit trail counts."""
+        lines = [line for line in self.audit() if line["dialect"] == "ecs" and line["outcome"] == "issued"]
+        return sum(line["count"] for line in lines if line["identity"] == identity)
+
+    def status(self):
+        """What `credenza status --json` says of the daemon."""
+        run = self.credenza("status", "--json")
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
 
     def exec_argv(self, identity, argv, *flags):
         """`credenza exec IDENTITY -- ARGV`, to be run."""

@@ -1,11 +1,15 @@
 """A client program that runs, and is told what to call one line at a time."""
 
+import contextlib
 import json
 import os
 import queue
 import signal
+import socket
 import subprocess
+import tempfile
 import threading
+import time
 
 TIMEOUT_SECS = 60
 
@@ -65,3 +69,32 @@ class Program:
     def _overhear(self):
         for line in self.process.stderr:
             self.said.append(line)
+
+
+class Service:
+    """A web service that runs until it is told to stop; a free port is the last word of its command."""
+
+    def __init__(self, argv, environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [*argv, str(self.port)], env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+        )
+        self._wait()
+
+    def close(self):
+        """Stops it as an init system would; what it printed."""
+        self.process.terminate()
+        self.process.wait(timeout=TIMEOUT_SECS)
+        self.log.seek(0)
+        return self.log.read()
+
+    def _wait(self):
+        end = time.monotonic() + TIMEOUT_SECS
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"the service never listened: {self.close()}")
