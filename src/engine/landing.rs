@@ -18,7 +18,7 @@ use crate::source::{Ingredient, Need};
 
 impl State {
     /// Begins a flight; `None` when what it needs has gone in the meantime.
-    pub(super) fn take_off(&mut self, start: &Start, now: Now) -> Option<Flight> {
+    pub(super) fn take_off(&mut self, start: &Start) -> Option<Flight> {
         let entry = self.asks.get(&start.by)?;
         let source = entry.recipe.source.clone();
         let limited_by = entry.limited_by.clone();
@@ -45,7 +45,7 @@ impl State {
         };
         self.last_flight += 1;
         self.aloft.insert(id, Aloft { target: start.target.clone(), limited_by, again: start.again });
-        tracing::debug!(target = %start.target, boot = now.boot.as_secs(), "fetching");
+        tracing::debug!(target = %start.target, "fetching");
         Some(Flight { id, source, ingredient })
     }
 
@@ -104,7 +104,7 @@ impl State {
         });
         for warning in warnings.into_iter().chain(short) {
             if entry.told.len() < WARNINGS_AT_MOST && entry.told.insert(warning.clone()) {
-                tracing::warn!(identity = %ask, "{warning}");
+                tracing::warn!(identity = %ask, reason = %warning, "credential renewed, but");
             }
         }
         entry.hold(Arc::new(credential), settings);
@@ -240,9 +240,9 @@ fn unfit(why: &str) -> Failure {
 }
 
 fn log_failure(target: &Target, failure: &Failure) {
-    let (code, private) = (failure.code, &failure.private);
+    let (code, reason) = (failure.code, &failure.private);
     match failure.class {
-        FailureClass::NeedsPerson | FailureClass::Refused => tracing::error!(%target, code, "{private}"),
-        FailureClass::TryLater => tracing::warn!(%target, code, "{private}"),
+        FailureClass::NeedsPerson | FailureClass::Refused => tracing::error!(%target, code, reason, "not renewed"),
+        FailureClass::TryLater => tracing::warn!(%target, code, reason, "not renewed"),
     }
 }

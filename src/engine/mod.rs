@@ -22,9 +22,10 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::credential::{Ask, Credential, Failure, FailureClass, Outcome};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome};
 use crate::source::Recipes;
 use crate::world::World;
+use attempts::Who;
 use entry::Demand;
 use plan::{Step, next_step};
 use state::{State, Target};
@@ -92,6 +93,17 @@ pub enum Reset {
     Configuration,
     /// A person at a terminal wants this one now: its waits, and those of what it needs.
     Person(Ask),
+}
+
+impl Reset {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Wake => "wake",
+            Self::Configuration => "configuration",
+            Self::Person(_) => "person",
+        }
+    }
 }
 
 /// Keeps every ask fresh. Cheap to clone: all clones are the same engine.
@@ -181,8 +193,8 @@ impl Engine {
         }
     }
 
-    /// Begins to fetch an ask ahead of its use, and counts as a use. What is unknown or unusable is left alone: the ask
-    /// itself will say so.
+    /// Begins to fetch an ask ahead of its use, and counts as a use. What is unknown, unusable or must wait is left alone:
+    /// the request itself will say so.
     pub fn warm(&self, ask: &Ask) {
         let now = self.shared.world.clock.now();
         let nudge = self.shared.with(|state| {
@@ -192,7 +204,9 @@ impl Engine {
             let awake = state.awake(now.boot);
             let Some(entry) = state.asks.get_mut(ask) else { return false };
             entry.used = Some((awake, now.wall));
-            entry.enough(now).is_none() && state.demand(ask, Demand::Ahead)
+            let fetch =
+                entry.enough(now).is_none() && !matches!(next_step(state, ask, Who::Timetable, now), Step::Wait { .. });
+            fetch && state.demand(ask, Demand::Ahead)
         });
         if nudge {
             self.shared.nudge.notify_one();
@@ -201,7 +215,7 @@ impl Engine {
 
     /// Forgets waits: what failed before is tried again when it is wanted.
     pub fn reset(&self, why: Reset) {
-        tracing::info!(?why, "waits are forgotten");
+        tracing::info!(why = why.word(), "waits forgotten");
         self.shared.with(|state| match &why {
             Reset::Login | Reset::Wake | Reset::Configuration => state.forget_waits(None),
             Reset::Person(ask) => state.forget_waits(Some(ask)),
@@ -210,7 +224,8 @@ impl Engine {
     }
 
     /// The configuration changed. What was made by a definition that is another one now is dropped, also what is still in
-    /// the air; everything else stays. Waits are forgotten.
+    /// the air; everything else stays. Waits are forgotten. Asks that are to be kept warm and were not before are the
+    /// caller's to [`warm`](Engine::warm).
     pub fn replace(&self, recipes: Arc<dyn Recipes>) {
         self.shared.with(|state| state.replace(recipes, &self.shared.settings));
         self.shared.nudge.notify_one();
@@ -293,7 +308,7 @@ enum Consulted {
 }
 
 /// What is held while more than 60 s remain of it, else the failure that stands.
-fn from_memory(state: &State, ask: &Ask, now: crate::credential::Now) -> Outcome {
+fn from_memory(state: &State, ask: &Ask, now: Now) -> Outcome {
     let Some(entry) = state.asks.get(ask) else { return Err(pending()) };
     match (entry.servable(now), &entry.attempts.failed) {
         (Some(credential), _) => Ok(credential.clone()),

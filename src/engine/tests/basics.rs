@@ -62,6 +62,19 @@ async fn an_ask_that_is_warmed_is_there_before_its_first_client() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn warming_what_was_refused_calls_nobody() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_does(Does::Fails(FailureClass::Refused, "AccessDenied"));
+    stage.code("prod").await;
+    stage.engine.warm(&ask("prod"));
+    stage.pass(HOUR).await;
+    assert_eq!((stage.fake("prod").issues(), stage.view("prod").state), (1, AskState::Refused));
+    // nor does it keep the ask in the table for ever
+    stage.pass(9 * HOUR).await;
+    assert!(stage.engine.snapshot().asks.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cold_request_waits_for_its_patience_and_no_longer() {
     let stage = Stage::set([plain("prod", HOUR)]);
     stage.fake("prod").now_takes(10 * SECOND);

@@ -245,9 +245,18 @@ impl Course {
             self.state.inherit(ask, cause, self.now);
         }
         for start in &plan.start {
-            assert!(self.state.take_off(start, self.now).is_some(), "{start:?} lacks what it needs");
+            assert!(self.state.take_off(start).is_some(), "{start:?} lacks what it needs");
         }
         self.state.news.clear();
+        for (ask, entry) in &self.state.asks {
+            let who = match entry.demand {
+                Some(Demand::Client) => entry.client(self.now),
+                Some(Demand::Ahead) => Who::Timetable,
+                None => continue,
+            };
+            let step = next_step(&self.state, ask, who, self.now);
+            assert!(!matches!(step, Step::Wait { failed: Some(_), .. }), "{ask} is demanded in vain for ever");
+        }
     }
 
     fn check(&self, plan: &Plan) {
