@@ -128,6 +128,16 @@ async fn what_is_counted_is_written_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_without_repeats_ends_nothing() {
+    let desk = Desk::new();
+    for _ in 0..3 {
+        desk.note(issued("prod"), 0);
+        desk.after(1500).await;
+    }
+    assert_eq!(desk.end().await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_counted_and_nobody_waits() {
     let desk = Desk::new();
     // the writer cannot run meanwhile: this task does not wait

@@ -91,7 +91,10 @@ impl Writer {
     /// Writes lines away from the runtime's threads: the file may be slow, and so is the look for a process.
     async fn write(&mut self, lines: Vec<Line>) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        let Some(mut file) = self.file.take().filter(|_| !lines.is_empty() || dropped > 0) else { return };
+        if lines.is_empty() && dropped == 0 {
+            return;
+        }
+        let Some(mut file) = self.file.take() else { return };
         let (served_by, now) = (self.served_by, self.clock.now().wall);
         let written = tokio::task::spawn_blocking(move || {
             let mut text = Vec::new();

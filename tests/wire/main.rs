@@ -1,0 +1,17 @@
+//! The protocol on the wire: the real server between real clients' bytes and a source that does as it is told.
+//!
+//! Tests named `cNN_...` are the items of the conformance checklist for container-credential endpoints, derived from
+//! what AWS SDKs and tools send and read. Those that need time to pass run in simulated time over pipes in memory, all
+//! others on real sockets; the two are never mixed.
+
+#![allow(clippy::unwrap_used)] // tests, helpers included
+
+mod audit;
+mod client;
+mod connections;
+mod crowd;
+mod documents;
+mod refusals;
+mod stage;
+mod states;
+mod time;

@@ -1,0 +1,257 @@
+//! The stage: a source that does as it is told, the engine and the server as they are, a clock that can be pushed.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use credenza::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Now, SessionKey};
+use credenza::engine::{Engine, Settings};
+use credenza::log::audit::Audit;
+use credenza::log::capped::CappedFile;
+use credenza::secret::{Digest, Secret};
+use credenza::server::grant::{Grant, GrantSpec, Grants, Holder, Scope};
+use credenza::server::listener::Listener;
+use credenza::server::service::Service;
+use credenza::source::{Ingredient, Need, Recipe, Recipes, Source};
+use credenza::world::files::SystemFiles;
+use credenza::world::folder::Folder;
+use credenza::world::http::{HttpError, HttpLimits};
+use credenza::world::process::{Ran, Run, RunError};
+use credenza::world::random::SystemRandom;
+use credenza::world::simulated::SimulatedClock;
+use credenza::world::{BoxFuture, Clock, Environment, Http, Processes, World};
+use tokio::io::DuplexStream;
+use tokio::sync::watch;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// What every secret of this stage begins with: none of it may show where it should not.
+pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG";
+pub(crate) const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEA+/==";
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
+
+/// What the source does when it is called.
+#[derive(Clone, Copy)]
+pub(crate) enum Does {
+    /// Keys that live so long.
+    Lasts(Duration),
+    /// Keys that ended a minute ago.
+    Ended,
+    /// The upstream is down.
+    Down,
+    /// A person must log in.
+    NeedsLogin,
+    /// The upstream says no.
+    Refuses,
+    /// No answer ever comes.
+    Hangs,
+}
+
+/// A source that does as it is told.
+pub(crate) struct Script {
+    does: Mutex<Does>,
+    latency: Mutex<Duration>,
+    offset: Mutex<ClockOffset>,
+    calls: AtomicUsize,
+    clock: Arc<SimulatedClock>,
+}
+
+impl Script {
+    pub(crate) fn now_does(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+
+    pub(crate) fn now_takes(&self, latency: Duration) {
+        *self.latency.lock().unwrap() = latency;
+    }
+
+    /// From now on the upstream's clock is off by so much.
+    pub(crate) fn clock_is(&self, offset: ClockOffset) {
+        *self.offset.lock().unwrap() = offset;
+    }
+
+    /// How many calls reached the upstream.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+impl Source for Script {
+    fn needs(&self) -> Need {
+        Need::Nothing
+    }
+
+    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+        unreachable!("it needs no session")
+    }
+
+    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let (does, latency, offset) =
+            (*self.does.lock().unwrap(), *self.latency.lock().unwrap(), *self.offset.lock().unwrap());
+        let clock = Arc::clone(&self.clock);
+        Box::pin(async move {
+            tokio::time::sleep(latency).await;
+            let theirs = offset.server_time(clock.now().wall);
+            let fails = |class, code, text: &str| Err(Failure::new(class, code, text));
+            match does {
+                Does::Lasts(life) => Ok(issued(number, theirs + life, offset)),
+                Does::Ended => Ok(issued(number, theirs - MINUTE, offset)),
+                Does::Down => {
+                    fails(FailureClass::TryLater, "UpstreamUnavailable", "sts is unreachable: see `credenza status`")
+                }
+                Does::NeedsLogin => fails(FailureClass::NeedsPerson, "LoginRequired", "run `credenza login default`"),
+                Does::Refuses => fails(FailureClass::Refused, "AccessDenied", "not allowed to assume the role"),
+                Does::Hangs => std::future::pending().await,
+            }
+        })
+    }
+
+    fn limited_by(&self) -> SessionKey {
+        SessionKey("script".into())
+    }
+}
+
+fn issued(number: usize, expiration: SystemTime, server_offset: ClockOffset) -> Issued {
+    Issued {
+        keys: AwsKeys {
+            access_key_id: format!("ASIAEXAMPLE{number:05}"),
+            secret_access_key: Secret::new(SECRET_KEY),
+            session_token: Some(Secret::new(SESSION_TOKEN)),
+        },
+        expiration: Some(expiration),
+        server_offset,
+        account_id: Some(ACCOUNT.into()),
+        role_arn: Some(ROLE.into()),
+        warnings: Vec::new(),
+    }
+}
+
+struct OneSource(Arc<Script>);
+
+impl Recipes for OneSource {
+    fn recipe(&self, _: &Ask) -> Result<Recipe, Failure> {
+        Ok(Recipe { source: self.0.clone(), digest: Digest([0; 32]), keep_warm: false })
+    }
+}
+
+/// No request and no program is ever sent from here.
+struct Nothing;
+
+impl Http for Nothing {
+    fn send(
+        &self,
+        _: http::Request<bytes::Bytes>,
+        _: HttpLimits,
+    ) -> BoxFuture<'static, Result<http::Response<bytes::Bytes>, HttpError>> {
+        unreachable!("the stage has no network")
+    }
+}
+
+impl Processes for Nothing {
+    fn run(&self, _: Run) -> BoxFuture<'static, Result<Ran, RunError>> {
+        unreachable!("the stage runs nothing")
+    }
+}
+
+/// The identities that there are. The usual grant covers the first two.
+pub(crate) const IDENTITIES: [&str; 3] = ["default", "my profile", "other"];
+
+/// Everything that a test needs.
+pub(crate) struct Stage {
+    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) source: Arc<Script>,
+    pub(crate) engine: Engine,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) audit: Audit,
+    /// Opens `default` and `my profile`; `default` is its default.
+    pub(crate) token: String,
+    pub(crate) stop: watch::Sender<bool>,
+    root: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A stage whose source does this.
+    pub(crate) fn new(does: Does) -> Self {
+        let clock = Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_298_656_400)));
+        let source = Arc::new(Script {
+            does: Mutex::new(does),
+            latency: Mutex::default(),
+            offset: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            clock: Arc::clone(&clock),
+        });
+        let world = World {
+            clock: clock.clone(),
+            files: Arc::new(SystemFiles),
+            environment: Arc::new(Environment::default()),
+            http: Arc::new(Nothing),
+            processes: Arc::new(Nothing),
+            random: Arc::new(SystemRandom),
+        };
+        let engine = Engine::start(world, Arc::new(OneSource(source.clone())), Settings::default());
+        let root = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
+        let audit = Audit::start(CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap(), "daemon", clock.clone());
+        let grants = Arc::new(Grants::in_memory(clock.clone(), Arc::new(SystemRandom)));
+        let names: BTreeSet<IdentityName> = IDENTITIES.into_iter().map(Into::into).collect();
+        let (_, names) = watch::channel(Arc::new(names));
+        let service = Service::new(engine.clone(), grants.clone(), names, audit.clone(), clock.clone());
+        let (stop, _) = watch::channel(false);
+        let mut stage = Self { clock, source, engine, grants, service, audit, token: String::new(), stop, root };
+        stage.token = stage.grant("test", Scope::of(["default", "my profile"])).0;
+        stage
+    }
+
+    /// The same on a socket of its own.
+    pub(crate) fn listening(does: Does) -> (Self, SocketAddr) {
+        let stage = Self::new(does);
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.address();
+        tokio::spawn(Arc::clone(&stage.service).serve(listener, stage.stop.subscribe()));
+        (stage, address)
+    }
+
+    /// One more grant, by its token; its default is `default`, where it covers that.
+    pub(crate) fn grant(&self, name: &str, scope: Scope) -> (String, Arc<Grant>) {
+        let default_aws = scope.covers("default").then(|| "default".into());
+        let holder = Holder::Connection;
+        let spec = GrantSpec { name: Some(name.into()), scope, default_aws, life: None, holder };
+        let (token, grant) = self.grants.issue(spec).unwrap();
+        (token.expose().to_owned(), grant)
+    }
+
+    /// A connection in memory, for simulated time.
+    pub(crate) fn pipe(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (from, to) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:9711".parse().unwrap());
+        tokio::spawn(Arc::clone(&self.service).serve_connection(theirs, from, to, self.stop.subscribe()));
+        ours
+    }
+
+    /// A whole request for this path, with the token and nothing else.
+    pub(crate) fn get(&self, path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", self.token)
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// What the audit trail holds once everything is written.
+    pub(crate) async fn trail(&self) -> String {
+        self.audit.close().await;
+        std::fs::read_to_string(self.trail_path()).unwrap()
+    }
+
+    pub(crate) fn trail_path(&self) -> PathBuf {
+        self.root.path().join("state/audit.jsonl")
+    }
+}
