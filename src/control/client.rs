@@ -118,9 +118,9 @@ impl Client {
         self.done(Method::DELETE, &format!("/v1/grant/{}", escaped(name)), &()).await
     }
 
-    /// Lists a job for as long as this connection lives.
-    pub async fn announce(&mut self, job: &wire::Job) -> Result<(), ClientError> {
-        self.done(Method::POST, "/v1/job", job).await
+    /// Lists a job for as long as this connection lives, and tells what the daemon will not supply it with.
+    pub async fn announce(&mut self, job: &wire::Job) -> Result<wire::Announced, ClientError> {
+        self.read(Method::POST, "/v1/job", job).await
     }
 
     /// Forgets failures and their waits.

@@ -24,6 +24,7 @@ impl Jobs {
     /// Lists a job until the ticket is dropped.
     pub(super) fn enter(self: &Arc<Self>, job: wire::Job, pid: Option<u32>, now: SystemTime) -> Ticket {
         let wire::Job { command, identities, address } = job;
+        let identities = identities.into_iter().map(|named| named.name).collect();
         let job = view::Job { command, identities, address, pid, since: view::time(now) };
         let number = self.with(|table| {
             table.last += 1;
@@ -65,7 +66,7 @@ mod tests {
         let jobs = Arc::new(Jobs::default());
         let job = |command: &str| wire::Job {
             command: command.into(),
-            identities: vec!["prod".into()],
+            identities: vec![wire::Named { name: "prod".into(), digest: None }],
             address: "http://127.0.0.1:1".into(),
         };
         let first = jobs.enter(job("aws"), Some(1), SystemTime::UNIX_EPOCH);

@@ -12,7 +12,7 @@
 //! | `GET /v1/grants` | | [`wire::Grants`] |
 //! | `POST /v1/grant/NAME/attach` | [`wire::Attach`] | [`view::Grant`] |
 //! | `DELETE /v1/grant/NAME` | | [`wire::Done`] |
-//! | `POST /v1/job` | [`wire::Job`] | [`wire::Done`]; listed until the connection ends |
+//! | `POST /v1/job` | [`wire::Job`] | [`wire::Announced`]; listed until the connection ends |
 //! | `POST /v1/reset` | [`wire::Reset`] | [`wire::Done`] |
 //! | `POST /v1/stop` | | [`wire::Done`] |
 

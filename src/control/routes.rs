@@ -148,9 +148,14 @@ impl Visit {
     }
 
     fn job(&self, job: wire::Job) -> Answer {
+        let refused = |named: &wire::Named| {
+            let (_, refusal) = self.agreed(named).err()?;
+            Some(wire::NotSupplied { name: named.name.clone(), why: refusal.message })
+        };
+        let not_supplied = job.identities.iter().filter_map(refused).collect();
         let ticket = self.daemon.jobs.enter(job, self.pid, self.daemon.clock.now().wall);
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
-        json(&wire::Done {})
+        json(&wire::Announced { not_supplied })
     }
 
     fn reset(&self, reset: wire::Reset) -> Answer {

@@ -99,10 +99,27 @@ pub struct Grants {
 pub struct Job {
     /// The command's name, without its arguments, such as `aws`.
     pub command: String,
-    /// The identities that it is given.
-    pub identities: Vec<String>,
+    /// The identities that it is given, each with the digest of what it understands by the name.
+    pub identities: Vec<Named>,
     /// Its endpoint, such as `http://127.0.0.1:40123`.
     pub address: String,
+}
+
+/// The answer to `POST /v1/job`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// The identities that the daemon will not supply: the job serves these from sources of its own.
+    #[serde(default)]
+    pub not_supplied: Vec<NotSupplied>,
+}
+
+/// An identity that a daemon does not supply to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSupplied {
+    /// The identity.
+    pub name: String,
+    /// One line for a person.
+    pub why: String,
 }
 
 /// `POST /v1/reset`: forget failures and their waits.

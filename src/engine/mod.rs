@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome};
+use crate::secret::Digest;
 use crate::source::Recipes;
 use crate::world::World;
 use attempts::Who;
@@ -110,6 +111,12 @@ impl Reset {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+}
+
+/// What decides by which definitions an ask is made: the digest of its recipe and of every recipe below it. Where two
+/// sets of recipes agree on it, [`Engine::replace`] keeps what is held.
+pub fn stamp(recipes: &dyn Recipes, ask: &Ask) -> Result<Digest, Failure> {
+    chain::chain(recipes, ask)?.first().map(|link| link.stamp).ok_or_else(pending)
 }
 
 impl fmt::Debug for Engine {

@@ -1,0 +1,37 @@
+//! Commands inside a wired environment.
+
+use crate::support::Home;
+
+#[test]
+fn the_child_of_an_exec_in_an_exec_has_the_inner_alone() {
+    let home = Home::new();
+    let said = home.exec(&["my-role", "--", "credenza", "exec", "my-dev", "--", "env"]);
+    let plain = home.exec(&["my-dev", "--", "env"]);
+    let names = |said: &crate::support::Said| {
+        let mut names: Vec<String> = said.out.lines().map(|line| line.split('=').next().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&said), names(&plain), "{said:?}");
+    assert_eq!(said.variable("CREDENZA_IDENTITY"), Some("my-dev"));
+    assert_eq!(said.variable("AWS_REGION"), Some("eu-north-1"));
+    assert!(!said.out.contains("my-role"), "{said:?}");
+}
+
+#[test]
+fn the_inner_endpoint_knows_the_inner_identity_alone() {
+    let home = Home::new();
+    let script = "credenza credential my-dev --from-endpoint >/dev/null && echo has-inner; \
+                  credenza credential my-role --from-endpoint; echo code-$?";
+    let said = home.exec(&["my-role", "--", "credenza", "exec", "my-dev", "--", "sh", "-c", script]);
+    assert!(said.out.contains("has-inner\ncode-1\n"), "{said:?}");
+    assert!(said.err.contains("my-role is not in this shell: credenza exec my-dev my-role --"), "{said:?}");
+}
+
+#[test]
+fn inside_the_users_own_files_are_read_not_the_generated_ones() {
+    let home = Home::new();
+    let outside = home.credenza(&["list", "--json"]).output().unwrap();
+    let inside = home.exec(&["my-role", "--", "credenza", "list", "--json"]).good();
+    assert_eq!(inside, String::from_utf8_lossy(&outside.stdout));
+}

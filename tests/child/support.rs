@@ -1,0 +1,161 @@
+//! A home with `~/.aws` files, a simulated cloud behind them, and the binary with nothing else in its environment.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use simcloud::{Cloud, Keys, Listening, Trust};
+use tokio::runtime::Runtime;
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// A user's home with profiles `my-role`, `my-dev` and `broken`, and the cloud that knows the first two.
+pub(crate) struct Home {
+    pub(crate) cloud: Cloud,
+    pub(crate) keys: Keys,
+    folder: tempfile::TempDir,
+    sts: String,
+    _listening: Listening,
+    _runtime: Runtime,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let cloud = Cloud::on_system_clock();
+        let keys = cloud.add_user("base", ACCOUNT);
+        let trust = || Trust::of([format!("arn:aws:iam::{ACCOUNT}:user/base")]);
+        for name in ["my-role", "my-dev"] {
+            cloud.add_role(&role(name), trust(), Duration::from_secs(3600));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listening = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            cloud.listen(listener).unwrap()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let sts = format!("http://{}", listening.address());
+        let home = Self { cloud, keys, folder, sts, _listening: listening, _runtime: runtime };
+        fs::create_dir(home.path(".aws")).unwrap();
+        home.write(".aws/config", &home.config());
+        let Keys { access_key_id, secret_access_key, .. } = &home.keys;
+        let credentials =
+            format!("[base]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret_access_key}\n");
+        home.write(".aws/credentials", &credentials);
+        fs::set_permissions(home.path(".aws/credentials"), fs::Permissions::from_mode(0o600)).unwrap();
+        home
+    }
+
+    fn config(&self) -> String {
+        let mut config = String::from("[default]\nregion = us-west-2\noutput = json\n");
+        for (name, region) in [("my-role", "eu-west-1"), ("my-dev", "eu-north-1")] {
+            let arn = role(name);
+            config += &format!("[profile {name}]\nrole_arn = {arn}\nsource_profile = base\nregion = {region}\n");
+        }
+        config + "[profile broken]\nrole_arn = arn:aws:iam::111122223333:role/broken\nsource_profile = nobody\n"
+    }
+
+    /// A path below it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the generated files and token files lie.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        self.path(".local/state/credenza/run")
+    }
+
+    /// What lies there now.
+    pub(crate) fn generated(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.run_folder()) else { return Vec::new() };
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("wired-")).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// The binary, with the environment of [`Home::variables`] alone.
+    pub(crate) fn credenza(&self, arguments: &[&str]) -> Command {
+        self.command(env!("CARGO_BIN_EXE_credenza"), arguments)
+    }
+
+    /// Any program, with the same environment.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(self.variables()).stdin(Stdio::null());
+        command
+    }
+
+    /// The environment of a person at this home.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let binaries = Path::new(env!("CARGO_BIN_EXE_credenza")).parent().unwrap();
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries.display());
+        [("HOME", self.folder.path().display().to_string()), ("PATH", path), ("AWS_ENDPOINT_URL_STS", self.sts.clone())]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+
+    /// `credenza exec WORDS`, to its end.
+    pub(crate) fn exec(&self, words: &[&str]) -> Said {
+        Said::of(self.credenza(&[&["exec"], words].concat()).output().unwrap())
+    }
+}
+
+pub(crate) fn role(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        Self {
+            code: output.status.code(),
+            signal: output.status.signal(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// What it printed, when it ended well.
+    pub(crate) fn good(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// The value of a variable in what `env` printed.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.out.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+/// Runs a program with something on its standard input.
+pub(crate) fn fed(mut command: Command, input: &str) -> Said {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Said::of(child.wait_with_output().unwrap())
+}
+
+/// Waits until something is so, which it must be soon; looks every few milliseconds.
+pub(crate) fn until(what: &str, so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !so() {
+        assert!(std::time::Instant::now() < deadline, "not within 20 s: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

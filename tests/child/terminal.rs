@@ -1,0 +1,206 @@
+//! A real terminal with an interactive bash on it, and `credenza exec` as one of its jobs.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::support::{Home, until};
+
+/// A terminal that a person sits at.
+struct Terminal {
+    keyboard: File,
+    screen: Arc<(Mutex<String>, Condvar)>,
+    shell: Child,
+}
+
+impl Terminal {
+    fn new(home: &Home) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let theirs: OwnedFd = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let end = || Stdio::from(theirs.try_clone().unwrap());
+        let mut shell = home.command("setsid", &["--ctty", "bash", "--norc", "--noprofile", "-i"]);
+        shell.env("PS1", "").env("TERM", "dumb").stdin(end()).stdout(end()).stderr(end());
+        let shell = shell.spawn().unwrap();
+        drop(theirs);
+        let mut reader = File::from(ours.try_clone().unwrap());
+        let screen = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let shown = screen.clone();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = reader.read(&mut bytes) {
+                shown.0.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
+                shown.1.notify_all();
+            }
+        });
+        let mut terminal = Self { keyboard: File::from(ours), screen, shell };
+        terminal.enter("stty -echo; bind 'set enable-bracketed-paste off'; echo prepared-$((6 * 7))");
+        terminal.expect("prepared-42");
+        terminal
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn enter(&mut self, line: &str) {
+        self.press(&format!("{line}\n"));
+    }
+
+    /// Waits until this is shown, and wipes the screen up to it.
+    fn expect(&mut self, text: &str) -> String {
+        let (screen, changed) = &*self.screen;
+        let shown = screen.lock().unwrap();
+        let (mut shown, waited) =
+            changed.wait_timeout_while(shown, Duration::from_secs(20), |shown| !shown.contains(text)).unwrap();
+        assert!(!waited.timed_out(), "not shown: {text:?}, but {:?}", *shown);
+        let end = shown.find(text).unwrap() + text.len();
+        shown.drain(..end).collect()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+const CTRL_C: &str = "\x03";
+const CTRL_BACKSLASH: &str = "\x1c";
+const CTRL_Z: &str = "\x1a";
+const CTRL_D: &str = "\x04";
+
+#[test]
+fn ctrl_c_is_the_childs_to_decide() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec my-role -- bash -c 'trap \"echo caught-INT\" INT; trap \"echo caught-QUIT\" QUIT; echo rea''dy; while ! read -r line; do :; done; exit 7'");
+    terminal.expect("ready");
+    for (key, caught) in [(CTRL_C, "caught-INT"), (CTRL_BACKSLASH, "caught-QUIT"), (CTRL_C, "caught-INT")] {
+        terminal.press(key);
+        terminal.expect(caught);
+    }
+    terminal.enter("");
+    terminal.enter("echo code-$?");
+    terminal.expect("code-7");
+}
+
+#[test]
+fn ctrl_c_ends_a_plain_child_and_the_shells_loop_around_us() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("for n in 1 2 3; do credenza exec my-role -- sh -c \"echo round-$n; exec sleep 600\"; done; echo not-reached");
+    terminal.expect("round-1");
+    terminal.press(CTRL_C);
+    terminal.enter("echo code-$?");
+    let shown = terminal.expect("code-130");
+    assert!(!shown.contains("round-2") && !shown.contains("not-reached"), "{shown}");
+    until("the files are gone", || home.generated().is_empty());
+}
+
+#[test]
+fn ctrl_z_stops_both_and_fg_continues_both() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec my-role -- sh -c 'echo rea''dy; exec cat'");
+    terminal.expect("ready");
+    for _ in 0..2 {
+        terminal.press(CTRL_Z);
+        terminal.expect("Stopped");
+        terminal.enter("jobs -l; echo shell-$((40 + 2))");
+        terminal.expect("shell-42");
+        terminal.enter("fg");
+        terminal.expect("credenza exec");
+        terminal.enter("to the child");
+        terminal.expect("to the child");
+    }
+    terminal.press(CTRL_D);
+    terminal.enter("echo code-$?");
+    terminal.expect("code-0");
+}
+
+#[test]
+fn a_stopped_job_serves_again_after_bg() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    let ask = "curl -s -o /dev/null -w %{http_code} -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    home.write("ask", &format!("echo ready\nwhile [ ! -e $HOME/go ]; do sleep 0.02; done\necho status-$({ask})\n"));
+    terminal.enter("credenza exec my-role -- sh ~/ask");
+    terminal.expect("ready");
+    terminal.press(CTRL_Z);
+    terminal.expect("Stopped");
+    terminal.enter("bg; touch ~/go");
+    terminal.expect("status-200");
+}
+
+#[test]
+fn a_shell_inside_has_job_control_and_can_suspend_itself() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("SHELL=/bin/bash credenza exec my-role");
+    terminal.enter("echo inside-$CREDENZA_IDENTITY");
+    terminal.expect("inside-my-role");
+    terminal.enter("sleep 600");
+    terminal.press(CTRL_Z);
+    terminal.expect("Stopped");
+    terminal.enter("kill %1; suspend");
+    terminal.expect("Stopped");
+    terminal.enter("echo outside-[$CREDENZA_IDENTITY]");
+    terminal.expect("outside-[]");
+    terminal.enter("fg");
+    terminal.enter("echo inside-again-$CREDENZA_IDENTITY");
+    terminal.expect("inside-again-my-role");
+    terminal.enter("exit 3");
+    terminal.enter("echo code-$?");
+    terminal.expect("code-3");
+}
+
+#[test]
+fn the_child_has_the_terminal() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec my-role -- sh -c 'test -t 0 && test -t 1 && test -t 2 && echo termi''nal'");
+    terminal.expect("terminal");
+    terminal.enter("stty -g > ~/before; credenza exec my-role -- stty -g > ~/inside; stty -g > ~/after; echo wri''tten");
+    terminal.expect("written");
+    let settings = |name: &str| std::fs::read_to_string(home.path(name)).unwrap();
+    assert_eq!([settings("inside"), settings("after")], [settings("before"), settings("before")]);
+}
+
+#[test]
+fn int_sent_to_us_at_a_terminal_is_ignored_and_term_is_passed_on() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec my-role -- bash -c 'trap \"echo caught-INT\" INT; trap \"echo caught-TERM; exit 7\" TERM; echo pid-$PPID-rea''dy; while :; do sleep 0.05; done'");
+    let shown = terminal.expect("-ready");
+    let pid = shown.rsplit_once("pid-").unwrap().1.trim_end_matches("-ready").to_owned();
+    for signal in ["-INT", "-QUIT", "-TERM"] {
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+    let shown = terminal.expect("caught-TERM");
+    assert!(!shown.contains("caught-INT"), "{shown}");
+    terminal.enter("echo code-$?");
+    terminal.expect("code-7");
+}
+
+#[test]
+fn a_terminal_that_goes_away_takes_everything_along() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec my-role -- sh -c 'echo pid-$$-rea''dy; exec sleep 600'");
+    let shown = terminal.expect("-ready");
+    let pid = shown.rsplit_once("pid-").unwrap().1.trim_end_matches("-ready").to_owned();
+    terminal.shell.kill().unwrap(); // the leader of the session: its end hangs the terminal up
+    until("the child is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
+    until("the files are gone", || home.generated().is_empty());
+}
