@@ -209,7 +209,8 @@ impl Course {
         let awake = self.state.awake(self.now.boot);
         let entry = self.state.asks.get_mut(ask).unwrap();
         entry.used = Some((awake, self.now.wall));
-        let wait = matches!(next_step(&self.state, ask, Who::Client { without: true }, self.now), Step::Wait { .. });
+        let who = if demand == Demand::Client { entry.client(self.now) } else { Who::Timetable };
+        let wait = matches!(next_step(&self.state, ask, who, self.now), Step::Wait { .. });
         let enough = self.state.asks[ask].enough(self.now).is_some();
         if !wait && !enough {
             self.state.demand(ask, demand);
