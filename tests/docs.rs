@@ -43,10 +43,11 @@ fn every_command_that_a_document_names_is_there() {
 
 #[test]
 fn the_checks_can_fail() {
-    let text = "Run `src/none.rs` and [it](none.md), as `a_test_that_is_nowhere_to_be_seen` and `credenza dance -- x` say.\n\
+    let text =
+        "Run `src/none.rs` and [it](none.md), as `a_test_that_is_nowhere_to_be_seen` and `credenza dance -- x` say.\n\
                 ```\n$ credenza sing\n```\n";
     let document = Document { name: "x.md".into(), text: text.into() };
-    assert!(document.spans().any(|span| is_path(span)));
+    assert!(document.spans().any(is_path));
     assert!(document.spans().any(is_name_of_a_test));
     assert_eq!(document.links().collect::<Vec<_>>(), ["none.md"]);
     assert_eq!(document.commands().collect::<Vec<_>>(), ["dance", "sing"]);
@@ -55,7 +56,8 @@ fn the_checks_can_fail() {
 }
 
 struct Document {
-    name: PathBuf,
+    /// Its path from the root.
+    name: String,
     text: String,
 }
 
@@ -99,12 +101,16 @@ fn documents() -> Vec<Document> {
         });
         found
     };
-    let mut names: Vec<PathBuf> = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into()).collect();
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into()).collect();
     names.extend(named("docs", &|_| true));
     names.extend(named("tests", &|path| path.ends_with("README.md")));
     names.retain(|name| name.extension().is_some_and(|extension| extension == "md"));
     assert!(names.len() > 5, "{names:?}");
-    let read = |name: PathBuf| Document { text: fs::read_to_string(root().join(&name)).unwrap(), name };
+    let read = |name: PathBuf| Document {
+        text: fs::read_to_string(root().join(&name)).unwrap(),
+        name: name.display().to_string(),
+    };
     names.into_iter().map(read).collect()
 }
 
@@ -126,14 +132,15 @@ fn names_of_tests() -> BTreeSet<String> {
     names
 }
 
-fn is_path(span: &&str) -> bool {
+fn is_path(span: &str) -> bool {
     let folders = ["src/", "tests/", "docs/", "config/", "benches/", ".ci/", ".github/"];
     folders.iter().any(|folder| span.starts_with(folder)) && !span.contains([' ', '*'])
 }
 
 /// Tests are named in words: nothing else has so many underscores.
 fn is_name_of_a_test(span: &str) -> bool {
-    span.matches('_').count() >= 4 && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    span.matches('_').count() >= 4
+        && span.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn walk(folder: &Path, found: &mut dyn FnMut(&Path)) {
