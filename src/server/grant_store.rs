@@ -2,9 +2,8 @@
 //!
 //! Holders that end with a connection are not kept: their grants end with us. Called by [`super::grant::Grants`].
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,32 +13,20 @@ use thiserror::Error;
 use super::grant::{Grant, Holder, Kept, Scope};
 use crate::credential::IdentityName;
 use crate::secret::Digest;
+use crate::world::folder::{Folder, FolderError, Permission};
 
-/// The file in which grants are kept, such as `STATE/grants.json`.
+/// Where grants are kept: `grants.json` in a private folder.
 #[derive(Debug)]
 pub struct GrantStore {
-    path: PathBuf,
+    folder: Arc<Folder>,
 }
 
 /// Why grants could not be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The file could not be read.
-    #[error("cannot read the grants in {path}: {reason}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: io::Error,
-    },
-    /// The file could not be written.
-    #[error("cannot write the grants to {path}: {reason}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: io::Error,
-    },
+    /// The file could not be read or written.
+    #[error("the grants: {0}")]
+    File(#[from] FolderError),
     /// The file holds something else.
     #[error(
         "{path} is not a list of grants ({reason}): remove it, and take new grants with `credenza env` and `credenza grant new`"
@@ -66,23 +53,26 @@ pub enum StoreError {
 const WRITES: u32 = 1;
 const READS: u32 = WRITES + 1;
 
+const NAME: &str = "grants.json";
+
 impl GrantStore {
-    /// Grants kept in this file. Its folder is there, and private: [`crate::world`] has made sure of it.
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+    /// Grants kept in this folder.
+    pub fn new(folder: Arc<Folder>) -> Self {
+        Self { folder }
     }
 
     /// What was kept. No file: nothing was.
     pub(super) fn load(&self) -> Result<Vec<Kept>, StoreError> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match self.folder.read(NAME) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(reason) => return Err(StoreError::Read { path: self.path.clone(), reason }),
+            Err(error) if error.not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
         };
-        let malformed = |reason: String| StoreError::Malformed { path: self.path.clone(), reason };
+        let path = || self.folder.path().join(NAME);
+        let malformed = |reason: String| StoreError::Malformed { path: path(), reason };
         let head: Version = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
         if head.version > READS {
-            return Err(StoreError::TooNew { path: self.path.clone(), version: head.version });
+            return Err(StoreError::TooNew { path: path(), version: head.version });
         }
         let file: File = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
         let kept = file.grants.into_iter().map(Record::into_kept);
@@ -93,17 +83,10 @@ impl GrantStore {
     pub(super) fn save<'g>(&self, grants: impl Iterator<Item = &'g Arc<Grant>>) -> Result<(), StoreError> {
         let lasting = grants.filter(|grant| grant.holder != Holder::Connection);
         let file = File { version: WRITES, grants: lasting.map(|grant| Record::of(grant.kept())).collect() };
-        self.replace(&file).map_err(|reason| StoreError::Write { path: self.path.clone(), reason })
-    }
-
-    fn replace(&self, file: &File) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut fresh, file)?;
-        fresh.write_all(b"\n")?;
-        fresh.as_file().sync_data()?;
-        fresh.persist(&self.path)?;
-        Ok(())
+        // names, numbers and digits always have a form in JSON
+        let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
+        text.push(b'\n');
+        Ok(self.folder.write(NAME, &text, Permission::Write)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::world::folder::Folder;
 use crate::world::simulated::{SimulatedClock, Step};
 
 /// Where tokens are shown.
@@ -34,7 +35,8 @@ fn desk() -> Desk {
 }
 
 fn desk_at(path: &Path, clock: &Arc<SimulatedClock>) -> Result<Grants, StoreError> {
-    Grants::kept_in(GrantStore::at(path), HERE, clock.clone(), parts().1)
+    let folder = Arc::new(Folder::open_or_make(path.parent().unwrap())?);
+    Grants::kept_in(GrantStore::new(folder), HERE, clock.clone(), parts().1)
 }
 
 fn shell(pid: u32) -> GrantSpec {
@@ -134,7 +136,7 @@ async fn a_sweep_ends_those_whose_holder_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn grants_outlive_a_restart_as_digests_only() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("grants.json");
+    let path = folder.path().join("state/grants.json");
     let (clock, _) = parts();
     let first = desk_at(&path, &clock).unwrap();
     let (token, _) = first.issue(GrantSpec { life: Some(HOUR), ..shell(7) }).unwrap();
@@ -165,7 +167,7 @@ async fn grants_outlive_a_restart_as_digests_only() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_lengthens_no_grant_across_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("grants.json");
+    let path = folder.path().join("state/grants.json");
     let (clock, _) = parts();
     let (token, _) = desk_at(&path, &clock).unwrap().issue(GrantSpec { life: Some(HOUR), ..shell(7) }).unwrap();
     clock.step_wall(Step::Back(24 * HOUR));
@@ -179,8 +181,9 @@ async fn a_clock_set_back_lengthens_no_grant_across_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_no_list_of_grants_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("grants.json");
+    let path = folder.path().join("state/grants.json");
     let (clock, _) = parts();
+    desk_at(&path, &clock).unwrap();
     for (text, words) in [
         ("{", "remove it"),
         ("[]", "remove it"),
@@ -198,19 +201,22 @@ async fn a_file_that_is_no_list_of_grants_is_named_and_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_grant_that_cannot_be_written_down_is_not_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/grants.json");
     let (clock, _) = parts();
-    let grants = desk_at(Path::new("/nonexistent/folder/grants.json"), &clock).unwrap();
+    let grants = desk_at(&path, &clock).unwrap();
+    // its folder is gone: nothing can be made in it any more, not even by root
+    std::fs::remove_dir(path.parent().unwrap()).unwrap();
     let error = grants.issue(shell(7)).unwrap_err();
-    assert!(error.to_string().contains("/nonexistent/folder/grants.json"));
+    assert!(error.to_string().contains("state/grants.json"), "{error}");
     assert!(grants.list().is_empty());
-    // one that is nowhere at rest needs no file
     assert!(matches!(grants.revoke("shell-7"), Ok(false)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shell_that_says_who_it_is_keeps_its_token_and_gets_its_life() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("grants.json");
+    let path = folder.path().join("state/grants.json");
     let clock = parts().0;
     let grants = desk_at(&path, &clock).unwrap();
     let minute = Some(Duration::from_secs(60));

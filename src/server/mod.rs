@@ -12,3 +12,4 @@ pub mod grant_store;
 pub mod listener;
 mod pulse;
 pub mod service;
+pub mod token_file;
