@@ -8,9 +8,22 @@ pub mod daemon;
 
 use std::sync::Arc;
 
-use crate::credential::{Ask, Credential, Failure, Issued, Session, SessionKey};
+use crate::config::{AwsDefinition, Identity, RoleBase};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Session, SessionKey};
 use crate::secret::Digest;
-use crate::world::BoxFuture;
+use crate::world::{BoxFuture, World};
+
+mod aws_container;
+mod aws_error;
+mod aws_instance;
+mod aws_keys;
+mod aws_origin;
+mod aws_process;
+mod aws_role;
+mod aws_sts;
+mod aws_web_identity;
+mod aws_wire;
+mod shape;
 
 /// How one identity's credentials are made. One implementation a kind of source; one value an identity.
 pub trait Source: Send + Sync {
@@ -70,4 +83,38 @@ pub struct Recipe {
 pub trait Recipes: Send + Sync {
     /// The recipe of an ask; a `Failure` of class `Refused` for one that is unknown or unusable.
     fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure>;
+}
+
+/// The source of an identity whose definition is whole.
+pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World) -> Arc<dyn Source> {
+    let sts = |endpoint: &crate::config::StsEndpoint| aws_sts::Sts {
+        identity: identity.name.clone(),
+        endpoint: endpoint.clone(),
+        ca_bundle: identity.ca_bundle.clone(),
+        world: world.clone(),
+    };
+    let origin = |keys: &crate::config::KeysOrigin| aws_origin::Origin { keys: keys.clone(), world: world.clone() };
+    match definition {
+        AwsDefinition::Keys { origin: keys, sts: endpoint } => {
+            Arc::new(aws_keys::Keys { origin: origin(keys), sts: sts(endpoint), account_id: identity.account.clone() })
+        }
+        AwsDefinition::Role(role) => Arc::new(aws_role::Role {
+            sts: sts(&role.sts),
+            base: match &role.base {
+                RoleBase::Keys(keys) => aws_role::Base::Keys(origin(keys)),
+                RoleBase::Identity(name) => aws_role::Base::Identity(name.clone()),
+            },
+            definition: role.clone(),
+        }),
+        AwsDefinition::WebIdentity(role) => {
+            Arc::new(aws_web_identity::WebIdentity { sts: sts(&role.sts), definition: role.clone() })
+        }
+    }
+}
+
+/// A source was handed something that it does not need: a mistake of ours, which an engine that asks
+/// [`Source::needs`] first cannot make.
+fn wrong_ingredient() -> Failure {
+    let text = "this source was asked in a way that it does not know: please report it";
+    Failure::new(FailureClass::TryLater, "InternalError", text)
 }

@@ -297,7 +297,7 @@ pub(super) mod apple {
         let filter = EventFilter::Proc { pid, flags: ProcessEvents::EXIT };
         let event = Event::new(filter, EventFlags::ADD | EventFlags::ONESHOT, std::ptr::null_mut());
         // SAFETY: the event names no descriptor that could be closed meanwhile, and its user data is never read.
-        unsafe { kevent(&queue, &[event], &mut Vec::with_capacity(0), None)? };
+        unsafe { kevent(&queue, &[event], &mut Vec::<Event>::new(), None)? };
         Ok(queue)
     }
 }

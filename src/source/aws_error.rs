@@ -1,0 +1,304 @@
+//! What an error of STS means: one pure function from what came back to what happens next and what a person is told.
+//!
+//! The codes are those of the STS API reference (each action's "Errors", and "Common error types"), the clues are the
+//! sentences that STS is known to send with them. Called by the sources that ask STS.
+
+use std::time::Duration;
+
+use crate::credential::{ClockOffset, Failure, FailureClass};
+use crate::world::http::HttpError;
+
+/// What was asked of STS, and for whom: for the sentences.
+#[derive(Clone, Debug)]
+pub(super) struct Call<'a> {
+    /// The identity that is to be served.
+    pub(super) identity: &'a str,
+    /// What was asked.
+    pub(super) asked: Asked<'a>,
+    /// The access key that the request was signed with; none for web identities.
+    pub(super) key_id: Option<&'a str>,
+    /// The region whose STS was asked.
+    pub(super) region: &'a str,
+    /// `DurationSeconds`, where it was sent.
+    pub(super) duration: Option<Duration>,
+}
+
+/// The action, with what tells one from another.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked<'a> {
+    /// `AssumeRole`.
+    Role { arn: &'a str },
+    /// `AssumeRoleWithWebIdentity`.
+    WebIdentity { arn: &'a str, token_file: &'a str },
+    /// `GetSessionToken`.
+    Session,
+    /// `GetCallerIdentity`.
+    Caller,
+}
+
+/// What came back instead of what was asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Problem {
+    /// An error of STS.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// Its code, such as `AccessDenied`.
+        code: String,
+        /// Its words, free of secrets.
+        message: String,
+        /// Its clock less ours.
+        offset: ClockOffset,
+    },
+    /// An answer that is not in STS's words: a proxy's page, half an answer.
+    Unreadable {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// No answer.
+    Transport(HttpError),
+    /// The request could not be made at all: settings that contradict each other.
+    Unsent {
+        /// The SDK's words.
+        reason: String,
+    },
+}
+
+/// What happens next, and the failure to tell where that does not help.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) action: Action,
+    pub(super) failure: Failure,
+}
+
+/// What the source does next. Everything that another attempt later may mend, the engine does: by the failure's class,
+/// and for `ExpiredToken` by renewing what the call was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing.
+    GiveUp,
+    /// Sign the request again, once, by the server's clock.
+    SignWithOffset(ClockOffset),
+    /// Ask again, once, for an hour, and warn.
+    ClampToAnHour,
+    /// Read the token file again, and ask again, once, if it holds another token.
+    ReadTokenAgain,
+}
+
+/// A clock that is off by less cannot be why a signature was refused: aws-runtime corrects from here on
+/// (`service_clock_skew.rs`), AWS itself refuses from 15 min on ("Common errors": `RequestExpired`).
+const SKEW: Duration = Duration::from_secs(4 * 60);
+
+/// The shortest `MaxSessionDuration` of any role, and the longest session of a chained one (API_AssumeRole).
+pub(super) const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// What a problem means.
+pub(super) fn judge(problem: &Problem, call: &Call<'_>) -> Verdict {
+    match problem {
+        Problem::Answer { status, code, message, offset } => judge_answer(*status, code, message, *offset, call),
+        Problem::Unreadable { status } => {
+            let why = format!("what answered with status {status} is not AWS STS");
+            let remedy = "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)";
+            call.verdict(FailureClass::TryLater, "UpstreamUnavailable", &why, remedy)
+        }
+        Problem::Transport(error) => judge_transport(error, call),
+        Problem::Unsent { reason } => {
+            let why = "its settings make no request to AWS STS";
+            let remedy = "correct region, use_fips_endpoint, use_dualstack_endpoint and endpoint_url in the profile";
+            let mut verdict = call.verdict(FailureClass::Refused, "SettingsContradict", why, remedy);
+            verdict.failure.private = format!("{}: {reason}", verdict.failure.private);
+            verdict
+        }
+    }
+}
+
+fn judge_answer(status: u16, code: &str, message: &str, offset: ClockOffset, call: &Call<'_>) -> Verdict {
+    use FailureClass::{NeedsPerson, Refused, TryLater};
+    let key = call.key();
+    let identity = call.identity;
+    let says = |text: &str| message.contains(text);
+    let verdict = match code {
+        // before the next row, whose clue its sentence may hold as well
+        "AccessDenied" if says("must provide both MFA serial number and one time pass code") => {
+            call.verdict(Refused, "CodeMissing", "it wants a one-time code", "write mfa_serial into the profile")
+        }
+        "AccessDenied" if says("MultiFactorAuthentication failed") => call.verdict(
+            NeedsPerson,
+            "CodeRefused",
+            "the one-time code was wrong, or used before",
+            &format!(
+                "run `credenza login {identity}` with the next code; if that fails too, check this machine's clock, or \
+                 resync the device in IAM"
+            ),
+        ),
+        "AccessDenied" if says("Cannot call GetSessionToken with session credentials") => call.verdict(
+            Refused,
+            "KeysTemporary",
+            &format!("{key} is temporary, and its session token is missing"),
+            "write aws_session_token beside the key",
+        ),
+        "AccessDenied" if says("not authorized to perform: sts:AssumeRole") => call.verdict(
+            Refused,
+            "AccessDenied",
+            &format!("{key} may not assume it"),
+            "have the role's trust policy and the policies of the key's owner allow it",
+        ),
+        "AccessDenied" | "AccessDeniedException" => call.verdict(
+            Refused,
+            "AccessDenied",
+            &format!("AWS denies it to {key}"),
+            "have its owner's policies allow it",
+        ),
+        "ExpiredToken" => {
+            call.verdict(Refused, "ExpiredToken", &format!("{key} is over"), "renew the keys that it is made with")
+        }
+        "ExpiredTokenException" => {
+            // what is held still lives, and whoever writes the file will write it again: not for us to give up
+            let why = format!("the token in {} is over", call.token_file());
+            call.verdict(TryLater, "ExpiredTokenException", &why, "have a new one written there")
+                .and(Action::ReadTokenAgain)
+        }
+        "InvalidIdentityToken" | "IDPRejectedClaim" => {
+            let why = format!("AWS does not accept the token in {}", call.token_file());
+            let remedy = "check its issuer and audience against the role's trust policy, and have a new one written";
+            call.verdict(Refused, "InvalidIdentityToken", &why, remedy).and(Action::ReadTokenAgain)
+        }
+        "IDPCommunicationError" => {
+            let why = "AWS cannot reach the identity provider that the token is from";
+            call.verdict(TryLater, "IdentityProviderUnreachable", why, "check that its address answers the world")
+        }
+        "InvalidClientTokenId" | "UnrecognizedClientException" => call.verdict(
+            Refused,
+            "InvalidClientTokenId",
+            &format!("AWS does not know {key}: it is deleted, inactive, or of another partition"),
+            "look it up in IAM, and write a key that is active",
+        ),
+        "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "InvalidSignatureException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "AuthFailure" => signature(call, &key, offset),
+        "ValidationError" if says("DurationSeconds exceeds") => {
+            let asked = call.duration.unwrap_or_default();
+            let why = format!("the role does not allow {} s", asked.as_secs());
+            let verdict = call.verdict(Refused, "DurationRefused", &why, "write a shorter duration_seconds");
+            if asked > AN_HOUR { verdict.and(Action::ClampToAnHour) } else { verdict }
+        }
+        "ValidationError" => {
+            let why = "AWS does not accept a setting of the role";
+            call.verdict(Refused, "ValidationError", why, "correct the profile; `credenza status` shows AWS's words")
+        }
+        "PackedPolicyTooLarge" => {
+            let why = "its session policies and tags are too large together";
+            call.verdict(Refused, "PackedPolicyTooLarge", why, "shorten policy, policy_arns or tags")
+        }
+        "MalformedPolicyDocument" => {
+            call.verdict(Refused, "MalformedPolicyDocument", "its policy is no policy", "correct policy")
+        }
+        "RegionDisabledException" => call.verdict(
+            Refused,
+            "RegionDisabled",
+            &format!("STS is turned off in {}", call.region),
+            "turn it on in IAM's account settings, or name another region in the profile",
+        ),
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown" => {
+            throttled(call)
+        }
+        _ if status == 429 => throttled(call),
+        "RequestTimeout" => unavailable(call, "AWS STS took too long"),
+        _ if status >= 500 => unavailable(call, &format!("AWS STS is in trouble (status {status})")),
+        _ => call.verdict(Refused, "UpstreamRefused", "AWS refuses it", "`credenza status` shows AWS's words"),
+    };
+    verdict.with_words(status, code, message)
+}
+
+/// Clocks that differ explain a refused signature; otherwise the secret is wrong.
+fn signature(call: &Call<'_>, key: &str, offset: ClockOffset) -> Verdict {
+    let (by, side) = match offset {
+        ClockOffset::None => (Duration::ZERO, ""),
+        ClockOffset::Ahead(by) => (by, "behind"),
+        ClockOffset::Behind(by) => (by, "ahead of"),
+    };
+    if by > SKEW {
+        let why = format!("this machine's clock is {} min {side} AWS's", by.as_secs() / 60);
+        let verdict = call.verdict(FailureClass::TryLater, "ClockSkewed", &why, "set the clock");
+        return verdict.and(Action::SignWithOffset(offset));
+    }
+    let why = format!("the secret of {key} is wrong");
+    call.verdict(FailureClass::Refused, "SignatureDoesNotMatch", &why, "write the secret that belongs to the key")
+}
+
+fn throttled(call: &Call<'_>) -> Verdict {
+    let remedy = "it is asked again soon; ask for fewer identities at once if this stays";
+    call.verdict(FailureClass::TryLater, "Throttled", "AWS STS is asked too often", remedy)
+}
+
+fn unavailable(call: &Call<'_>, why: &str) -> Verdict {
+    call.verdict(FailureClass::TryLater, "UpstreamUnavailable", why, "it is asked again soon")
+}
+
+fn judge_transport(error: &HttpError, call: &Call<'_>) -> Verdict {
+    let remedy = match error {
+        HttpError::Connect { reason, .. } if reason.contains("UnknownIssuer") => {
+            "name the authority that signed its certificate in AWS_CA_BUNDLE, if it is to be trusted"
+        }
+        HttpError::Connect { reason, .. } if reason.contains("proxy") => "check HTTPS_PROXY and NO_PROXY",
+        HttpError::Connect { .. } => "check the network, HTTPS_PROXY and the profile's region",
+        HttpError::Broken { .. } | HttpError::TimedOut { .. } => "it is asked again soon",
+        HttpError::TooLarge { .. } => "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)",
+    };
+    let mut verdict = call.verdict(FailureClass::TryLater, "UpstreamUnavailable", "AWS STS cannot be reached", remedy);
+    verdict.failure.private = format!("{}: {error}", verdict.failure.private);
+    verdict
+}
+
+impl Call<'_> {
+    /// A verdict that gives up, with the sentence of this call.
+    fn verdict(&self, class: FailureClass, code: &'static str, why: &str, remedy: &str) -> Verdict {
+        let doing = match self.asked {
+            Asked::Role { arn } | Asked::WebIdentity { arn, .. } => format!("assume {arn} for"),
+            Asked::Session => "make a session of the long-term keys of".to_owned(),
+            Asked::Caller => "verify the keys of".to_owned(),
+        };
+        let text = format!("cannot {doing} `{}`: {why}; {remedy}", self.identity);
+        Verdict { action: Action::GiveUp, failure: Failure::new(class, code, text) }
+    }
+
+    /// The key that the request was signed with, as people may see it.
+    fn key(&self) -> String {
+        let id = self.key_id.unwrap_or_default();
+        match id.char_indices().rev().nth(3) {
+            Some((start, _)) => format!("access key ...{}", &id[start..]),
+            None => "the access key".to_owned(),
+        }
+    }
+
+    fn token_file(&self) -> &str {
+        match self.asked {
+            Asked::WebIdentity { token_file, .. } => token_file,
+            _ => "the token file",
+        }
+    }
+}
+
+impl Verdict {
+    fn and(mut self, action: Action) -> Self {
+        self.action = action;
+        self
+    }
+
+    /// What the upstream said goes to the log and to the person who runs us, never to a client.
+    fn with_words(mut self, status: u16, code: &str, message: &str) -> Self {
+        let code = if code.is_empty() { "no code" } else { code };
+        self.failure.private = match message {
+            "" => format!("{} ({code}, status {status})", self.failure.private),
+            words => format!("{} ({code}, status {status}: {words})", self.failure.private),
+        };
+        self
+    }
+}
+
+#[cfg(test)]
+#[path = "aws_error_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! The table, one row a test case: code, status and clue; class, our code, action, and words that must be in the sentence.
+
+use super::*;
+use FailureClass::{NeedsPerson, Refused, TryLater};
+
+const FILE: &str = "/var/run/secrets/token";
+
+fn call(asked: Asked<'static>) -> Call<'static> {
+    Call {
+        identity: "prod",
+        asked,
+        key_id: Some("AKIAIOSFODNN7EXAMPLE"),
+        region: "eu-south-2",
+        duration: Some(Duration::from_secs(7200)),
+    }
+}
+
+fn role() -> Call<'static> {
+    call(Asked::Role { arn: "arn:aws:iam::111122223333:role/deploy" })
+}
+
+fn web_identity() -> Call<'static> {
+    call(Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token_file: FILE })
+}
+
+fn answer(status: u16, code: &str, message: &str, offset: ClockOffset) -> Problem {
+    Problem::Answer { status, code: code.to_owned(), message: message.to_owned(), offset }
+}
+
+type Row = (u16, &'static str, &'static str, FailureClass, &'static str, Action, &'static [&'static str]);
+
+#[test]
+fn every_code_of_assume_role_has_its_class_action_and_remedy() {
+    use Action::{ClampToAnHour, GiveUp};
+    const NOT_AUTHORIZED: &str = "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: sts:AssumeRole \
+                                  on resource: arn:aws:iam::111122223333:role/deploy";
+    const WRONG_CODE: &str = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+    const NO_CODE: &str =
+        "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.";
+    const CHAINED: &str =
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
+    const OVER_MAX: &str = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
+        (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["`credenza login prod`", "resync"]),
+        (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["mfa_serial"]),
+        (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["mfa_serial"]),
+        (403, "AccessDenied", NOT_AUTHORIZED, Refused, "AccessDenied", GiveUp, &["...MPLE may not assume it", "trust policy"]),
+        (403, "AccessDenied", "explicit deny", Refused, "AccessDenied", GiveUp, &["denies it to access key ...MPLE"]),
+        (403, "ExpiredToken", "", Refused, "ExpiredToken", GiveUp, &["...MPLE is over", "renew"]),
+        (403, "InvalidClientTokenId", "", Refused, "InvalidClientTokenId", GiveUp, &["...MPLE", "in IAM"]),
+        (400, "ValidationError", CHAINED, Refused, "DurationRefused", ClampToAnHour, &["7200 s", "duration_seconds"]),
+        (400, "ValidationError", OVER_MAX, Refused, "DurationRefused", ClampToAnHour, &["7200 s", "duration_seconds"]),
+        (400, "ValidationError", "1 validation error detected", Refused, "ValidationError", GiveUp, &["correct the profile"]),
+        (400, "PackedPolicyTooLarge", "", Refused, "PackedPolicyTooLarge", GiveUp, &["shorten policy"]),
+        (400, "MalformedPolicyDocument", "", Refused, "MalformedPolicyDocument", GiveUp, &["correct policy"]),
+        (403, "RegionDisabledException", "", Refused, "RegionDisabled", GiveUp, &["eu-south-2", "another region"]),
+        (400, "Throttling", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "ThrottlingException", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (503, "RequestLimitExceeded", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (429, "TooManyRequestsException", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (503, "SlowDown", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (429, "", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "RequestTimeout", "", TryLater, "UpstreamUnavailable", GiveUp, &["took too long"]),
+        (500, "InternalFailure", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 500"]),
+        (502, "", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 502"]),
+        (503, "ServiceUnavailable", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 503"]),
+        (504, "", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 504"]),
+        (400, "SomethingNew", "", Refused, "UpstreamRefused", GiveUp, &["`credenza status`"]),
+    ];
+    for row in rows {
+        check(row, &role());
+    }
+}
+
+#[test]
+fn every_code_of_web_identity_has_its_class_action_and_remedy() {
+    use Action::{GiveUp, ReadTokenAgain};
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
+        (400, "ExpiredTokenException", "", TryLater, "ExpiredTokenException", ReadTokenAgain, &[FILE, "new one"]),
+        (400, "InvalidIdentityToken", "", Refused, "InvalidIdentityToken", ReadTokenAgain, &[FILE, "audience"]),
+        (403, "IDPRejectedClaim", "", Refused, "InvalidIdentityToken", ReadTokenAgain, &[FILE, "audience"]),
+        (400, "IDPCommunicationError", "", TryLater, "IdentityProviderUnreachable", GiveUp, &["identity provider"]),
+    ];
+    for row in rows {
+        check(row, &web_identity());
+    }
+}
+
+#[test]
+fn keys_that_are_temporary_without_a_token_make_no_session() {
+    let clue = "Cannot call GetSessionToken with session credentials";
+    let row = (403, "AccessDenied", clue, Refused, "KeysTemporary", Action::GiveUp, &["aws_session_token"] as &[&str]);
+    check(&row, &call(Asked::Session));
+}
+
+fn check((status, code, clue, class, ours, action, words): &Row, call: &Call<'_>) {
+    let verdict = judge(&answer(*status, code, clue, ClockOffset::None), call);
+    let Failure { class: is, code: said, public, private } = verdict.failure;
+    assert_eq!((is, said, verdict.action), (*class, *ours, *action), "{code} {clue}");
+    for word in *words {
+        assert!(public.contains(word), "{code}: {public:?} does not say {word:?}");
+    }
+    assert!(public.contains("`prod`") && !public.contains("AKIA"), "{public}");
+    assert!(clue.is_empty() || (private.contains(clue) && !public.contains(clue)), "{code}: {private}");
+}
+
+#[test]
+fn a_refused_signature_is_the_clocks_fault_beyond_four_minutes_and_else_the_secrets() {
+    let four = Duration::from_secs(240);
+    let more = four + Duration::from_secs(1);
+    for code in [
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "AuthFailure",
+    ] {
+        for offset in [ClockOffset::None, ClockOffset::Ahead(four), ClockOffset::Behind(four)] {
+            let Verdict { action, failure } = judge(&answer(403, code, "", offset), &role());
+            assert_eq!((action, failure.class), (Action::GiveUp, Refused), "{code} {offset:?}");
+            assert!(failure.public.contains("the secret of access key ...MPLE is wrong"), "{}", failure.public);
+        }
+        for (offset, side) in
+            [(ClockOffset::Ahead(more), "4 min behind"), (ClockOffset::Behind(more), "4 min ahead of")]
+        {
+            let Verdict { action, failure } = judge(&answer(403, code, "", offset), &role());
+            assert_eq!((action, failure.class), (Action::SignWithOffset(offset), TryLater), "{code} {offset:?}");
+            assert!(failure.public.contains(side) && failure.public.contains("set the clock"), "{}", failure.public);
+        }
+    }
+}
+
+#[test]
+fn an_hour_is_not_clamped_to_an_hour() {
+    let clue = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+    for (seconds, action) in [(900, Action::GiveUp), (3600, Action::GiveUp), (3601, Action::ClampToAnHour)] {
+        let call = Call { duration: Some(Duration::from_secs(seconds)), ..role() };
+        assert_eq!(judge(&answer(400, "ValidationError", clue, ClockOffset::None), &call).action, action, "{seconds}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_of_sts_is_tried_again_with_a_hint() {
+    let host = || "sts.eu-south-2.amazonaws.com:443".to_owned();
+    let rows = [
+        (Problem::Unreadable { status: 200 }, "HTTPS_PROXY"),
+        (Problem::Unreadable { status: 302 }, "AWS_ENDPOINT_URL_STS"),
+        (Problem::Transport(HttpError::Connect { host: host(), reason: "UnknownIssuer".into() }), "AWS_CA_BUNDLE"),
+        (Problem::Transport(HttpError::Connect { host: host(), reason: "through the proxy: no".into() }), "NO_PROXY"),
+        (Problem::Transport(HttpError::Connect { host: host(), reason: "dns error".into() }), "region"),
+        (Problem::Transport(HttpError::Broken { host: host(), reason: "reset".into() }), "again soon"),
+        (Problem::Transport(HttpError::TimedOut { host: host(), after: AN_HOUR }), "again soon"),
+        (Problem::Transport(HttpError::TooLarge { host: host(), limit: 1 }), "endpoint"),
+    ];
+    for (problem, hint) in rows {
+        let Verdict { action, failure } = judge(&problem, &role());
+        assert_eq!((action, failure.class), (Action::GiveUp, TryLater), "{problem:?}");
+        assert_eq!(failure.code, "UpstreamUnavailable", "{problem:?}");
+        assert!(failure.public.contains(hint), "{problem:?}: {}", failure.public);
+    }
+}
+
+#[test]
+fn a_key_is_shown_by_its_last_four_characters_or_not_at_all() {
+    for (id, shown) in
+        [(Some("AKIAABCD"), "access key ...ABCD"), (Some("abc"), "the access key"), (None, "the access key")]
+    {
+        assert_eq!(Call { key_id: id, ..role() }.key(), shown);
+    }
+}

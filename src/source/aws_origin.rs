@@ -1,0 +1,115 @@
+//! Base keys, as they are: where a profile's own keys come from, and under which key the engine holds them.
+//!
+//! Called by the sources that make a session or a role of them; base keys themselves never leave through an endpoint.
+
+use std::time::Duration;
+
+use super::{aws_container, aws_instance, aws_process, shape};
+use crate::config::KeysOrigin;
+use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued, SessionKey};
+use crate::secret::{Digest, Secret};
+use crate::world::{Environment, World};
+
+/// Where base keys come from, and the world that they come through.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) keys: KeysOrigin,
+    pub(super) world: World,
+}
+
+impl Origin {
+    /// The key of the engine's table, such as `keys:base:0f3a11c2`. It changes with the definition, so that what an old
+    /// one brought is never used for a new one.
+    pub(super) fn session_key(&self) -> SessionKey {
+        let text = match &self.keys {
+            KeysOrigin::Static { profile, keys, .. } => {
+                let token = keys.session_token.as_ref().map_or("", Secret::expose);
+                let parts = [keys.access_key_id.as_str(), keys.secret_access_key.expose(), token];
+                format!("keys:{profile}:{}", mark(&parts))
+            }
+            KeysOrigin::Process { profile, argv, .. } => {
+                let parts: Vec<&str> = argv.iter().map(String::as_str).collect();
+                format!("process:{profile}:{}", mark(&parts))
+            }
+            KeysOrigin::Environment => "environment".to_owned(),
+            KeysOrigin::EcsContainer => "container".to_owned(),
+            KeysOrigin::Ec2InstanceMetadata => "instance".to_owned(),
+        };
+        SessionKey(text.into())
+    }
+
+    /// Whether asking again may bring other keys than last time.
+    pub(super) fn changes(&self) -> bool {
+        match self.keys {
+            KeysOrigin::Static { .. } | KeysOrigin::Environment => false,
+            KeysOrigin::Process { .. } | KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata => true,
+        }
+    }
+
+    /// The same keys, to be asked for again after an hour where asking may bring others and nobody named an end: a rotated
+    /// key must not need a restart.
+    pub(super) fn until_asked_again(&self, mut keys: Issued) -> Issued {
+        if keys.expiration.is_none() && self.changes() {
+            keys.expiration = self.world.clock.now().wall.checked_add(ASK_AGAIN);
+        }
+        keys
+    }
+
+    /// The keys now. Without an end where nobody named one.
+    pub(super) async fn fetch(&self) -> Result<Issued, Failure> {
+        match &self.keys {
+            KeysOrigin::Static { keys, account_id, profile } => {
+                shape::check(keys).map_err(|why| {
+                    let text = format!("the keys of profile `{profile}` cannot be used: {why}; correct them");
+                    Failure::new(FailureClass::Refused, "KeysUnusable", text)
+                })?;
+                Ok(endless(keys.clone(), account_id.clone()))
+            }
+            KeysOrigin::Process { profile, argv, account_id } => {
+                aws_process::keys(&self.world, profile, argv, account_id.as_deref()).await
+            }
+            KeysOrigin::Environment => environment(&self.world.environment),
+            KeysOrigin::EcsContainer => aws_container::keys(&self.world).await,
+            KeysOrigin::Ec2InstanceMetadata => aws_instance::keys(&self.world).await,
+        }
+    }
+}
+
+const ASK_AGAIN: Duration = Duration::from_secs(3600);
+
+/// Tells definitions apart without telling what they hold.
+fn mark(parts: &[&str]) -> String {
+    let mut digest = Digest::of(parts.join("\0").as_bytes()).to_hex();
+    digest.truncate(8);
+    digest
+}
+
+fn endless(keys: AwsKeys, account_id: Option<String>) -> Issued {
+    Issued {
+        keys,
+        expiration: None,
+        server_offset: ClockOffset::None,
+        account_id,
+        role_arn: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// `credential_source = Environment`: the variables that this process was started with.
+fn environment(environment: &Environment) -> Result<Issued, Failure> {
+    let refused = |why: &str| {
+        let text = format!("credential_source = Environment: {why}; start Credenza where both variables are set");
+        Failure::new(FailureClass::Refused, "KeysUnusable", text)
+    };
+    let (Some(id), Some(secret)) = (environment.text("AWS_ACCESS_KEY_ID"), environment.text("AWS_SECRET_ACCESS_KEY"))
+    else {
+        return Err(refused("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set"));
+    };
+    let keys = AwsKeys {
+        access_key_id: id.to_owned(),
+        secret_access_key: Secret::new(secret),
+        session_token: environment.text("AWS_SESSION_TOKEN").map(Secret::new),
+    };
+    shape::check(&keys).map_err(refused)?;
+    Ok(endless(keys, environment.text("AWS_ACCOUNT_ID").map(str::to_owned)))
+}

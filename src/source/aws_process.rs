@@ -1,0 +1,156 @@
+//! `credential_process`: keys that a program prints (AWS SDKs and Tools Reference Guide, "Process credential provider").
+//!
+//! Run without a shell, as botocore does, with limits. A program that fails may have wanted its person: it is run again
+//! when a client asks, never by ourselves over and over, since some open a browser each time.
+
+use std::ffi::OsString;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use super::shape;
+use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued};
+use crate::secret::Secret;
+use crate::world::World;
+use crate::world::process::{Run, RunError};
+
+/// How long a program may take: time enough for a keychain that asks its person.
+const TIME_LIMIT: Duration = Duration::from_secs(55);
+
+/// How much it may print.
+const OUTPUT_LIMIT: usize = 64 << 10;
+
+/// Runs the program of `profile`. `account_id`: the profile's own, where the program names none.
+pub(super) async fn keys(
+    world: &World,
+    profile: &str,
+    argv: &[String],
+    account_id: Option<&str>,
+) -> Result<Issued, Failure> {
+    let run = Run {
+        argv: argv.iter().map(OsString::from).collect(),
+        environment: (*world.environment).clone(),
+        time_limit: TIME_LIMIT,
+        output_limit: OUTPUT_LIMIT,
+    };
+    let ran = world.processes.run(run).await.map_err(|error| could_not_run(profile, &error))?;
+    if ran.code != Some(0) {
+        let how = ran.code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
+        return Err(saying(failed(profile, &how, "run its command by hand"), &ran.stderr));
+    }
+    let now = world.clock.now().wall;
+    read(&ran.stdout, now).map(|issued| with_account(issued, account_id)).map_err(|why| {
+        let how = format!("printed no usable credentials: {why}");
+        saying(failed(profile, &how, "run its command by hand"), &ran.stderr)
+    })
+}
+
+fn could_not_run(profile: &str, error: &RunError) -> Failure {
+    let (why, remedy) = match error {
+        RunError::Start { .. } => ("could not be started", "check the path of its command"),
+        RunError::TimedOut { .. } => ("took too long and was ended", "run its command by hand"),
+        RunError::TooMuch { .. } => ("printed too much and was ended", "run its command by hand"),
+    };
+    let failure = failed(profile, why, remedy);
+    let private = format!("{} ({error})", failure.public);
+    failure.because(private)
+}
+
+fn failed(profile: &str, why: &str, remedy: &str) -> Failure {
+    let text = format!("the credential_process of profile `{profile}` {why}; {remedy}, and correct what it says");
+    Failure::new(FailureClass::NeedsPerson, "ProcessFailed", text)
+}
+
+/// What the program said goes to the person who runs us, never to a client.
+fn saying(failure: Failure, stderr: &[u8]) -> Failure {
+    let private = match cleaned(stderr).as_str() {
+        "" => format!("{} (it said nothing)", failure.public),
+        said => format!("{} (it said: {said})", failure.public),
+    };
+    failure.because(private)
+}
+
+/// What a program said, as a log and a terminal may show it: its last part, without control characters and colours.
+fn cleaned(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let mut clean = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' && characters.next_if_eq(&'[').is_some() {
+            // a control sequence ends with its first letter (ECMA-48 section 5.4)
+            while characters.next().is_some_and(|inside| !inside.is_ascii_alphabetic()) {}
+        } else if character.is_control() || character.is_whitespace() {
+            if !clean.ends_with(' ') {
+                clean.push(' ');
+            }
+        } else {
+            clean.push(character);
+        }
+    }
+    let clean = clean.trim();
+    let skipped = clean.chars().count().saturating_sub(LONGEST_SAYING);
+    clean.chars().skip(skipped).collect()
+}
+
+const LONGEST_SAYING: usize = 500;
+
+/// The output, Version 1. Names are case-sensitive, as in botocore (`botocore/credentials.py`, `ProcessProvider`).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Printed {
+    version: Option<serde_json::Number>,
+    access_key_id: Option<String>,
+    secret_access_key: Option<Secret>,
+    session_token: Option<Secret>,
+    expiration: Option<String>,
+    account_id: Option<String>,
+}
+
+/// Reads what was printed; the error says what is wrong with it, in words that hold nothing of it.
+fn read(stdout: &[u8], now: SystemTime) -> Result<Issued, String> {
+    let printed: Printed = serde_json::from_slice(stdout).map_err(|error| {
+        // the library's own words may quote the value that it did not expect
+        let what = if error.is_data() { "a field is not of its type" } else { "it is not JSON" };
+        format!("{what} (line {}, column {})", error.line(), error.column())
+    })?;
+    match printed.version.as_ref().and_then(serde_json::Number::as_u64) {
+        Some(1) => {}
+        Some(other) => return Err(format!("its Version is {other}, not 1")),
+        None => return Err("it has no Version".to_owned()),
+    }
+    let keys = AwsKeys {
+        access_key_id: printed.access_key_id.ok_or("it has no AccessKeyId")?,
+        secret_access_key: printed.secret_access_key.ok_or("it has no SecretAccessKey")?,
+        session_token: printed.session_token,
+    };
+    shape::check(&keys)?;
+    let expiration = match printed.expiration {
+        None => None,
+        Some(text) => {
+            let end: jiff::Timestamp =
+                text.parse().map_err(|_| "its Expiration is no time such as 2026-11-21T22:04:16Z")?;
+            let end = SystemTime::from(end);
+            if end <= now {
+                return Err("they ended before they were printed".to_owned());
+            }
+            Some(end)
+        }
+    };
+    Ok(Issued {
+        keys,
+        expiration,
+        server_offset: ClockOffset::None,
+        account_id: printed.account_id.filter(|account| !account.is_empty()),
+        role_arn: None,
+        warnings: Vec::new(),
+    })
+}
+
+fn with_account(mut issued: Issued, account_id: Option<&str>) -> Issued {
+    issued.account_id = issued.account_id.or_else(|| account_id.map(str::to_owned));
+    issued
+}
+
+#[cfg(test)]
+#[path = "aws_process_tests.rs"]
+mod tests;

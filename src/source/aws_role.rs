@@ -1,0 +1,66 @@
+//! An assumed role: `AssumeRole`, from base keys or from another identity's credential.
+//!
+//! Each link of a chain of `source_profile` is an ask of its own, so that ten roles of one base share it.
+
+use super::aws_origin::Origin;
+use super::aws_sts::Sts;
+use super::{Ingredient, Need, Source, wrong_ingredient};
+use crate::config::RoleDefinition;
+use crate::credential::{Ask, Failure, IdentityName, Issued, SessionKey};
+use crate::world::BoxFuture;
+
+/// A role, with what it is assumed from.
+pub(super) struct Role {
+    pub(super) definition: RoleDefinition,
+    pub(super) base: Base,
+    pub(super) sts: Sts,
+}
+
+/// What a role is assumed from.
+pub(super) enum Base {
+    /// Keys, used as they are: a long-term key may assume a role for more than an hour.
+    Keys(Origin),
+    /// Another identity's credential.
+    Identity(IdentityName),
+}
+
+impl Source for Role {
+    fn needs(&self) -> Need {
+        match &self.base {
+            Base::Keys(origin) => Need::Session { key: origin.session_key(), freshly: false },
+            Base::Identity(name) => Need::Credential(Ask::aws(name.clone())),
+        }
+    }
+
+    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let origin = match &self.base {
+            Base::Keys(origin) => Some(origin.clone()),
+            Base::Identity(_) => None,
+        };
+        Box::pin(async move {
+            match origin {
+                Some(origin) => origin.fetch().await.map(|keys| origin.until_asked_again(keys)),
+                None => Err(wrong_ingredient()),
+            }
+        })
+    }
+
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let (sts, definition) = (self.sts.clone(), self.definition.clone());
+        Box::pin(async move {
+            let keys = match &ingredient {
+                Ingredient::Session(session) => &session.issued.keys,
+                Ingredient::Credential(credential) => &credential.keys,
+                Ingredient::Nothing => return Err(wrong_ingredient()),
+            };
+            sts.assume_role(&definition, keys).await
+        })
+    }
+
+    fn limited_by(&self) -> SessionKey {
+        match &self.base {
+            Base::Keys(origin) => origin.session_key(),
+            Base::Identity(name) => SessionKey(format!("identity:{name}").into()),
+        }
+    }
+}
