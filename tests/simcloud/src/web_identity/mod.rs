@@ -30,7 +30,7 @@ pub struct Issuer {
 }
 
 enum Key {
-    Es256(EcdsaKeyPair),
+    Es256(Box<EcdsaKeyPair>),
     Rs256(Box<RsaKeyPair>),
 }
 
@@ -63,7 +63,7 @@ impl Issuer {
                     .map_err(|_| ring::error::Unspecified)
             })
             .expect("ring reads the key that it made");
-        Self::of(url.into(), Key::Es256(key))
+        Self::of(url.into(), Key::Es256(Box::new(key)))
     }
 
     /// The same with an RSA key, always the one of `testdata/issuer-rs256.pem`: ring makes none.

@@ -69,3 +69,28 @@ fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
 fn invalid(message: &str) -> Refusal {
     Refusal::new(400, "InvalidIdentityToken", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_algorithm_that_is_named_must_be_the_one_that_signed() {
+        let cloud = Cloud::on_system_clock();
+        let issuer = Issuer::es256("https://issuer.example");
+        cloud.add_issuer(issuer.clone());
+        let now = cloud.now();
+        let claims = Claims {
+            iss: issuer.url().to_owned(),
+            sub: "job".to_owned(),
+            aud: "sts.amazonaws.com".to_owned(),
+            exp: unix_secs(now) + 60,
+            nbf: 0,
+            iat: 0,
+        };
+        let token = |algorithm: &str| write(&claims, algorithm, |message| issuer.key.sign(message));
+        assert!(read(&cloud, &token("ES256"), now).is_ok());
+        assert_eq!(read(&cloud, &token("RS256"), now).unwrap_err().code, "InvalidIdentityToken");
+        assert_eq!(read(&cloud, &token("none"), now).unwrap_err().code, "InvalidIdentityToken");
+    }
+}
