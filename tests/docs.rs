@@ -43,8 +43,7 @@ fn every_command_that_a_document_names_is_there() {
 
 #[test]
 fn the_checks_can_fail() {
-    let text =
-        "Run `src/none.rs` and [it](none.md), as `a_test_that_is_nowhere_to_be_seen` and `credenza dance -- x` say.\n\
+    let text = "Run `src/none.rs` and [it](none.md), as `a_test_that_is_nowhere_to_be_seen` and `credenza dance -- x` say.\n\
                 ```\n$ credenza sing\n```\n";
     let document = Document { name: "x.md".into(), text: text.into() };
     assert!(document.spans().any(is_path));
