@@ -1,5 +1,7 @@
 //! Faults: whom they meet, how often, and what a client sees.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::time::Duration;

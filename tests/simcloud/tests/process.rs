@@ -1,5 +1,7 @@
 //! The binaries: `simcloud` with its control API, and `sdk-client`.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The real AWS SDK for Rust against the simulated cloud, over real sockets, plain and with TLS.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::{sync::Arc, time::Duration};

@@ -19,20 +19,35 @@ pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> 
     let path = uri.path().strip_prefix("/_simcloud/").ok_or_else(|| no_route(method, uri))?;
     match (method.as_str(), path) {
         ("POST", "users") => Ok(view::keys(&read::<NewUser>(body)?.add_to(cloud))),
-        ("POST", "roles") => done(read::<NewRole>(body)?.add_to(cloud)),
+        ("POST", "roles") => {
+            read::<NewRole>(body)?.add_to(cloud);
+            done()
+        }
         ("POST", "roles/revoke") => found(cloud.revoke_role(&read::<Named>(body)?.arn), "role"),
         ("POST", "roles/restore") => found(cloud.restore_role(&read::<Named>(body)?.arn), "role"),
-        ("POST", "issuers") => done(read::<NewIssuer>(body)?.add_to(cloud)),
+        ("POST", "issuers") => {
+            read::<NewIssuer>(body)?.add_to(cloud);
+            done()
+        }
         ("POST", "issuers/token") => token(cloud, &read(body)?),
         ("POST", "faults") => Ok(json!({ "number": cloud.add_fault(read::<Fault>(body)?) })),
         ("GET", "faults") => Ok(view::faults(&cloud.faults())),
-        ("DELETE", "faults") => done(cloud.clear_faults()),
-        ("POST", "regions/disable") => done(cloud.disable_region(&read::<Region>(body)?.region)),
+        ("DELETE", "faults") => {
+            cloud.clear_faults();
+            done()
+        }
+        ("POST", "regions/disable") => {
+            cloud.disable_region(&read::<Region>(body)?.region);
+            done()
+        }
         ("POST", "regions/enable") => found(cloud.enable_region(&read::<Region>(body)?.region), "disabled region"),
         ("GET", "clock") => Ok(view::clock(cloud)),
         ("POST", "clock") => clock(cloud, &read(body)?),
         ("GET", "calls") => Ok(view::calls(&cloud.calls())),
-        ("DELETE", "calls") => done(cloud.forget_calls()),
+        ("DELETE", "calls") => {
+            cloud.forget_calls();
+            done()
+        }
         ("GET", "keys") => Ok(cloud.all_issued().iter().map(view::issued).collect()),
         ("POST", "keys/judge") => Ok(judge(cloud, read(body)?)),
         ("POST", "keys/expire") => found(cloud.expire(&read::<Key>(body)?.access_key_id), "temporary key"),
@@ -122,7 +137,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
     serde_json::from_slice(body).map_err(|error| Complaint { status: 400, message: error.to_string() })
 }
 
-fn done((): ()) -> Result<Value, Complaint> {
+fn done() -> Result<Value, Complaint> {
     Ok(json!({}))
 }
 
