@@ -39,8 +39,7 @@ impl Writer {
 
     pub(super) fn finish(mut self) -> String {
         if self.left_out > 0 {
-            let _ =
-                writeln!(self.text, "\n# {} sections are left out: not every SDK can read their names", self.left_out);
+            let _ = writeln!(self.text, "\n# Left out, since not every SDK can read such names: {}", self.left_out);
         }
         self.text
     }
@@ -84,9 +83,9 @@ impl Writer {
     }
 }
 
-/// What aws-runtime calls an identifier, but for `:`, at which botocore would split the line.
+/// The names that every SDK takes for a key. A piece of base64 on a line of its own is none.
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.%@+".contains(&byte))
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 fn is_writable(text: &str) -> bool {

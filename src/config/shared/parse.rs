@@ -147,7 +147,7 @@ impl Parser {
             return self.complain(line.number, "a line without a name before `=` is left out");
         }
         if line.text[delimiter..].starts_with(':') {
-            self.complain(line.number, format!("`{key}:` is read as `{key} =` (of AWS tools only botocore does so)"));
+            self.complain(line.number, "`:` is read as `=` (of AWS tools only botocore does so)");
         }
         let text = without_comment(&key, &line.text[delimiter + 1..]);
         let value = Value::new(text, self.place(line.number));

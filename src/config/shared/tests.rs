@@ -93,7 +93,7 @@ fn a_bad_line_or_section_takes_nothing_else_with_it() {
 #[test]
 fn keys_are_lower_case_and_a_colon_separates_too() {
     gives("[profile a]\nREGION = x\n", &["a.region=x"], "");
-    gives("[profile a]\nrole_arn: arn:aws:x\n", &["a.role_arn=arn:aws:x"], "`role_arn:` is read as `role_arn =`");
+    gives("[profile a]\nrole_arn: arn:aws:x\n", &["a.role_arn=arn:aws:x"], "config:2: `:` is read as `=`");
     gives("[profile a]\nk = a=b:c\n", &["a.k=a=b:c"], "");
 }
 
