@@ -1,4 +1,73 @@
-//! The only place that builds everything: Config + World -> App.
+//! The only place that builds everything: the configuration and the world become something that serves.
+//!
+//! - [`App`]: the daemon: its address, its control socket, its grants
+//! - [`Endpoint`]: what `exec` gives its child: an address, an engine and one grant of its own
+//! - [`background`]: the daemon started, found and ended by commands
+//!
+//! Called by the commands.
+
+use thiserror::Error;
+
+use crate::config::{ConfigError, PlaceError};
+use crate::server::grant::GrantError;
+use crate::server::grant_store::StoreError;
+use crate::server::listener::BindError;
+use crate::world::folder::FolderError;
 
 mod address;
+pub mod background;
+mod daemon;
+mod endpoint;
 pub mod generated;
+mod once;
+mod recipes;
+mod supply;
+
+pub use daemon::App;
+pub use endpoint::{Endpoint, EndpointOptions};
+pub use once::once;
+
+/// Why nothing was built.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// What the user wrote cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It cannot be said where something lies.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A folder of ours is not as it must be.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The address cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The grants of an earlier daemon cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No grant could be made.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The control socket cannot be bound.
+    #[error("the control socket {path} cannot be bound: {reason}")]
+    Control {
+        /// Its path.
+        path: String,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// A daemon runs already.
+    #[error("a daemon runs already, as process {pid}, with its socket in {folder}")]
+    Running {
+        /// Its process.
+        pid: u32,
+        /// The runtime folder that it was started with.
+        folder: String,
+    },
+    /// Something of an earlier daemon holds on to the lock.
+    #[error("another daemon is about to start or to end: it holds {lock}")]
+    Locked {
+        /// The lock file.
+        lock: String,
+    },
+}

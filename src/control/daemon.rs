@@ -13,6 +13,7 @@ use super::holders::Holders;
 use super::jobs::Jobs;
 use crate::config::{Config, Identity};
 use crate::engine::Engine;
+use crate::log::audit::Audit;
 use crate::server::grant::Grants;
 use crate::world::Clock;
 
@@ -26,6 +27,8 @@ pub struct Daemon {
     pub holders: Holders,
     /// Who is connected.
     pub jobs: Arc<Jobs>,
+    /// Where it is written down who had what.
+    pub audit: Audit,
     /// Where clients are answered.
     pub address: SocketAddr,
     /// Both clocks.

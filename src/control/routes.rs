@@ -17,16 +17,18 @@ use super::daemon::{Daemon, Disagreed, agreed};
 use super::jobs::Ticket;
 use super::{status, wire};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
-use crate::credential::{Ask, Failure, FailureClass};
+use crate::credential::{Ask, Failure, FailureClass, Now, Outcome};
 use crate::engine::Reset;
+use crate::log::audit::{Deed, Handed, Peer};
 use crate::secret::Secret;
 use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
-use crate::world::{ourselves, running};
+use crate::world::{ourselves, peer, running};
 
 /// One connection: the process behind it, and the job that it announced.
 pub(super) struct Visit {
     daemon: Arc<Daemon>,
     pid: Option<u32>,
+    peer: Arc<Peer>,
     job: Mutex<Option<Ticket>>,
 }
 
@@ -35,7 +37,8 @@ type Answer = Result<Secret, (StatusCode, Refusal)>;
 
 impl Visit {
     pub(super) fn new(daemon: Arc<Daemon>, pid: Option<u32>) -> Self {
-        Self { daemon, pid, job: Mutex::new(None) }
+        let peer = Arc::new(Peer::known(pid.map(peer::of_pid)));
+        Self { daemon, pid, peer, job: Mutex::new(None) }
     }
 
     /// The answer to one request; never fails but in its status.
@@ -86,19 +89,36 @@ impl Visit {
 
     async fn credential(&self, wanted: &handover::Wanted) -> Answer {
         let Daemon { engine, clock, .. } = &*self.daemon;
+        let since = clock.now();
         let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
         loop {
             let digest = self.agreed(&named)?;
-            let outcome = engine.get(&Ask::aws(wanted.identity.as_str()), engine.settings().patience).await;
+            let ask = Ask::aws(wanted.identity.as_str());
+            let outcome = engine.get(&ask, engine.settings().patience).await;
             // the configuration may have changed meanwhile, and the credential with it
             if self.agreed(&named)? != digest {
                 continue;
             }
+            self.note(&ask, &outcome, since);
             return match outcome {
                 Ok(credential) => Ok(handover::write(&credential, digest, clock.now())),
                 Err(failure) => Err((status_of(&failure), Refusal::of(&failure))),
             };
         }
+    }
+
+    /// Writes down who had what.
+    fn note(&self, ask: &Ask, outcome: &Outcome, since: Now) {
+        let Daemon { audit, clock, .. } = &*self.daemon;
+        let (word, issued) = match outcome {
+            Ok(credential) => ("issued", Some(Handed::of(credential))),
+            Err(failure) => (failure.code, None),
+        };
+        let identity = Some(Arc::clone(&ask.identity));
+        let entry = audit.entry(Deed { grant: None, identity, dialect: "control", outcome: word, issued });
+        let now = clock.now();
+        let ms = u32::try_from(now.boot.saturating_sub(since.boot).as_millis()).unwrap_or(u32::MAX);
+        audit.note(&entry, &self.peer, now, ms);
     }
 
     fn grant(&self, wanted: wire::GrantWanted) -> Answer {

@@ -17,7 +17,7 @@ use super::routes::Visit;
 use super::socket::Socket;
 
 /// Serves until the daemon is told to stop; then answers what was asked, closes what is idle, and takes the socket away.
-pub async fn serve(socket: Socket, daemon: Arc<Daemon>) {
+pub async fn serve(socket: Arc<Socket>, daemon: Arc<Daemon>) {
     let mut stop = daemon.stop.subscribe();
     let mut connections = JoinSet::new();
     loop {

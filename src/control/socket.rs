@@ -69,6 +69,11 @@ impl Socket {
         FileId::of(&self.path) == Some(self.file)
     }
 
+    /// Where it was bound.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes the file away, if it is still this socket's.
     pub fn remove(&self) {
         if self.still_there() {

@@ -75,10 +75,10 @@ impl Peer {
         Self { from, to, process: OnceLock::new() }
     }
 
-    /// A client that is known already: the control socket is told by the system.
-    pub fn known(process: PeerProcess) -> Self {
+    /// A client that is known already, or known not to be: the control socket is told by the system.
+    pub fn known(process: Option<PeerProcess>) -> Self {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        Self { from: nowhere, to: nowhere, process: OnceLock::from(Some(process)) }
+        Self { from: nowhere, to: nowhere, process: OnceLock::from(process) }
     }
 
     /// The process. Slow the first time (milliseconds): not for a task that others wait for.

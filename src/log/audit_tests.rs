@@ -22,7 +22,7 @@ impl Desk {
         let file = CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap();
         let clock = Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_298_656_000)));
         let audit = Audit::start(file, "daemon", clock.clone());
-        let peer = Arc::new(Peer::known(PeerProcess { pid: 77, exe: Some("/usr/bin/python3".into()) }));
+        let peer = Arc::new(Peer::known(Some(PeerProcess { pid: 77, exe: Some("/usr/bin/python3".into()) })));
         Self { root, clock, audit, peer }
     }
 

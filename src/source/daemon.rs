@@ -17,6 +17,9 @@ use crate::secret::Digest;
 use crate::world::http::HttpLimits;
 use crate::world::{BoxFuture, unix};
 
+/// The code of the failure of a fetch that found the daemon gone: whoever is told of it serves otherwise at once.
+pub const DAEMON_AWAY: &str = "DaemonAway";
+
 /// One identity, as a daemon hands it over.
 pub struct DaemonSource {
     /// The daemon's control socket.
@@ -68,7 +71,7 @@ impl Source for DaemonSource {
                     Answer::HandedBack(why) => {
                         handed_back(why);
                         let text = "the daemon went away: credentials are fetched without it from now on";
-                        return Err(Failure::new(FailureClass::TryLater, "DaemonAway", text));
+                        return Err(Failure::new(FailureClass::TryLater, DAEMON_AWAY, text));
                     }
                 }
             }

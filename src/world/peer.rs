@@ -21,9 +21,16 @@ pub fn connected(from: SocketAddr, to: SocketAddr) -> Option<PeerProcess> {
         shown.port() == wanted.port() && shown.ip().to_canonical() == wanted.ip().to_canonical()
     };
     let socket = super::sockets::find(|socket| same(socket.local, from) && same(socket.remote, to))?;
-    let pid = super::sockets::process_of(socket.inode)?;
+    Some(of_pid(super::sockets::process_of(socket.inode)?))
+}
+
+/// The process of this number.
+pub fn of_pid(pid: u32) -> PeerProcess {
+    #[cfg(target_os = "linux")]
     let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    Some(PeerProcess { pid, exe: exe.map(|path| path.to_string_lossy().into_owned()) })
+    #[cfg(not(target_os = "linux"))]
+    let exe = super::running::find(pid).ok().map(|process| process.program);
+    PeerProcess { pid, exe: exe.map(|path| AsRef::<std::path::Path>::as_ref(&path).to_string_lossy().into_owned()) }
 }
 
 /// The process whose socket has the address `from` and talks to `to`: not told here.

@@ -1,0 +1,252 @@
+//! [`App`]: the daemon, built and run.
+//!
+//! The address is bound before anything slow. Two locks are held as long as it lives: the runtime folder's, for the
+//! control socket, and the state folder's, for the grants and the address; so that two daemons with different runtime
+//! folders (a desktop's and a cron job's) do not write the same grants.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::recipes::{Book, names};
+use super::{AppError, address};
+use crate::config::{Config, Places};
+use crate::control::holders::Holders;
+use crate::control::jobs::Jobs;
+use crate::control::{self, Client, Daemon, Socket};
+use crate::credential::Ask;
+use crate::engine::{Engine, Settings};
+use crate::log::audit::Audit;
+use crate::log::capped::CappedFile;
+use crate::server::grant::Grants;
+use crate::server::grant_store::GrantStore;
+use crate::server::listener::Listener;
+use crate::server::service::{Names, Service};
+use crate::world::folder::{Folder, Lock, Permission};
+use crate::world::watch::FileWatch;
+use crate::world::{World, ourselves};
+
+/// A daemon that is bound, with its addresses, and not yet running.
+pub struct App {
+    world: World,
+    daemon: Arc<Daemon>,
+    service: Arc<Service>,
+    listener: Listener,
+    socket: Arc<Socket>,
+    names: watch::Sender<Names>,
+    state: Arc<Folder>,
+    _locks: [Lock; 2],
+}
+
+impl App {
+    /// Builds the daemon of this environment. Clients that connect from now on are answered once it [runs](App::run).
+    ///
+    /// # Errors
+    ///
+    /// Where one runs already, where the configuration or a folder is not as it must be, or the address is taken.
+    pub async fn build(world: World) -> Result<Self, AppError> {
+        let places = Places::from(&world.environment)?;
+        let path = places.control_socket()?;
+        let state = Arc::new(Folder::open_or_make(&places.state)?);
+        let runtime = Folder::open_or_make(&places.runtime)?;
+        let locks =
+            [lock(&runtime, RUNTIME_LOCK, &path, &state).await?, lock(&state, STATE_LOCK, &path, &state).await?];
+        let config = Arc::new(Config::load(&world)?);
+        let listener = address::take(config.server.listen.as_ref().map(|listen| listen.value), &state)?;
+        let address = listener.address();
+        address::keep(address, &state)?;
+
+        let (clock, random) = (world.clock.clone(), world.random.clone());
+        let store = GrantStore::new(Arc::clone(&state));
+        let grants = Arc::new(Grants::kept_in(store, address, clock.clone(), random)?);
+        let holders = Holders::of(Arc::clone(&grants));
+        let foreign = address::foreign(grants.list().iter().filter_map(|grant| grant.address), address);
+        for address in &foreign {
+            tracing::warn!(address = %address, "another user holds it now: the grants that were made for it end");
+        }
+        holders.take_up(|grant| grant.address.is_some_and(|address| foreign.contains(&address)));
+
+        let socket = Socket::bind(&path, ourselves::uid());
+        let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
+        write_marker(&state, &path)?;
+        let audit = Audit::start(CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?, "daemon", clock.clone());
+        let book = Arc::new(Book::of(config.clone(), world.clone()));
+        let engine = Engine::start(world.clone(), book, Settings::default());
+        let (names, known) = watch::channel(names(&config));
+        let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
+        let daemon = Daemon {
+            engine,
+            grants,
+            holders,
+            jobs: Arc::new(Jobs::default()),
+            audit,
+            address,
+            started: clock.now().wall,
+            clock,
+            stop: watch::Sender::new(false),
+            config: RwLock::new(config),
+        };
+        let (daemon, socket) = (Arc::new(daemon), Arc::new(socket));
+        Ok(Self { world, daemon, service, listener, socket, names, state, _locks: locks })
+    }
+
+    /// Where clients are answered, such as `127.0.0.1:9711`.
+    pub fn address(&self) -> SocketAddr {
+        self.daemon.address
+    }
+
+    /// Ends it when it is told true.
+    pub fn stop(&self) -> watch::Sender<bool> {
+        self.daemon.stop.clone()
+    }
+
+    /// Serves until it is told to stop; then finishes what is in progress and leaves nothing behind but its state.
+    pub async fn run(self) {
+        let Self { world, daemon, service, listener, socket, names, state, _locks } = self;
+        tell_complaints(&daemon.config(), None);
+        warm(&daemon);
+        let mut stop = daemon.stop.subscribe();
+        let serving = tokio::spawn(service.serve(listener, daemon.stop.subscribe()));
+        let control = tokio::spawn(control::serve(Arc::clone(&socket), Arc::clone(&daemon)));
+        let tidying = tokio::spawn(daemon.holders.clone().tidy());
+        let watching = tokio::spawn(watch_files(world, Arc::clone(&daemon), socket, names));
+        tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
+        // it cannot fail: the sender is ours
+        let _ = stop.wait_for(|stop| *stop).await;
+        tracing::info!("ending");
+        watching.abort();
+        tidying.abort();
+        finish(serving).await;
+        finish(control).await;
+        daemon.engine.clone().stop().await;
+        daemon.audit.close().await;
+        let _ = state.remove(MARKER);
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({})", self.address())
+    }
+}
+
+const RUNTIME_LOCK: &str = "daemon.lock";
+pub(super) const STATE_LOCK: &str = "state.lock";
+
+/// The audit trail's name in the state folder: `exec` writes into the same.
+pub(super) const AUDIT: &str = "audit.jsonl";
+pub(super) const AUDIT_CAP: u64 = 16 << 20;
+
+async fn finish(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(error = %error, "a part of the daemon ended before its time");
+    }
+}
+
+/// Takes a lock. Where it is held by a daemon that answers, that one runs; where nobody answers, it is about to start or
+/// to end, and waited for.
+async fn lock(folder: &Folder, name: &str, socket: &std::path::Path, state: &Folder) -> Result<Lock, AppError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        if let Some(lock) = folder.try_lock(name)? {
+            return Ok(lock);
+        }
+        let marker = read_marker(state);
+        let elsewhere = marker.as_ref().map(|marker| marker.socket.clone());
+        for path in [Some(socket.to_owned()), elsewhere].into_iter().flatten() {
+            if let Ok(mut client) = Client::connect(&path, ourselves::uid()).await
+                && let Ok(status) = client.status().await
+            {
+                let folder = path.parent().unwrap_or(&path).display().to_string();
+                return Err(AppError::Running { pid: status.pid, folder });
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(AppError::Locked { lock: folder.path().join(name).display().to_string() });
+        }
+        tokio::time::sleep(LOCK_LOOK).await;
+    }
+}
+
+/// A daemon that was told to end takes two seconds at most.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_LOOK: Duration = Duration::from_millis(20);
+
+/// Where the daemon of a state folder has its socket: for the message to one that was started with another runtime folder.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    version: u32,
+    socket: PathBuf,
+}
+
+const MARKER: &str = "daemon.json";
+
+fn write_marker(state: &Folder, socket: &std::path::Path) -> Result<(), AppError> {
+    let text = serde_json::to_string(&Marker { version: 1, socket: socket.to_owned() }).unwrap_or_default();
+    Ok(state.write(MARKER, text.as_bytes(), Permission::Write)?)
+}
+
+fn read_marker(state: &Folder) -> Option<Marker> {
+    serde_json::from_slice(&state.read(MARKER).ok()?).ok()
+}
+
+/// Fetches ahead what will be asked for: what is to be kept warm, and what living shells and jobs have as their default.
+fn warm(daemon: &Daemon) {
+    let config = daemon.config();
+    let kept = config.identities.values().filter(|identity| identity.keep_warm).map(|identity| identity.name.clone());
+    let granted = daemon.grants.list().into_iter().filter_map(|grant| grant.default_aws.clone());
+    for name in kept.chain(granted) {
+        daemon.engine.warm(&Ask::aws(name));
+    }
+}
+
+/// Reads the configuration again when a file of it changed; ends the daemon when its socket is gone: whoever looks for it
+/// would not find it, and start another.
+async fn watch_files(world: World, daemon: Arc<Daemon>, socket: Arc<Socket>, known: watch::Sender<Names>) {
+    let mut paths = daemon.config().watched.clone();
+    paths.push(socket.path().to_owned());
+    let mut files = FileWatch::on(paths);
+    loop {
+        if !socket.still_there() {
+            tracing::warn!(path = %socket.path().display(), "the control socket is gone");
+            daemon.stop.send_replace(true);
+            return;
+        }
+        files.changed().await;
+        let before = daemon.config();
+        match Config::load(&world) {
+            Ok(config) => {
+                let config = Arc::new(config);
+                tell_complaints(&config, Some(&before));
+                if config.server != before.server {
+                    tracing::warn!("[server] changed: it takes effect with the next start");
+                }
+                let book = Arc::new(Book::of(config.clone(), world.clone()));
+                daemon.replace(config.clone(), |engine| engine.replace(book));
+                known.send_replace(names(&config));
+                warm(&daemon);
+                tracing::info!(count = config.identities.len(), "the configuration was read again");
+            }
+            Err(error) => {
+                for complaint in &error.complaints {
+                    tracing::error!(reason = %complaint, "the configuration cannot be used; the one before stays");
+                }
+            }
+        }
+    }
+}
+
+/// Logs what is wrong with the configuration, but for what was wrong before.
+fn tell_complaints(config: &Config, before: Option<&Config>) {
+    for complaint in &config.complaints {
+        if !before.is_some_and(|before| before.complaints.contains(complaint)) {
+            tracing::warn!(reason = %complaint, "in the configuration");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! [`Endpoint`]: an address of one's own, with an engine behind it and one grant in front: what `exec` gives its child.
+//!
+//! It depends on no daemon: one that runs is its supplier ([`super::supply`]), and one that is killed, replaced or of
+//! another mind costs the child no request.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::AppError;
+use super::daemon::{AUDIT, AUDIT_CAP};
+use super::recipes::names;
+use super::supply::{News, Sought, Supply};
+use crate::config::Config;
+use crate::credential::{Ask, IdentityName, Outcome};
+use crate::engine::{Engine, Reset, Settings};
+use crate::log::audit::Audit;
+use crate::log::capped::CappedFile;
+use crate::secret::Secret;
+use crate::server::grant::{GrantSpec, Grants, Holder, Scope};
+use crate::server::listener::Listener;
+use crate::server::service::{Names, Service};
+use crate::source::daemon::DAEMON_AWAY;
+use crate::world::World;
+use crate::world::folder::Folder;
+
+/// What an endpoint is for.
+#[derive(Clone, Debug)]
+pub struct EndpointOptions {
+    /// What its token opens; the first is the default.
+    pub identities: Vec<IdentityName>,
+    /// The name of the command that it is for, without its arguments: shown by `credenza status`.
+    pub command: String,
+}
+
+/// An endpoint that serves.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: SocketAddr,
+    token: Secret,
+    notes: Vec<String>,
+    engine: Engine,
+    audit: Audit,
+    names: watch::Sender<Names>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    supplying: JoinHandle<()>,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl Endpoint {
+    /// Opens an endpoint on a free port of 127.0.0.1. It serves from now on, on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// Where no port can be had, or the state folder is not as it must be.
+    pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
+        let EndpointOptions { identities, command } = options;
+        let state = Arc::new(Folder::open_or_make(&config.places.state)?);
+        let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = listener.address();
+        let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
+        let (token, _) = grants.issue(GrantSpec {
+            name: Some(format!("exec-{}", std::process::id())),
+            scope: Scope::of(identities.iter().cloned()),
+            default_aws: identities.first().cloned(),
+            life: None,
+            holder: Holder::Connection,
+        })?;
+        let (news, heard) = mpsc::unbounded_channel();
+        let supply = Supply {
+            world: world.clone(),
+            config: Arc::clone(&config),
+            identities,
+            command,
+            address: format!("http://{address}"),
+            news: news.clone(),
+        };
+        let Sought { supplier, notes } = supply.seek().await;
+        let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
+        let audit = Audit::start(CappedFile::open(state, AUDIT, AUDIT_CAP)?, "exec", world.clock.clone());
+        let (names, known) = watch::channel(names(&config));
+        let stop = watch::Sender::new(false);
+        let service = Service::new(engine.clone(), grants, known, audit.clone(), world.clock.clone());
+        let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
+        let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
+        Ok(Self { address, token, notes, engine, audit, names, stop, serving, supplying, news })
+    }
+
+    /// The base of its URLs, such as `http://127.0.0.1:40123`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What opens it.
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Why a daemon that runs does not supply, one line each: for the person. Empty where none runs.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// One credential, waited for up to `patience`: for a person at the terminal, who wants to know before the command runs
+    /// whether it will work. Failures of before are forgotten.
+    pub async fn credential(&self, identity: &IdentityName, patience: Duration) -> Outcome {
+        let ask = Ask::aws(Arc::clone(identity));
+        let get = async || {
+            self.engine.reset(Reset::Person(ask.clone()));
+            self.engine.get(&ask, patience).await
+        };
+        match get().await {
+            Err(failure) if failure.code == DAEMON_AWAY => {
+                tokio::time::sleep(TURNED).await;
+                get().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The configuration was read again: what is served follows it. The token opens what it opened.
+    pub fn replace(&self, config: Arc<Config>) {
+        self.names.send_replace(names(&config));
+        // the task that hears it ends with us
+        let _ = self.news.send(News::Config(config));
+    }
+
+    /// Finishes what is in progress and ends.
+    pub async fn close(self) {
+        self.supplying.abort();
+        self.stop.send_replace(true);
+        let _ = self.serving.await;
+        self.engine.stop().await;
+        self.audit.close().await;
+    }
+}
+
+/// Longer than the engine takes to be turned to our own sources.
+const TURNED: Duration = Duration::from_millis(200);

@@ -1,0 +1,55 @@
+//! [`Book`]: every identity of a configuration as the engine needs it: how its credentials are made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Config, Identity, Unusable};
+use crate::credential::{Ask, Failure, FailureClass, IdentityName};
+use crate::server::service::Names;
+use crate::source::{self, Recipe, Recipes, Source};
+use crate::world::World;
+
+/// How each identity's credentials are made.
+pub(super) struct Book {
+    config: Arc<Config>,
+    world: World,
+    /// Sources that take the place of an identity's own: a daemon's.
+    instead: BTreeMap<IdentityName, Arc<dyn Source>>,
+}
+
+impl Book {
+    /// The identities of a configuration, each from its own source.
+    pub(super) fn of(config: Arc<Config>, world: World) -> Self {
+        Self { config, world, instead: BTreeMap::new() }
+    }
+
+    /// The same with other sources for some.
+    pub(super) fn with(self, instead: BTreeMap<IdentityName, Arc<dyn Source>>) -> Self {
+        Self { instead, ..self }
+    }
+}
+
+impl Recipes for Book {
+    fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure> {
+        let refused = |text: String| Failure::new(FailureClass::Refused, "UnknownIdentity", text);
+        let identity = self.config.identities.get(&ask.identity);
+        let identity: &Identity = identity.ok_or_else(|| refused(unknown(&ask.identity)))?;
+        let unusable =
+            |why: &Unusable| Failure::new(FailureClass::Refused, "Unusable", format!("{}: {why}", identity.name));
+        let definition = identity.definition.as_ref().map_err(unusable)?;
+        let source = match self.instead.get(&ask.identity) {
+            Some(source) => Arc::clone(source),
+            None => source::build(definition, identity, &self.world),
+        };
+        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm })
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no identity {name}: `credenza list` shows those that there are")
+}
+
+/// The names that a server knows.
+pub(super) fn names(config: &Config) -> Names {
+    Arc::new(config.identities.keys().cloned().collect())
+}
