@@ -69,12 +69,20 @@ impl Config {
         let own = Own::read(places, files)?;
         let shared = SharedFiles::read(places, files);
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
+        let exposed = own.server.listen.as_ref().filter(|listen| !listen.value.ip().is_loopback()).map(|listen| {
+            let text = format!(
+                "`listen` is {}, which others can reach: tokens and keys go there in clear text, and SDKs take neither from a \
+                 host that is not loopback",
+                listen.value
+            );
+            Complaint::at(listen.place.clone(), text)
+        });
         let watched = [&places.aws_config, &places.aws_credentials, &places.config, &places.system_config];
         Ok(Self {
             places: places.clone(),
             server: own.server,
             identities,
-            complaints: shared.complaints.iter().cloned().chain(resolved).collect(),
+            complaints: exposed.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).collect(),
             watched: watched.into_iter().map(|path| path.to_path_buf()).collect(),
             shared: Arc::new(shared),
         })

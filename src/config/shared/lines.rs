@@ -2,17 +2,15 @@
 //!
 //! Lines end with LF or CR LF. A byte order mark is stepped over.
 
-use std::borrow::Cow;
-
 /// One line that says something: neither blank nor a comment.
 pub(super) struct Line<'a> {
     /// The line's number, from 1.
     pub(super) number: usize,
     /// How many blanks stand before the text.
     pub(super) indent: usize,
-    /// The text between the blanks.
-    pub(super) text: Cow<'a, str>,
-    /// Whether some bytes were no UTF-8: the text has replacement characters then.
+    /// The text between the blanks; of a damaged line, what stands before the damage.
+    pub(super) text: &'a str,
+    /// Whether some bytes are no UTF-8.
     pub(super) damaged: bool,
 }
 
@@ -44,16 +42,13 @@ pub(super) fn mark(bytes: &[u8]) -> (Mark, &[u8]) {
 /// Python's `configparser`. aws-runtime takes an indented comment for a continuation of the value above.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     bytes.split(|byte| *byte == b'\n').enumerate().filter_map(|(index, bytes)| {
-        let (whole, damaged) = match String::from_utf8_lossy(bytes) {
-            Cow::Borrowed(text) => (Cow::Borrowed(text), false),
-            Cow::Owned(text) => (Cow::Owned(text), true),
+        let (whole, damaged) = match std::str::from_utf8(bytes) {
+            Ok(whole) => (whole, false),
+            Err(error) => (std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(), true),
         };
-        let text = match &whole {
-            Cow::Borrowed(whole) => Cow::Borrowed(whole.trim()),
-            Cow::Owned(whole) => Cow::Owned(whole.trim().to_owned()),
-        };
+        let text = whole.trim();
         let indent = whole.chars().take_while(|character| character.is_whitespace()).count();
-        let says_nothing = text.is_empty() || text.starts_with(['#', ';']);
+        let says_nothing = text.is_empty() && !damaged || text.starts_with(['#', ';']);
         (!says_nothing).then_some(Line { number: index + 1, indent, text, damaged })
     })
 }

@@ -181,7 +181,7 @@ impl Parser {
             self.complain(line.number, text);
         }
         if let Some(value) = self.value(&key) {
-            value.continue_with(&line.text);
+            value.continue_with(line.text);
         }
     }
 
