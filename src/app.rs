@@ -9,9 +9,9 @@
 use thiserror::Error;
 
 use crate::config::{ConfigError, PlaceError};
+use crate::log::LogError;
 use crate::server::grant::GrantError;
 use crate::server::grant_store::StoreError;
-use crate::server::listener::BindError;
 use crate::world::folder::FolderError;
 
 mod address;
@@ -19,10 +19,12 @@ pub mod background;
 mod daemon;
 mod endpoint;
 pub mod generated;
+pub mod logging;
 mod once;
 mod recipes;
 mod supply;
 
+pub use crate::server::listener::BindError;
 pub use daemon::App;
 pub use endpoint::{Endpoint, EndpointOptions};
 pub use once::once;
@@ -56,6 +58,9 @@ pub enum AppError {
         /// The system's words.
         reason: std::io::Error,
     },
+    /// The log cannot be kept.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A daemon runs already.
     #[error("a daemon runs already, as process {pid}, with its socket in {folder}")]
     Running {

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::say;
+use crate::app::AppError;
+use crate::app::background::BackgroundError;
+use crate::control::ClientError;
 use crate::credential::{Failure, FailureClass};
 
 /// Why a command failed, as its exit code.
@@ -93,6 +96,53 @@ impl Trouble {
             FailureClass::Refused => Exit::Failed,
         };
         Self::new(exit, what, failure.private.clone())
+    }
+
+    /// What stands in the way of building something: 3 where it is what the user wrote, or a folder of ours.
+    pub fn of_app(what: impl Into<String>, error: &AppError) -> Self {
+        use crate::app::BindError;
+        let trouble = |exit| Self::new(exit, what, error.to_string());
+        match error {
+            AppError::Config(_)
+            | AppError::Place(_)
+            | AppError::Folder(_)
+            | AppError::Store(_)
+            | AppError::Control { .. }
+            | AppError::Log(_)
+            | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
+            AppError::Running { .. } => trouble(Exit::Failed).mend("credenza down"),
+            AppError::Bind(_) | AppError::Grant(_) | AppError::Locked { .. } => trouble(Exit::Failed),
+        }
+    }
+
+    /// Why the daemon does not answer, or not as was hoped.
+    pub fn of_client(what: impl Into<String>, error: &ClientError) -> Self {
+        match error {
+            ClientError::NotRunning => Self::failed(what, error.to_string()).mend("credenza up"),
+            ClientError::Version(_) => Self::failed(what, error.to_string()).mend("credenza down && credenza up"),
+            ClientError::Refused(refusal) => {
+                let exit = match (refusal.class(), refusal.code.as_str()) {
+                    (Some(FailureClass::NeedsPerson), _) => Exit::Person,
+                    (Some(FailureClass::TryLater), _) => Exit::Upstream,
+                    (_, "Unusable" | "UnknownIdentity" | "DefinitionDiffers") => Exit::Configuration,
+                    _ => Exit::Failed,
+                };
+                Self { mend: refusal.mend.clone(), ..Self::new(exit, what, refusal.message.clone()) }
+            }
+            ClientError::Connect { .. } => Self::configuration(what, error.to_string()),
+            ClientError::Broken(_) => Self::failed(what, error.to_string()).mend("credenza logs"),
+        }
+    }
+
+    /// Why there is no daemon.
+    pub fn of_background(what: impl Into<String>, error: &BackgroundError) -> Self {
+        match error {
+            BackgroundError::App(error) => Self::of_app(what, error),
+            BackgroundError::Client(error) => Self::of_client(what, error),
+            BackgroundError::Ended { code: 3, said } => Self::configuration(what, said.clone()),
+            BackgroundError::Ended { .. } | BackgroundError::System(_) => Self::failed(what, error.to_string()),
+            BackgroundError::TimedOut { .. } => Self::failed(what, error.to_string()).mend("credenza logs"),
+        }
     }
 
     /// The same with the command that mends it.

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::world::World;
+
 pub mod child;
 pub mod credential;
 pub mod down;
@@ -17,9 +19,11 @@ pub mod exit;
 pub mod grant;
 pub mod list;
 pub mod logs;
+pub mod runtime;
 pub mod say;
 pub mod serve;
 pub mod status;
+pub mod table;
 pub mod up;
 
 pub use exit::{Exit, Trouble};
@@ -103,6 +107,8 @@ pub enum Command {
 pub struct Context {
     /// What every command takes.
     pub globals: Globals,
+    /// The outside.
+    pub world: World,
 }
 
 /// Reads the command line, runs the command and returns the process's exit code.
@@ -126,7 +132,7 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Trouble> {
-    let context = Context { globals: cli.globals };
+    let context = Context { globals: cli.globals, world: World::system() };
     match cli.command {
         Command::Exec(arguments) => exec::run(arguments, context),
         Command::Env(arguments) => env::run(arguments, context),

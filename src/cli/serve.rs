@@ -1,15 +1,69 @@
-//! `credenza serve`: runs the daemon in the foreground.
+//! `credenza serve`: the daemon in the foreground.
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 
-use super::{Context, Trouble};
+use super::{Context, Trouble, runtime, say};
+use crate::app::App;
+use crate::world::system;
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
-pub struct ServeArgs {}
+pub struct ServeArgs {
+    /// Started by up, env or exec: the log goes to a file, and nobody reads what is said
+    #[arg(long, hide = true)]
+    pub background: bool,
+}
 
-/// Runs it.
+/// Runs it until it is told to end. One line on standard output when it is ready.
 pub fn run(arguments: ServeArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run serve", "it is not built yet"))
+    let ServeArgs { background } = arguments;
+    if background {
+        runtime::log_to_file(&context, LevelFilter::INFO)?;
+    } else {
+        runtime::log_to_stderr(&context, LevelFilter::INFO)?;
+    }
+    harden();
+    runtime::wait_with_many(async {
+        let app = App::build(context.world).await.map_err(|error| Trouble::of_app(WHAT, &error))?;
+        end_by_signals(&app).map_err(|error| Trouble::failed(WHAT, error.to_string()))?;
+        if !background {
+            say::out(&format!("ready http://{}\n", app.address()));
+        }
+        app.run().await;
+        Ok(0)
+    })
+}
+
+/// What failed, in the words of [`Trouble`]: a daemon that was started in the background is heard by these.
+pub const WHAT: &str = "cannot serve";
+
+/// Neither is worth not starting for.
+fn harden() {
+    if let Err(error) = system::forbid_dumps() {
+        tracing::warn!(reason = %error, "core dumps of this process cannot be forbidden");
+    }
+    if let Err(error) = system::raise_file_limit(FILES) {
+        tracing::warn!(reason = %error, "the limit of open files cannot be raised");
+    }
+}
+
+/// The server's 12,000 connections, and room for everything else.
+const FILES: u64 = 16_384;
+
+/// TERM and INT end it in good order; HUP too, unless it is ignored as `nohup` has it.
+fn end_by_signals(app: &App) -> std::io::Result<()> {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    for kind in kinds.into_iter().filter(|kind| !system::was_ignored(kind.as_raw_value())) {
+        let mut told = signal(kind)?;
+        let stop = app.stop();
+        tokio::spawn(async move {
+            if told.recv().await.is_some() {
+                tracing::info!(signal = kind.as_raw_value(), "told to end");
+                stop.send_replace(true);
+            }
+        });
+    }
+    Ok(())
 }

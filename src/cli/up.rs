@@ -1,15 +1,33 @@
-//! `credenza up`: starts the daemon in the background.
+//! `credenza up`: the daemon in the background.
 
 use clap::Args;
+use tracing::level_filters::LevelFilter;
 
-use super::{Context, Trouble};
+use super::{Context, Trouble, runtime, say};
+use crate::app::background::{self, Found};
 
 /// What `up` takes.
 #[derive(Debug, Args)]
 pub struct UpArgs {}
 
-/// Runs it.
+/// Starts it unless it runs; returns when it is ready.
 pub fn run(arguments: UpArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run up", "it is not built yet"))
+    let UpArgs {} = arguments;
+    runtime::log_to_stderr(&context, LevelFilter::WARN)?;
+    runtime::wait_for(async {
+        let arguments = runtime::log_arguments(&context.globals);
+        let found = background::ensure(&context.world, &arguments).await;
+        let Found { mut client, started } = found.map_err(|error| Trouble::of_background(WHAT, &error))?;
+        let status = client.status().await.map_err(|error| Trouble::of_client(WHAT, &error))?;
+        say::out(&format!("ready {}\n", status.address));
+        if !started && status.version != env!("CARGO_PKG_VERSION") {
+            let (theirs, ours) = (status.version, env!("CARGO_PKG_VERSION"));
+            say::err(&format!(
+                "credenza: the daemon that runs is version {theirs}, this is {ours}\n  try: credenza down && credenza up\n"
+            ));
+        }
+        Ok(0)
+    })
 }
+
+const WHAT: &str = "cannot start the daemon";

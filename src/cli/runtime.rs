@@ -1,0 +1,79 @@
+//! What commands start before they do anything: the log, and the runtime that waits for them.
+
+use std::ffi::OsString;
+use std::future::Future;
+
+use tracing::level_filters::LevelFilter;
+
+use super::{Context, Globals, LogFormat, LogLevel, Trouble};
+use crate::app::logging::{LogOptions, start_log};
+
+/// Runs something to its end on a runtime of one thread: enough for everything but the daemon.
+pub fn wait_for<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    block_on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// The same on a runtime with a thread for each processor.
+pub fn wait_with_many<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    block_on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn block_on<T>(
+    mut builder: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| Trouble::failed("cannot begin", error.to_string()))?.block_on(work)
+}
+
+/// Starts the log of a command that logs to stderr.
+pub fn log_to_stderr(context: &Context, default: LevelFilter) -> Result<(), Trouble> {
+    log(context, default, false)
+}
+
+/// Starts the log of a daemon in the background.
+pub fn log_to_file(context: &Context, default: LevelFilter) -> Result<(), Trouble> {
+    log(context, default, true)
+}
+
+fn log(context: &Context, default: LevelFilter, to_file: bool) -> Result<(), Trouble> {
+    let Globals { log_format, .. } = context.globals;
+    let json = log_format == Some(LogFormat::Json);
+    let options = LogOptions { json, level: level(&context.globals), default, to_file };
+    start_log(&context.world, options).map_err(|error| Trouble::of_app("cannot keep a log", &error))
+}
+
+fn level(globals: &Globals) -> Option<LevelFilter> {
+    match (globals.log_level, globals.verbose) {
+        (Some(LogLevel::Error), _) => Some(LevelFilter::ERROR),
+        (Some(LogLevel::Warn), _) => Some(LevelFilter::WARN),
+        (Some(LogLevel::Info), _) | (None, 1) => Some(LevelFilter::INFO),
+        (Some(LogLevel::Debug), _) | (None, 2..) => Some(LevelFilter::DEBUG),
+        (None, 0) => None,
+    }
+}
+
+/// The log's flags once more, for a daemon that this command starts.
+pub fn log_arguments(globals: &Globals) -> Vec<OsString> {
+    let format = globals.log_format.map(|format| match format {
+        LogFormat::Human => "--log-format=human",
+        LogFormat::Json => "--log-format=json",
+    });
+    let level = level(globals).map(|level| format!("--log-level={level}"));
+    format.map(OsString::from).into_iter().chain(level.map(OsString::from)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_gets_the_flags_that_its_starter_was_given() {
+        let arguments = |globals: Globals| log_arguments(&globals).into_iter().map(|word| word.into_string().unwrap());
+        assert_eq!(arguments(Globals::default()).count(), 0);
+        let globals = Globals { log_format: Some(LogFormat::Json), verbose: 2, ..Globals::default() };
+        assert!(arguments(globals).eq(["--log-format=json", "--log-level=debug"]));
+        let globals = Globals { log_level: Some(LogLevel::Error), ..Globals::default() };
+        assert!(arguments(globals).eq(["--log-level=error"]));
+    }
+}
