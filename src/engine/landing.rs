@@ -194,11 +194,10 @@ impl State {
 
 const WARNINGS_AT_MOST: usize = 16;
 
-/// Answers of the upstream that say that the credential a call was made with is over: another one may do.
-/// (AWS STS, "Common errors": `ExpiredToken`; AWS SDKs' `InvalidToken`.)
+/// Answers of STS that say that it was not the request but the keys it was signed with: others may do. Temporary ones are
+/// over before their time, or a helper program printed a pair that was rotated since (AWS, "Common error types").
 fn is_about_what_it_needs(failure: &Failure) -> bool {
-    failure.class == FailureClass::Refused
-        && matches!(failure.code, "ExpiredToken" | "ExpiredTokenException" | "InvalidToken")
+    matches!(failure.code, "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch")
 }
 
 fn credential_of(issued: Issued, now: Now) -> Result<(Credential, Vec<String>), Failure> {

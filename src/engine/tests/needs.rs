@@ -123,20 +123,30 @@ async fn a_base_that_the_upstream_calls_expired_is_renewed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_the_upstream_calls_expired_is_renewed_once_and_the_issue_succeeds() {
-    let stage = Stage::set([("prod", session("process:prod", false), 15 * MINUTE)]);
-    stage.key_id("prod").await;
-    stage.pass(4 * MINUTE).await;
-    let fake = stage.fake("prod");
-    fake.now_does(Does::Fails(Refused, "ExpiredToken"));
-    stage.pass(30 * SECOND).await;
-    assert_eq!(fake.renewals(), 1);
-    // the answer of the issue is on its way: the next one works
-    stage.pass(SECOND / 20).await;
-    fake.now_does(Does::Works);
-    stage.pass(SECOND).await;
-    assert_eq!(fake.renewals(), 2);
-    assert_eq!(stage.key_id("prod").await, "ASIA-prod-3");
+async fn a_session_whose_keys_the_upstream_does_not_take_is_renewed_once_and_the_issue_succeeds() {
+    for code in ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"] {
+        let stage = Stage::set([("prod", session("process:prod", false), 15 * MINUTE)]);
+        stage.key_id("prod").await;
+        stage.pass(4 * MINUTE).await;
+        let fake = stage.fake("prod");
+        fake.now_does(Does::Fails(Refused, code));
+        stage.pass(30 * SECOND).await;
+        assert_eq!(fake.renewals(), 1);
+        // the answer of the issue is on its way: the next one works
+        stage.pass(SECOND / 20).await;
+        fake.now_does(Does::Works);
+        stage.pass(SECOND).await;
+        assert_eq!(fake.renewals(), 2);
+        assert_eq!(stage.key_id("prod").await, "ASIA-prod-3");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_just_made_is_not_made_again_because_it_is_not_taken() {
+    let stage = Stage::set([("prod", session("keys:prod", false), HOUR)]);
+    stage.fake("prod").now_does(Does::Fails(Refused, "InvalidClientTokenId"));
+    assert_eq!(stage.code("prod").await, "InvalidClientTokenId");
+    assert_eq!((stage.fake("prod").renewals(), stage.fake("prod").issues()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
