@@ -81,9 +81,10 @@ impl Peer {
         Self { from: nowhere, to: nowhere, process: OnceLock::from(process) }
     }
 
-    /// The process. Slow the first time (milliseconds): not for a task that others wait for.
-    pub(super) fn process(&self) -> Option<&PeerProcess> {
-        self.process.get_or_init(|| crate::world::peer::connected(self.from, self.to)).as_ref()
+    /// The process; the `likely` ones are looked at first. Slow the first time (milliseconds): not for a task that others
+    /// wait for.
+    pub(super) fn process(&self, likely: &[u32]) -> Option<&PeerProcess> {
+        self.process.get_or_init(|| crate::world::peer::connected(self.from, self.to, likely)).as_ref()
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Writer {
     dropped: Arc<AtomicU64>,
     /// Those whose repeats are being counted, in the order in which their seconds end.
     counting: VecDeque<(Instant, Entry)>,
+    /// The processes that asked lately: they are the likely ones to ask again.
+    seen: Vec<u32>,
     complained: bool,
 }
 
@@ -42,7 +44,15 @@ impl Writer {
         clock: Arc<dyn Clock>,
         dropped: Arc<AtomicU64>,
     ) -> Self {
-        Self { file: Some(file), served_by, clock, dropped, counting: VecDeque::new(), complained: false }
+        Self {
+            file: Some(file),
+            served_by,
+            clock,
+            dropped,
+            counting: VecDeque::new(),
+            seen: Vec::new(),
+            complained: false,
+        }
     }
 
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
@@ -95,21 +105,22 @@ impl Writer {
             return;
         }
         let Some(mut file) = self.file.take() else { return };
+        let mut seen = std::mem::take(&mut self.seen);
         let (served_by, now) = (self.served_by, self.clock.now().wall);
         let written = tokio::task::spawn_blocking(move || {
             let mut text = Vec::new();
             for line in &lines {
-                line.render(served_by, &mut text);
+                line.render(served_by, &mut seen, &mut text);
             }
             if dropped > 0 {
                 render(&Dropped { schema: SCHEMA, time: stamp(now), outcome: "dropped", count: dropped }, &mut text);
             }
             let lost = dropped + lines.iter().map(Line::deeds).sum::<u64>();
             let result = file.append(&text).map_err(|error| (error, lost));
-            (file, result)
+            (file, seen, result)
         });
-        let Ok((file, result)) = written.await else { return };
-        self.file = Some(file);
+        let Ok((file, seen, result)) = written.await else { return };
+        (self.file, self.seen) = (Some(file), seen);
         match result {
             Ok(()) => self.complained = false,
             Err((error, lost)) => {
@@ -124,6 +135,9 @@ impl Writer {
 
 /// The most lines that are written at once.
 const BATCH: usize = 64;
+
+/// How many processes are remembered.
+const MOST_SEEN: usize = 8;
 
 const SCHEMA: u32 = 1;
 
@@ -140,7 +154,7 @@ impl Line {
         }
     }
 
-    fn render(&self, served_by: &'static str, text: &mut Vec<u8>) {
+    fn render(&self, served_by: &'static str, seen: &mut Vec<u32>, text: &mut Vec<u8>) {
         let (entry, time, count, first_time, ms) = match self {
             Self::First { entry, at, ms, .. } => (entry, stamp(*at), 1, None, *ms),
             Self::Repeats(entry, repeats) => {
@@ -148,9 +162,13 @@ impl Line {
             }
         };
         let process = match self {
-            Self::First { peer, .. } => peer.process(),
+            Self::First { peer, .. } => peer.process(seen),
             Self::Repeats(..) => None,
         };
+        if let Some(process) = process.filter(|process| !seen.contains(&process.pid)) {
+            seen.insert(0, process.pid);
+            seen.truncate(MOST_SEEN);
+        }
         let (deed, issued) = (&entry.deed, entry.deed.issued.as_ref());
         let record = Record {
             schema: SCHEMA,

@@ -40,7 +40,7 @@ fn in_the_way(wanted: SocketAddr, listening: SocketAddr) -> bool {
 #[cfg(target_os = "linux")]
 fn system_holder_of(address: SocketAddr) -> Option<PortHolder> {
     let socket = super::sockets::find(|socket| socket.listens && in_the_way(address, socket.local))?;
-    let process = super::sockets::process_of(socket.inode)
+    let process = super::sockets::process_of(&socket, &[])
         .and_then(|pid| Some((pid, std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned())));
     Some(PortHolder { uid: Some(socket.uid), process })
 }
