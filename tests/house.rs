@@ -23,7 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that only some rooms may name, by the beginning of their name.
 const CRATES: &[(&str, &[&str])] = &[
-    ("aws_", &["source/aws_", "world/"]),
+    ("aws_sdk", &["source/aws_", "world/"]),
+    ("aws_smithy", &["source/aws_", "world/"]),
+    ("aws_credential", &["source/aws_", "world/"]),
+    ("aws_types", &["source/aws_", "world/"]),
     ("hyper", &["world/", "server/", "control/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("rustls", &["world/"]),
@@ -112,8 +115,46 @@ fn what_differs_between_systems_stands_in_world() {
     assert!(elsewhere.is_empty(), "{}", elsewhere.join(", "));
 }
 
+/// Words that say nothing: a thing is called by what it is.
+#[test]
+fn names_are_plain() {
+    let empty = ["fn get_", "Manager", "Helper", "Utils", "mod util", "TODO", "FIXME", "XXX"];
+    let wrong: Vec<String> = ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|file| !file.path.ends_with("house.rs"))
+        .flat_map(|file| {
+            let found = empty.into_iter().filter(|word| file.text.contains(word)).collect::<Vec<_>>();
+            found.into_iter().map(move |word| format!("{}: `{word}`", file.path.display()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is not on the list shows no value: whoever logs it believes to have said something.
+#[test]
+fn every_field_that_is_logged_is_on_the_list() {
+    let list =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/log/line.rs")).expect("the list");
+    let list = list.split_once("const FIELDS: &[&str] = &[").and_then(|(_, rest)| rest.split_once(']')).expect("it").0;
+    let listed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(listed.contains("identity"), "{listed:?}");
+    let wrong: Vec<String> = sources("src")
+        .into_iter()
+        .flat_map(|file| {
+            let fields = fields_logged(&product_part(&file.text));
+            fields.into_iter().map(move |field| (file.path.display().to_string(), field))
+        })
+        .filter(|(_, field)| !listed.contains(field.as_str()))
+        .map(|(path, field)| format!("{path}: `{field}`"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_checks_can_fail() {
+    let logged = r#"tracing::info!(target: "x", %one, two = f(a, "b"), three.four = ?x, "five = {six}", seven = 8);"#;
+    assert_eq!(fields_logged(logged), ["one", "two", "three.four"]);
     assert_eq!(rooms_named("use crate::engine::Engine;"), BTreeSet::from(["engine".to_owned()]));
     assert_eq!(
         rooms_named("use crate::{config::Config, world::World};"),
@@ -202,6 +243,52 @@ fn names_in_group(group: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// The names of the fields in `tracing::info!(target: "...", %name, other = 1, "message")` and the like.
+fn fields_logged(text: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    for (at, _) in text.match_indices("tracing::") {
+        let rest = &text[at + "tracing::".len()..];
+        let Some((level, arguments)) = rest.split_once("!(") else { continue };
+        if !["error", "warn", "info", "debug", "trace"].contains(&level) {
+            continue;
+        }
+        let arguments = arguments_of(arguments);
+        let before_the_message = arguments.iter().take_while(|argument| !argument.starts_with('"'));
+        for argument in before_the_message.filter(|argument| !argument.starts_with("target:")) {
+            let name = argument.split('=').next().unwrap_or_default().trim().trim_start_matches(['%', '?']);
+            fields.push(name.to_owned());
+        }
+    }
+    fields
+}
+
+/// The arguments of a macro, given what follows its parenthesis.
+fn arguments_of(text: &str) -> Vec<String> {
+    let (mut depth, mut quoted, mut escaped, mut arguments, mut argument) =
+        (0, false, false, Vec::new(), String::new());
+    for letter in text.chars() {
+        match letter {
+            _ if quoted => {
+                quoted = letter != '"' || escaped;
+                escaped = letter == '\\' && !escaped;
+            }
+            '"' => quoted = true,
+            '(' | '[' | '{' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                arguments.push(std::mem::take(&mut argument).trim().to_owned());
+                continue;
+            }
+            _ => {}
+        }
+        argument.push(letter);
+    }
+    arguments.push(argument.trim().to_owned());
+    arguments.retain(|argument| !argument.is_empty());
+    arguments
 }
 
 fn first_name(text: &str) -> Option<String> {
