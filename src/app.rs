@@ -25,9 +25,19 @@ mod recipes;
 mod supply;
 
 pub use crate::server::listener::BindError;
-pub use daemon::App;
+pub use daemon::{AUDIT, App};
 pub use endpoint::{Endpoint, EndpointOptions};
 pub use once::once;
+
+/// The URL of an identity's credential, such as `http://127.0.0.1:9711/creds/prod`.
+pub fn url(base: &str, identity: &str) -> String {
+    format!("{base}{}", crate::dialect::ecs::path(identity))
+}
+
+/// The name of the file that came before one of the daemon's log or of the audit trail.
+pub fn earlier_log(name: &str) -> String {
+    crate::log::capped::CappedFile::earlier(name)
+}
 
 /// Why nothing was built.
 #[derive(Debug, Error)]

@@ -140,8 +140,8 @@ const RUNTIME_LOCK: &str = "daemon.lock";
 pub(super) const STATE_LOCK: &str = "state.lock";
 
 /// The audit trail's name in the state folder: `exec` writes into the same.
-pub(super) const AUDIT: &str = "audit.jsonl";
-pub(super) const AUDIT_CAP: u64 = 16 << 20;
+pub const AUDIT: &str = "audit.jsonl";
+pub(super) const AUDIT_CAP: u64 = 8 << 20;
 
 async fn finish(task: JoinHandle<()>) {
     if let Err(error) = task.await {

@@ -95,6 +95,11 @@ impl Endpoint {
         format!("http://{}", self.address)
     }
 
+    /// The URL of an identity's credential.
+    pub fn url(&self, identity: &str) -> String {
+        super::url(&self.base(), identity)
+    }
+
     /// What opens it.
     pub fn token(&self) -> &Secret {
         &self.token

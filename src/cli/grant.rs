@@ -1,10 +1,19 @@
 //! `credenza grant`: rights for containers and jobs.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use tracing::level_filters::LevelFilter;
 
-use super::{Context, Trouble};
+use super::table::table;
+use super::{Context, Trouble, runtime, say, status};
+use crate::app::{self, AppError, background};
+use crate::config::{Config, duration};
+use crate::control::{Client, ClientError, wire};
+use crate::secret::Secret;
+use crate::world::places;
 
 /// What `grant` takes.
 #[derive(Debug, Args)]
@@ -17,20 +26,23 @@ pub struct GrantArgs {
 /// What to do with grants.
 #[derive(Debug, Subcommand)]
 pub enum GrantAction {
-    /// Make one, and print or keep its token
+    /// Make one, and print what a container or a job needs in its environment
     New(NewArgs),
-    /// Show them
+    /// Show those that live
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// End some
+    /// End some at once
     Revoke {
         /// Their names
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Let one end with a process: called by what `credenza env` prints
+    #[command(hide = true)]
+    Attach(AttachArgs),
 }
 
 /// What `grant new` takes.
@@ -39,19 +51,144 @@ pub struct NewArgs {
     /// The identities; the first is the default
     #[arg(required = true, value_name = "IDENTITY")]
     pub identities: Vec<String>,
-    /// Write the token to this file, and keep the file as long as the grant
+    /// Write the token to this file, which must not be there; it is removed with the grant
     #[arg(long, value_name = "PATH")]
     pub token_file: Option<PathBuf>,
     /// How long it lasts, such as 8h, 30d [default: until revoked]
-    #[arg(long = "for", value_name = "DURATION")]
-    pub lasts: Option<String>,
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub lasts: Option<Duration>,
     /// Its name [default: made up]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
 
-/// Runs it.
+/// What `grant attach` takes.
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The grant
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The process, such as the shell
+    #[arg(long, value_name = "PID")]
+    pub pid: u32,
+    /// How long it lasts at most
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub lasts: Option<Duration>,
+}
+
+/// Does it.
 pub fn run(arguments: GrantArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run grant", "it is not built yet"))
+    runtime::log_to_stderr(&context, LevelFilter::WARN)?;
+    runtime::wait_for(async {
+        match arguments.action {
+            GrantAction::New(arguments) => new(arguments, &context).await?,
+            GrantAction::List { json } => list(json, &context).await?,
+            GrantAction::Revoke { names } => revoke(&names, &context).await?,
+            GrantAction::Attach(AttachArgs { name, pid, lasts }) => {
+                let attach = wire::Attach { pid, lasts_secs: lasts.map(|lasts| lasts.as_secs()) };
+                let mut client = running(&context, ATTACH).await?;
+                client.attach(&name, &attach).await.map_err(|error| Trouble::of_client(ATTACH, &error))?;
+            }
+        }
+        Ok(0)
+    })
+}
+
+const NEW: &str = "cannot make a grant";
+const LIST: &str = "cannot list the grants";
+const REVOKE: &str = "cannot revoke";
+const ATTACH: &str = "cannot attach the grant";
+
+async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
+    let NewArgs { identities, token_file, lasts, name } = arguments;
+    let config = Config::load(&context.world).map_err(AppError::from);
+    let config = config.map_err(|error| Trouble::of_app(NEW, &error))?;
+    let token_file = token_file.map(|path| places::absolute(&path));
+    if let Some(path) = token_file.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(there_already(path));
+    }
+    let named = |name: &String| {
+        let digest = config.identities.get(name.as_str()).map(|identity| identity.digest.to_hex());
+        wire::Named { name: name.clone(), digest }
+    };
+    let wanted = wire::GrantWanted {
+        name,
+        identities: identities.iter().map(named).collect(),
+        lasts_secs: lasts.map(|lasts| lasts.as_secs()),
+        holder: wire::Holder::Job { token_file: token_file.clone() },
+    };
+    let found = background::ensure(&context.world, &runtime::log_arguments(&context.globals)).await;
+    let mut client = found.map_err(|error| Trouble::of_background(NEW, &error))?.client;
+    let given = client.grant(&wanted).await.map_err(|error| Trouble::of_client(NEW, &error))?;
+    if let Some(path) = &token_file
+        && let Err(trouble) = write_token(path, &given.token)
+    {
+        // nobody has the token, so nobody may use it
+        let _ = client.revoke(&given.name).await;
+        return Err(trouble);
+    }
+    let default = identities.first().map(String::as_str).unwrap_or_default();
+    let mut text = format!("AWS_CONTAINER_CREDENTIALS_FULL_URI={}\n", app::url(&given.address, default));
+    text.push_str(&match &token_file {
+        Some(path) => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={}\n", path.display()),
+        None => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN={}\n", given.token.expose()),
+    });
+    say::out(&text);
+    let ends = given.ends.map_or_else(|| "until it is revoked".to_owned(), |ends| format!("until {ends}"));
+    say::err(&format!("grant {}: {ends}; credenza grant revoke {} ends it at once\n", given.name, given.name));
+    Ok(())
+}
+
+/// Writes the token to a fresh 0600 file, without a line's end (botocore and others would send it along), and gives it
+/// its name only if nothing has that name.
+fn write_token(path: &Path, token: &Secret) -> Result<(), Trouble> {
+    let failed = |error: std::io::Error| Trouble::failed(NEW, format!("{} cannot be written: {error}", path.display()));
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    fresh.write_all(token.expose().as_bytes()).map_err(failed)?;
+    fresh.as_file().sync_all().map_err(failed)?;
+    match fresh.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(there_already(path)),
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+fn there_already(path: &Path) -> Trouble {
+    Trouble::failed(NEW, format!("{} is there already", path.display())).mend(format!("rm {}", path.display()))
+}
+
+async fn list(json: bool, context: &Context) -> Result<(), Trouble> {
+    let mut client = running(context, LIST).await?;
+    let grants = client.grants().await.map_err(|error| Trouble::of_client(LIST, &error))?;
+    if json {
+        let list = serde_json::json!({ "schema": 1, "grants": grants });
+        say::out(&format!("{list:#}\n"));
+    } else if grants.is_empty() {
+        say::err("no grant lives\n");
+    } else {
+        let now = context.world.clock.now().wall;
+        let rows: Vec<_> = grants.iter().map(|grant| status::grant_row(grant, now)).collect();
+        say::out(&table(["GRANT", "IDENTITIES", "HELD BY", "ENDS", "USED"], &rows));
+    }
+    Ok(())
+}
+
+/// Ends all that it can, and fails with the first that it cannot.
+async fn revoke(names: &[String], context: &Context) -> Result<(), Trouble> {
+    let mut client = running(context, REVOKE).await?;
+    let mut failed = Ok(());
+    for name in names {
+        if let Err(error) = client.revoke(name).await {
+            let trouble = Trouble::of_client(format!("{REVOKE} {name}"), &error);
+            failed = failed.and(Err(trouble.mend("credenza grant list")));
+        }
+    }
+    failed
+}
+
+/// The daemon that runs: for what makes no sense without one.
+async fn running(context: &Context, what: &str) -> Result<Client, Trouble> {
+    let found = background::find(&context.world).await.map_err(|error| Trouble::of_background(what, &error))?;
+    found.ok_or_else(|| Trouble::of_client(what, &ClientError::NotRunning))
 }

@@ -1,8 +1,15 @@
-//! `credenza list`: shows what could be served.
+//! `credenza list`: what could be served, and why what cannot be is not.
+//!
+//! Reads the files itself: it needs no daemon and asks no upstream.
 
 use clap::Args;
+use serde::Serialize;
+use tracing::level_filters::LevelFilter;
 
-use super::{Context, Trouble};
+use super::table::table;
+use super::{Context, Trouble, runtime, say};
+use crate::app::AppError;
+use crate::config::{Config, Identity};
 
 /// What `list` takes.
 #[derive(Debug, Args)]
@@ -12,8 +19,84 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// Runs it.
+/// Shows it.
 pub fn run(arguments: ListArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run list", "it is not built yet"))
+    runtime::log_to_stderr(&context, LevelFilter::WARN)?;
+    let config = Config::load(&context.world).map_err(AppError::from);
+    let config = config.map_err(|error| Trouble::of_app("cannot list the identities", &error))?;
+    let list = List::of(&config);
+    if arguments.json {
+        say::out(&format!("{}\n", serde_json::to_string_pretty(&list).unwrap_or_default()));
+        return Ok(0);
+    }
+    for complaint in &list.complaints {
+        say::err(&format!("{complaint}\n"));
+    }
+    if list.identities.is_empty() {
+        let places = &config.places;
+        let (one, other) = (places.aws_config.display(), places.aws_credentials.display());
+        say::err(&format!("no profile in {one} and none in {other}\n"));
+        return Ok(0);
+    }
+    let rows: Vec<[String; 5]> = list.identities.iter().map(Listed::row).collect();
+    say::out(&table(["IDENTITY", "KIND", "ACCOUNT", "REGION", ""], &rows));
+    Ok(0)
+}
+
+/// The shape of `credenza list --json`, documented in `docs/json.md`: members are added, never renamed.
+#[derive(Debug, Serialize)]
+struct List {
+    schema: u32,
+    identities: Vec<Listed>,
+    complaints: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    kind: &'static str,
+    account: Option<String>,
+    region: Option<String>,
+    /// Where its section begins.
+    file: Option<String>,
+    line: Option<usize>,
+    usable: bool,
+    /// Why it is not usable, with the file and the line.
+    reason: Option<String>,
+    keep_warm: bool,
+    warnings: Vec<String>,
+}
+
+impl List {
+    fn of(config: &Config) -> Self {
+        let identities = config.identities.values().map(Listed::of).collect();
+        let complaints = config.complaints.iter().map(ToString::to_string).collect();
+        Self { schema: 1, identities, complaints }
+    }
+}
+
+impl Listed {
+    fn of(identity: &Identity) -> Self {
+        Self {
+            name: identity.name.to_string(),
+            kind: identity.kind.word(),
+            account: identity.account.clone(),
+            region: identity.region.clone(),
+            file: identity.place.as_ref().map(|place| place.file.display().to_string()),
+            line: identity.place.as_ref().map(|place| place.line),
+            usable: identity.definition.is_ok(),
+            reason: identity.definition.as_ref().err().map(ToString::to_string),
+            keep_warm: identity.keep_warm,
+            warnings: identity.warnings.clone(),
+        }
+    }
+
+    fn row(&self) -> [String; 5] {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let note = match &self.reason {
+            Some(reason) => format!("not usable: {reason}"),
+            None => self.warnings.join("; "),
+        };
+        [self.name.clone(), self.kind.to_owned(), or_dash(&self.account), or_dash(&self.region), note]
+    }
 }

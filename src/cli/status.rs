@@ -1,8 +1,16 @@
-//! `credenza status`: shows what is served.
+//! `credenza status`: what the daemon serves, how fresh it is and who uses it.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use tracing::level_filters::LevelFilter;
 
-use super::{Context, Trouble};
+use super::table::table;
+use super::{Context, Trouble, runtime, say};
+use crate::app::background;
+use crate::control::view::{Ask, Grant, Job, Status};
+use crate::control::{Client, ClientError};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -15,8 +23,151 @@ pub struct StatusArgs {
     pub watch: bool,
 }
 
-/// Runs it.
+/// Shows it.
 pub fn run(arguments: StatusArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run status", "it is not built yet"))
+    let StatusArgs { json, watch } = arguments;
+    runtime::log_to_stderr(&context, LevelFilter::WARN)?;
+    runtime::wait_for(async {
+        let found = background::find(&context.world).await;
+        let client = found.map_err(|error| Trouble::of_background(WHAT, &error))?;
+        let mut client = client.ok_or_else(|| Trouble::of_client(WHAT, &ClientError::NotRunning))?;
+        let now = || context.world.clock.now().wall;
+        if watch {
+            return watch_it(&mut client, json, now).await;
+        }
+        let status = ask(&mut client).await?;
+        say::out(&if json { as_json(&status, true) } else { as_text(&status, now()) });
+        Ok(0)
+    })
 }
+
+const WHAT: &str = "cannot show the status";
+
+async fn ask(client: &mut Client) -> Result<Status, Trouble> {
+    client.status().await.map_err(|error| Trouble::of_client(WHAT, &error))
+}
+
+/// Shows it whenever it changes, until interrupted or the daemon ends. A terminal sees the time run.
+async fn watch_it(client: &mut Client, json: bool, now: impl Fn() -> SystemTime) -> Result<u8, Trouble> {
+    let screen = !json && std::io::stdout().is_terminal();
+    let mut shown = None;
+    loop {
+        let status = ask(client).await?;
+        let what_counts = without_time(&status);
+        if screen {
+            say::out(&format!("\x1b[H\x1b[2J{}", as_text(&status, now())));
+        } else if shown.as_ref() != Some(&what_counts) {
+            say::out(&if json { as_json(&status, false) } else { format!("{}\n", as_text(&status, now())) });
+        }
+        shown = Some(what_counts);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+const LOOK: Duration = Duration::from_secs(1);
+
+fn without_time(status: &Status) -> Status {
+    let mut status = status.clone();
+    status.asks.iter_mut().for_each(|ask| (ask.remaining_secs, ask.next_refresh) = (None, None));
+    status
+}
+
+fn as_json(status: &Status, pretty: bool) -> String {
+    let text = if pretty { serde_json::to_string_pretty(status) } else { serde_json::to_string(status) };
+    format!("{}\n", text.unwrap_or_default())
+}
+
+fn as_text(status: &Status, now: SystemTime) -> String {
+    let Status { version, pid, started, address, asks, grants, jobs, warnings, .. } = status;
+    let mut text = format!("credenza {version} at {address}, process {pid}, up for {}\n", since(started, now));
+    let mut section = |rows: String| text.push_str(&format!("\n{rows}"));
+    if asks.is_empty() {
+        section("nothing was asked for yet\n".to_owned());
+    } else {
+        let head = ["IDENTITY", "STATE", "LEFT", "REFRESH", "USED", "ACCOUNT", "KEY", ""];
+        section(table(head, &asks.iter().map(|ask| ask_row(ask, now)).collect::<Vec<_>>()));
+    }
+    if !grants.is_empty() {
+        let head = ["GRANT", "IDENTITIES", "HELD BY", "ENDS", "USED"];
+        section(table(head, &grants.iter().map(|grant| grant_row(grant, now)).collect::<Vec<_>>()));
+    }
+    if !jobs.is_empty() {
+        let head = ["JOB", "IDENTITIES", "PROCESS", "FOR"];
+        section(table(head, &jobs.iter().map(|job| job_row(job, now)).collect::<Vec<_>>()));
+    }
+    if !warnings.is_empty() {
+        section(warnings.iter().map(|warning| format!("{warning}\n")).collect());
+    }
+    text
+}
+
+fn ask_row(ask: &Ask, now: SystemTime) -> [String; 8] {
+    let failure = ask.last_failure.as_ref().filter(|_| !matches!(ask.state.as_str(), "fresh" | "refreshing" | "idle"));
+    let note = failure.map(|failure| failure.message.clone()).unwrap_or_else(|| ask.warnings.join("; "));
+    [
+        ask.identity.clone(),
+        ask.state.clone(),
+        ask.remaining_secs.map_or_else(dash, |secs| span(Duration::from_secs(secs))),
+        ask.next_refresh.as_deref().map_or_else(dash, |at| format!("in {}", until(at, now))),
+        ago(ask.last_used.as_deref(), now),
+        ask.account.clone().unwrap_or_else(dash),
+        ask.access_key_id.clone().unwrap_or_else(dash),
+        note,
+    ]
+}
+
+/// The row of a grant, for `credenza grant list` too.
+pub(super) fn grant_row(grant: &Grant, now: SystemTime) -> [String; 5] {
+    let holder = match (&grant.pid, &grant.token_file) {
+        (Some(pid), _) => format!("{} {pid}", grant.holder),
+        (None, Some(file)) => format!("{} {file}", grant.holder),
+        (None, None) => grant.holder.clone(),
+    };
+    let ends = match (&grant.ends, grant.pid) {
+        (Some(at), _) => format!("in {}", until(at, now)),
+        (None, Some(_)) => "with its process".to_owned(),
+        (None, None) => "when revoked".to_owned(),
+    };
+    [grant.name.clone(), grant.identities.join(","), holder, ends, ago(grant.last_used.as_deref(), now)]
+}
+
+fn job_row(job: &Job, now: SystemTime) -> [String; 4] {
+    let pid = job.pid.map_or_else(dash, |pid| pid.to_string());
+    [job.command.clone(), job.identities.join(","), pid, since(&job.since, now)]
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn ago(at: Option<&str>, now: SystemTime) -> String {
+    at.map_or_else(dash, |at| format!("{} ago", since(at, now)))
+}
+
+fn since(at: &str, now: SystemTime) -> String {
+    time(at).map_or_else(dash, |at| span(now.duration_since(at).unwrap_or_default()))
+}
+
+fn until(at: &str, now: SystemTime) -> String {
+    time(at).map_or_else(dash, |at| span(at.duration_since(now).unwrap_or_default()))
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
+/// `42m`, `1h05m`, `3d04h`: two units at most.
+fn span(span: Duration) -> String {
+    let secs = span.as_secs();
+    let (minutes, hours, days) = (secs / 60, secs / 3600, secs / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{secs}s"),
+        (0, 0, minutes) => format!("{minutes}m{:02}s", secs % 60),
+        (0, hours, minutes) => format!("{hours}h{:02}m", minutes % 60),
+        (days, hours, _) => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;
