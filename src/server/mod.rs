@@ -12,4 +12,3 @@ pub mod grant_store;
 pub mod listener;
 mod pulse;
 pub mod service;
-pub mod token_file;
