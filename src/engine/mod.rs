@@ -284,7 +284,8 @@ impl Engine {
             }
             match next_step(state, ask, who, now) {
                 Step::Start(_) | Step::Aloft => {
-                    let nudge = state.demand(ask, Demand::Client);
+                    let overslept = state.overslept(now, &self.shared.settings);
+                    let nudge = state.demand(ask, Demand::Client) || overslept;
                     (Consulted::Wait(changed.notified_owned()), nudge)
                 }
                 Step::Wait { whose, failed, .. } => {

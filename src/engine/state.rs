@@ -61,6 +61,8 @@ pub(super) struct State {
     /// Who is to be told of a change once the lock is free.
     pub(super) news: Vec<Arc<Notify>>,
     pub(super) last_flight: u64,
+    /// When the timetable last looked, in boot time.
+    pub(super) looked_at: Duration,
     swept_at: Duration,
 }
 
@@ -75,6 +77,7 @@ impl State {
             stopped: false,
             news: Vec::new(),
             last_flight: 0,
+            looked_at: Duration::ZERO,
             swept_at: Duration::ZERO,
         }
     }
@@ -82,6 +85,11 @@ impl State {
     /// Time awake at boot time `boot`.
     pub(super) fn awake(&self, boot: Duration) -> Duration {
         boot.saturating_sub(self.asleep)
+    }
+
+    /// The timetable looks at the clocks once a slice: when it has not, the machine slept, and it does not know yet.
+    pub(super) fn overslept(&self, now: Now, settings: &Settings) -> bool {
+        now.boot.saturating_sub(self.looked_at) > settings.slice + Duration::from_secs(1)
     }
 
     /// Makes sure that an ask has its place in the table, and everything below it too: a chain is entered whole, and no
@@ -170,12 +178,19 @@ impl State {
     pub(super) fn note_sleep(&mut self, slept: Duration, now: Now) {
         self.asleep = self.asleep.saturating_add(slept);
         let awake = self.awake(now.boot);
-        // a client that came after the sleep, but before it was noticed, was written down too late
         for entry in self.asks.values_mut() {
+            // a client that came after the sleep, but before it was noticed, was written down too late
             if let Some((used, _)) = &mut entry.used {
                 *used = awake.min(*used);
             }
         }
+    }
+
+    /// What is in the air for a credential comes for nothing: a connection that slept along looks alive and is dead, and
+    /// clients should not wait for its time limit. A session's flight may carry a code that can be spent only once: it is
+    /// waited for.
+    pub(super) fn give_up_credentials_aloft(&mut self) {
+        self.asks.values_mut().for_each(|entry| entry.attempts.flight = None);
     }
 
     /// Forgets the waits of every ask and session, or of one ask's chain.

@@ -70,9 +70,13 @@ fn turn(state: &mut State, jump: Jump, now: Now, settings: &Settings) -> Option<
     if state.stopped {
         return None;
     }
+    state.looked_at = now.boot;
     if jump.happened() {
         tracing::info!(slept = jump.slept.as_secs(), clock_set = jump.wall_was_set, "planning anew");
-        state.note_sleep(jump.slept, now);
+        if !jump.slept.is_zero() {
+            state.note_sleep(jump.slept, now);
+            state.give_up_credentials_aloft();
+        }
         state.forget_waits(None);
     }
     state.sweep(now, settings);

@@ -3,6 +3,8 @@
 use super::stage::*;
 use crate::credential::FailureClass;
 use crate::engine::{AskState, Settings};
+use crate::source::Need;
+use crate::world::Clock as _;
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_ask_is_fetched_and_a_warm_one_answered_from_memory() {
@@ -118,4 +120,27 @@ async fn a_table_full_of_asks_in_flight_drops_none_of_them() {
     assert_eq!(stage.code("late").await, "TooManyIdentities");
     stage.pass(10 * SECOND).await;
     assert_eq!(stage.key_id("slow").await, "ASIA-slow-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_all_but_the_secrets() {
+    let base = Need::Session { key: key("keys:prod"), freshly: false };
+    let stage = Stage::set([("prod", base, HOUR)]);
+    stage.key_id("prod").await;
+    stage.key_id("prod").await;
+    stage.pass(5 * MINUTE).await;
+    let snapshot = stage.engine.snapshot();
+    let prod = &snapshot.asks[0];
+    assert_eq!((prod.state, prod.remaining.as_secs()), (AskState::Fresh, 55 * 60));
+    assert_eq!(prod.next_refresh.map(|time| time.as_secs()), Some(30 * 60));
+    assert_eq!(prod.access_key_id.as_deref(), Some("ASIA-prod-1"));
+    assert_eq!(prod.account_id.as_deref(), Some("123456789012"));
+    assert_eq!(prod.expiration, Some(cloud_time(stage.clock.now()) + 55 * MINUTE));
+    assert_eq!(prod.last_use, Some(stage.clock.now().wall - 5 * MINUTE));
+    assert_eq!((prod.uses, prod.fetched, prod.failed), (2, 1, 0));
+    assert!(prod.last_failure.is_none());
+    let session = &snapshot.sessions[0];
+    assert_eq!((session.key.to_string(), session.held, session.renewed), ("keys:prod".into(), true, 1));
+    let printed = format!("{snapshot:?}");
+    assert!(!printed.contains("secret") && !printed.contains("token"), "{printed}");
 }

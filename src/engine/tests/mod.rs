@@ -5,6 +5,7 @@ mod failures;
 mod many;
 mod needs;
 mod plan_properties;
+mod races;
 mod replace;
 mod stage;
 mod time;

@@ -321,7 +321,7 @@ impl Clock for Counted {
     }
 }
 
-fn world(clock: Arc<dyn Clock>) -> World {
+pub(super) fn world(clock: Arc<dyn Clock>) -> World {
     World {
         clock,
         files: Arc::new(Nothing),

@@ -148,6 +148,18 @@ async fn after_a_suspend_the_first_request_gets_a_new_credential() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fetch_that_slept_along_is_not_waited_for() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(20 * SECOND);
+    assert_eq!(stage.code("prod").await, "Pending");
+    stage.clock.suspend(HOUR);
+    stage.fake("prod").now_takes(SECOND / 10);
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    stage.pass(20 * SECOND).await;
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_suspend_the_background_notices_within_a_slice() {
     let stage = Stage::set([plain("prod", HOUR)]);
     stage.key_id("prod").await;
