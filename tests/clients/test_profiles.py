@@ -82,3 +82,24 @@ def test_default_does_not_shadow_the_endpoint(monkeypatch):
             child.set_config_variable("profile", profile)
         assert child.get_credentials().access_key == "ASIAENDPOINT"
     assert asked == ["http://127.0.0.1:1/creds/x"] * 2
+
+
+SOURCES = json.loads((PROFILES / "sources.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_botocore_takes_the_source_that_is_expected(monkeypatch, name):
+    """The profile `x` of each case: by which provider botocore takes credentials, or with which error it refuses."""
+    files = PROFILES / "sources"
+    made = session(monkeypatch, files / f"{name}.config", files / f"{name}.credentials")
+    made.set_config_variable("profile", "x")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", raising=False)
+    try:
+        found = made.get_credentials()
+        outcome = found and found.method
+    except botocore.exceptions.BotoCoreError as error:
+        outcome = type(error).__name__
+    assert outcome == SOURCES[name]["botocore"]
