@@ -28,7 +28,7 @@ pub struct Thresholds {
 /// ```
 /// use std::time::Duration;
 /// use credenza::engine::lifetime::thresholds;
-/// let minutes = |n| Duration::from_secs(n * 60);
+/// let minutes = |n: u64| Duration::from_secs(n * 60);
 /// let hour = thresholds(minutes(60), minutes(20));
 /// assert_eq!((hour.hard, hour.soft), (minutes(20), minutes(25)));
 /// ```
