@@ -1,0 +1,254 @@
+//! The binary: a daemon between a home full of secrets and a simulated cloud that fails in many ways, at the highest log
+//! level, and the commands that look at it. Files that are meant to hold a secret lie in the home; everything else, what
+//! processes say and how they are called included, is searched.
+
+#![allow(clippy::disallowed_methods)] // it starts the real binary
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use simcloud::{Cloud, Fault, Keys, Listening, Trouble, Trust};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::client::{Answer, send};
+use crate::needles::Needles;
+
+const ACCOUNT: &str = "111122223333";
+const WEB_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2lnbmF0dXJlLW9mLWEtam9i";
+const PRINTED: &str = "pRiNtEdByAHelperProgram/+0123456789abcdef";
+const BABBLED: &str = "bAbBlEdByAHelperProgram/+0123456789abcdef";
+const MISWRITTEN: &str = "mIsWrItTeNiNtOaFiLe/+0123456789abcdef0123";
+
+/// The identities, and whether each can be served.
+const IDENTITIES: [(&str, bool); 13] = [
+    ("default", true),
+    ("role", true),
+    ("chained", true),
+    ("from-environment", true),
+    ("prints", true),
+    ("denied", false),
+    ("throttled", false),
+    ("torn", false),
+    ("lied-to", false),
+    ("babbles", false),
+    ("garbled", false),
+    ("web", false),
+    ("miswritten", false),
+];
+
+struct House {
+    home: tempfile::TempDir,
+    cloud: Cloud,
+    upstream: Listening,
+    base: Keys,
+    needles: Needles,
+}
+
+impl House {
+    async fn build() -> Self {
+        let cloud = Cloud::on_system_clock();
+        let base = cloud.add_user("base", ACCOUNT);
+        let user = format!("arn:aws:iam::{ACCOUNT}:user/base");
+        for name in ["role", "throttled", "torn", "lied-to", "from-environment"] {
+            cloud.add_role(&arn(name), Trust::of([user.clone()]), Duration::from_secs(3600));
+        }
+        cloud.add_role(&arn("chained"), Trust::of([arn("role")]), Duration::from_secs(3600));
+        cloud.add_fault(Fault::error("Throttling").on_role(&arn("throttled")));
+        cloud.add_fault(Fault::new(Trouble::Torn).on_role(&arn("torn")));
+        let page = Trouble::Page { status: 200, headers: Vec::new(), body: format!("<html>{BABBLED}</html>") };
+        cloud.add_fault(Fault::new(page).on_role(&arn("lied-to")));
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = cloud.listen(socket).unwrap();
+
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join(".aws")).unwrap();
+        let write = |name: &str, text: String| fs::write(home.path().join(name), text).unwrap();
+        write("web-token", WEB_TOKEN.into());
+        write(
+            "printed.json",
+            format!(
+                r#"{{"Version":1,"AccessKeyId":"ASIAPRINTEDPRINTED00","SecretAccessKey":"{PRINTED}","SessionToken":"{PRINTED}{PRINTED}","Expiration":"2199-01-01T00:00:00Z"}}"#
+            ),
+        );
+        write(".aws/credentials", credentials(&base));
+        write(".aws/config", config(home.path()));
+        write("config.toml", "[server]\nlisten = \"127.0.0.1:0\"\n".into());
+
+        let mut needles = Needles::default();
+        for (name, secret) in [
+            ("the long-term key", base.secret_access_key.as_str()),
+            ("the web identity token", WEB_TOKEN),
+            ("what a program printed", PRINTED),
+            ("what a program babbled", BABBLED),
+            ("what was written in the wrong place", MISWRITTEN),
+        ] {
+            needles.add(name, secret);
+        }
+        Self { home, cloud, upstream, base, needles }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_credenza"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("USER", "somebody")
+            .env("CREDENZA_LOG", "trace")
+            .env("CREDENZA_CONFIG", self.path("config.toml"))
+            .env("CREDENZA_STATE_DIR", self.path("state"))
+            .env("CREDENZA_RUNTIME_DIR", self.path("run"))
+            .env("AWS_ENDPOINT_URL_STS", format!("http://{}", self.upstream.address()))
+            .env("AWS_ACCESS_KEY_ID", &self.base.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.base.secret_access_key)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// A daemon whose every word goes into `said`; the address that it says it is ready at.
+    async fn serve(&self) -> (Child, SocketAddr) {
+        let said = File::create(self.path("said")).unwrap();
+        let mut command = self.command(&["serve", "--log-format", "json"]);
+        let mut daemon = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(daemon.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
+        let address = line.trim().strip_prefix("ready http://").expect("a line that says ready").parse().unwrap();
+        (daemon, address)
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().await.unwrap()
+    }
+
+    fn search(&self, what: &str, output: &Output) {
+        let text = [&output.stdout[..], &output.stderr[..], b"."].concat();
+        self.needles.assert_not_in(what, &text);
+    }
+
+    /// Everything that the cloud has given out since is secret too.
+    fn learn(&mut self) {
+        for issued in self.cloud.all_issued() {
+            self.needles.add("a temporary key", &issued.keys.secret_access_key);
+            if let Some(token) = &issued.keys.session_token {
+                self.needles.add("a session token", token);
+            }
+        }
+    }
+}
+
+fn arn(role: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{role}")
+}
+
+fn credentials(base: &Keys) -> String {
+    let Keys { access_key_id, secret_access_key, .. } = base;
+    format!(
+        "[default]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret_access_key}\n\
+         [miswritten]\naws_access_key_id = {access_key_id}\naws_secret_access_key {MISWRITTEN}\n{MISWRITTEN}\n"
+    )
+}
+
+fn config(home: &Path) -> String {
+    let role = |name: &str, base: &str| format!("[profile {name}]\nrole_arn = {}\n{base}\n", arn(name));
+    let program = |name: &str, line: &str| format!("[profile {name}]\ncredential_process = {line}\n");
+    let printed = home.join("printed.json");
+    let web = home.join("web-token");
+    [
+        "[default]\nregion = eu-central-1\n".to_owned(),
+        role("role", "source_profile = default"),
+        role("chained", "source_profile = role"),
+        role("from-environment", "credential_source = Environment"),
+        role("denied", "source_profile = default"),
+        role("throttled", "source_profile = default"),
+        role("torn", "source_profile = default"),
+        role("lied-to", "source_profile = default"),
+        role("web", &format!("web_identity_token_file = {}", web.display())),
+        program("prints", &format!("cat {}", printed.display())),
+        program("babbles", &format!("sh -c \"cat {}; exit 3\"", printed.display())),
+        program("garbled", &format!("sh -c \"head -c 150 {}\"", printed.display())),
+    ]
+    .concat()
+}
+
+async fn ask(address: SocketAddr, token: &str, identity: &str) -> Answer {
+    let request = format!("GET /creds/{identity} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\n\r\n");
+    send(address, request).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_shows_no_secret_whatever_happens_to_it() {
+    let mut house = House::build().await;
+    let (mut daemon, address) = house.serve().await;
+    let refused = house.run(&["grant", "new", "miswritten"]).await;
+    assert!(!refused.status.success());
+    house.search("a grant that is refused", &refused);
+    let names: Vec<&str> = IDENTITIES.map(|(name, _)| name).into_iter().filter(|name| *name != "miswritten").collect();
+    let token_file = house.path("token");
+    let grant = [&["grant", "new", "--name", "job", "--token-file", token_file.to_str().unwrap()][..], &names].concat();
+    let granted = house.run(&grant).await;
+    assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+    let token = fs::read_to_string(&token_file).unwrap();
+    house.needles.add("a local token", &token);
+
+    let mut answers = Vec::new();
+    for (name, good) in IDENTITIES {
+        let answer = ask(address, &token, name).await;
+        assert_eq!(answer.status == 200, good, "{name}: {} {}", answer.status, answer.body);
+        if good {
+            let secret = answer.json()["SecretAccessKey"].as_str().unwrap().to_owned();
+            house.needles.add("a key that was handed out", &secret);
+        } else {
+            answers.push(answer);
+        }
+    }
+    answers.push(ask(address, "a-token-that-somebody-made-up", "role").await);
+    house.needles.add("a wrong token", "a-token-that-somebody-made-up");
+    house.learn();
+
+    for answer in &answers {
+        house.needles.assert_not_in("an error", format!("{answer:?}").as_bytes());
+    }
+    house.search("grant new", &granted);
+    for command in [
+        &["status"][..],
+        &["status", "--json"],
+        &["list"],
+        &["list", "--json"],
+        &["grant", "list"],
+        &["grant", "list", "--json"],
+        &["logs", "--audit"],
+        &["grant", "revoke", "job"],
+    ] {
+        let output = house.run(command).await;
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        house.search(&command.join(" "), &output);
+    }
+    let called = fs::read(format!("/proc/{}/cmdline", daemon.id().unwrap())).unwrap_or_else(|_| b"not here".to_vec());
+    house.needles.assert_not_in("how the daemon was called", &called);
+    end(&mut daemon).await;
+
+    let said = fs::read(house.path("said")).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("not renewed"), "failures are logged");
+    house.needles.assert_not_in("what the daemon said", &said);
+    let searched = house.needles.assert_not_below(&house.path("state"), &[]);
+    assert!(searched >= 2, "the audit trail and the grants at the least");
+    house.needles.assert_not_below(&house.path("run"), &[]);
+}
+
+/// In good order, so that everything that was to be written is.
+async fn end(daemon: &mut Child) {
+    let pid = rustix::process::Pid::from_raw(daemon.id().unwrap().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), daemon.wait()).await;
+    assert!(ended.expect("it ends when told").unwrap().success());
+}
