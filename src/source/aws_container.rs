@@ -140,4 +140,4 @@ pub(super) fn read(body: &[u8]) -> Result<Issued, &'static str> {
 
 #[cfg(test)]
 #[path = "aws_container_tests.rs"]
-mod tests;
+pub(super) mod tests;
