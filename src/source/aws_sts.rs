@@ -321,15 +321,36 @@ fn problem_of<E: ProvideErrorMetadata + std::error::Error + 'static>(
     Problem::Answer { status, code: code.to_owned(), message: words(message, secrets), offset: noted.offset }
 }
 
-/// An upstream's sentence as a log may hold it: one line, not too long, none of our secrets in it.
+/// An upstream's sentence as a log may hold it: one line, not too long, none of our secrets in it, nor anything that is as
+/// long as a secret and looks like one.
 fn words(message: &str, secrets: &[&str]) -> String {
     let mut text = message.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[hidden]");
+        text = text.replace(secret, HIDDEN);
     }
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_WORDS).collect();
-    line.trim().to_owned()
+    let mut line = String::new();
+    let mut rest = text.as_str();
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| !of_a_secret(c)).unwrap_or(rest.len());
+        match end {
+            0 => line.push(if first.is_control() { ' ' } else { first }),
+            end if end < SHORTEST_SECRET => line.push_str(&rest[..end]),
+            _ => line.push_str(HIDDEN),
+        }
+        rest = &rest[if end == 0 { first.len_utf8() } else { end }..];
+    }
+    line.chars().take(LONGEST_WORDS).collect::<String>().trim().to_owned()
 }
+
+/// What keys and tokens are written with, percent signs of their encoded form included.
+fn of_a_secret(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "+/=%_.~-".contains(character)
+}
+
+const HIDDEN: &str = "[hidden]";
+
+/// Secret access keys have 40 characters, session tokens hundreds.
+const SHORTEST_SECRET: usize = 40;
 
 const LONGEST_WORDS: usize = 400;
 
@@ -366,5 +387,45 @@ impl TimeSource for ServerTime {
 impl fmt::Debug for ServerTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServerTime")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_upstream_says_is_one_line_without_secrets() {
+        let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        for (said, shown) in [
+            (
+                "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/x",
+                "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/x",
+            ),
+            ("line one\r\nline two\u{1b}[31m", "line one  line two [31m"),
+            ("token 'short-one' is bad", "token '[hidden]' is bad"),
+            (&format!("{{\"secret\":\"{key}\"}}"), "{\"secret\":\"[hidden]\"}"),
+            (&format!("x={}&y", key.replace('/', "%2F")), "[hidden]&y"),
+            ("größer", "größer"),
+        ] {
+            assert_eq!(words(said, &["short-one", ""]), shown);
+        }
+        assert_eq!(words(&"ab ".repeat(1000), &[]).len(), LONGEST_WORDS);
+    }
+
+    #[test]
+    fn an_answer_is_about_a_role_when_account_and_name_fit() {
+        let role = "arn:aws:iam::111122223333:role/path/deploy";
+        let session = |arn: &str| account_of(role, arn);
+        assert_eq!(session("arn:aws:sts::111122223333:assumed-role/deploy/ada@host"), Some("111122223333"));
+        for other in [
+            "arn:aws:sts::111122223333:assumed-role/deployer/ada",
+            "arn:aws:sts::444455556666:assumed-role/deploy/ada",
+            "arn:aws-cn:sts::111122223333:assumed-role/deploy/ada",
+            "arn:aws:iam::111122223333:role/path/deploy",
+            "",
+        ] {
+            assert_eq!(session(other), None, "{other}");
+        }
     }
 }

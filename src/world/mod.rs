@@ -60,8 +60,12 @@ pub struct World {
 impl World {
     /// The machine that we run on. Reads nothing but the environment and the clocks; inside a tokio runtime or not.
     pub fn system() -> Self {
+        Self::with_environment(Arc::new(Environment::system()))
+    }
+
+    /// The same with other variables: proxies and authorities are taken from them too.
+    pub fn with_environment(environment: Arc<Environment>) -> Self {
         let clock = Arc::new(clock::SystemClock);
-        let environment = Arc::new(Environment::system());
         Self {
             http: Arc::new(http::Upstream::new(environment.clone(), clock.clone())),
             clock,

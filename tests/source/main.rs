@@ -1,0 +1,15 @@
+//! Sources against the simulated cloud: what a user's `~/.aws` says, through the real SDK's client code, to an STS that
+//! verifies every signature, token and end.
+//!
+//! In simulated time over pipes in memory; over real sockets and TLS in `tls.rs`.
+
+#![allow(clippy::unwrap_used)] // tests, helpers included
+
+mod contract;
+mod errors;
+mod keys;
+mod roles;
+mod skew;
+mod stage;
+mod tls;
+mod web_identity;

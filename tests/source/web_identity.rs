@@ -1,0 +1,116 @@
+//! Roles assumed with a token file.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use credenza::credential::FailureClass;
+use credenza::source::Ingredient;
+use credenza::world::{Files, World};
+use simcloud::{Fault, Issuer, Trust};
+
+use crate::stage::*;
+
+fn stage(life: std::time::Duration) -> (Stage, String) {
+    let stage = Stage::new();
+    let issuer = Issuer::rs256("https://idp.test");
+    let token = issuer.mint("system:serviceaccount:jobs:sync", start(), life);
+    stage.cloud.add_issuer(issuer);
+    stage.cloud.add_role(&role_arn("web"), Trust::of_issuer("https://idp.test"), HOUR);
+    let config = format!(
+        "[profile web]\nrole_arn = {}\nweb_identity_token_file = /token\nrole_session_name = sync\n",
+        role_arn("web")
+    );
+    (stage.config(&config), token)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_exchanged_without_any_keys() {
+    let (stage, token) = stage(HOUR);
+    let stage = stage.file("/token", &format!("{token}\n"));
+    let issued = stage.fetch("web").await.unwrap();
+    assert_eq!(issued.account_id.as_deref(), Some(ACCOUNT));
+    assert_eq!(stage.good(&issued).principal.arn, format!("arn:aws:sts::{ACCOUNT}:assumed-role/web/sync"));
+    let call = stage.cloud.calls().pop().unwrap();
+    assert_eq!((call.action.as_str(), call.access_key_id), ("AssumeRoleWithWebIdentity", None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_read_is_named_by_its_file() {
+    let (stage, token) = stage(HOUR);
+    let huge = "x".repeat(20_001);
+    for (content, why) in [(None, "entity not found"), (Some(""), "no token"), (Some(huge.as_str()), "no token")] {
+        let (mut stage, _) = self::stage(HOUR);
+        if let Some(content) = content {
+            stage = stage.file("/token", content);
+        }
+        let failure = stage.fetch("web").await.unwrap_err();
+        assert_eq!((failure.class, failure.code), (FailureClass::TryLater, "TokenFileUnusable"));
+        assert!(failure.public.contains("/token") && failure.public.contains(why), "{}", failure.public);
+        assert_eq!(stage.cloud.calls().len(), 0);
+    }
+    assert!(stage.file("/token", &token).fetch("web").await.is_ok());
+}
+
+/// A token file that is written anew after its first reading.
+struct Rotating {
+    tokens: Vec<String>,
+    reads: AtomicUsize,
+}
+
+impl Files for Rotating {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        let read = self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(self.tokens[read.min(self.tokens.len() - 1)].clone().into_bytes())
+    }
+}
+
+async fn fetch_with(stage: &Stage, tokens: &[&str]) -> Result<(), credenza::credential::Failure> {
+    let files =
+        Rotating { tokens: tokens.iter().map(|token| (*token).to_owned()).collect(), reads: AtomicUsize::new(0) };
+    // the configuration is read from the stage's files, the token from these
+    let whole = stage.world();
+    let config = credenza::config::Config::load(&whole).unwrap();
+    let identity = &config.identities["web"];
+    let world = World { files: Arc::new(files), ..whole };
+    let source = credenza::source::build(identity.definition.as_ref().unwrap(), identity, &world);
+    source.issue(Ingredient::Nothing).await.map(|_| ())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_over_is_read_again_and_the_new_one_used() {
+    let (stage, token) = stage(HOUR);
+    let (_, old) = self::stage(std::time::Duration::from_secs(60));
+    stage.clock.suspend(std::time::Duration::from_secs(600));
+    fetch_with(&stage, &[&old, &token]).await.unwrap();
+    assert_eq!(stage.cloud.count("AssumeRoleWithWebIdentity"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_has_not_changed_is_not_sent_again() {
+    let (stage, token) = stage(HOUR);
+    for (code, class) in [
+        ("ExpiredTokenException", FailureClass::TryLater),
+        ("InvalidIdentityToken", FailureClass::Refused),
+        ("IDPRejectedClaim", FailureClass::Refused),
+        ("IDPCommunicationError", FailureClass::TryLater),
+    ] {
+        stage.cloud.clear_faults();
+        stage.cloud.forget_calls();
+        stage.cloud.add_fault(Fault::error(code));
+        let failure = fetch_with(&stage, &[&token]).await.unwrap_err();
+        assert_eq!(failure.class, class, "{code}");
+        assert_eq!(stage.cloud.count("AssumeRoleWithWebIdentity"), 1, "{code}");
+        assert!(!format!("{failure:?}").contains(&token), "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_refused_tokens_are_enough() {
+    let (stage, token) = stage(HOUR);
+    stage.cloud.add_fault(Fault::error("ExpiredTokenException"));
+    let other = format!("{token}x");
+    fetch_with(&stage, &[&token, &other, &token]).await.unwrap_err();
+    assert_eq!(stage.cloud.count("AssumeRoleWithWebIdentity"), 2);
+}
