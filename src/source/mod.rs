@@ -8,11 +8,11 @@ pub mod daemon;
 
 use std::sync::Arc;
 
-use crate::config::{AwsDefinition, Identity, RoleBase};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Session, SessionKey};
 use crate::secret::Digest;
-use crate::world::{BoxFuture, World};
+use crate::world::BoxFuture;
 
+mod aws_build;
 mod aws_container;
 mod aws_error;
 mod aws_instance;
@@ -24,6 +24,8 @@ mod aws_sts;
 mod aws_web_identity;
 mod aws_wire;
 mod shape;
+
+pub use self::aws_build::build;
 
 /// How one identity's credentials are made. One implementation a kind of source; one value an identity.
 pub trait Source: Send + Sync {
@@ -83,33 +85,6 @@ pub struct Recipe {
 pub trait Recipes: Send + Sync {
     /// The recipe of an ask; a `Failure` of class `Refused` for one that is unknown or unusable.
     fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure>;
-}
-
-/// The source of an identity whose definition is whole.
-pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World) -> Arc<dyn Source> {
-    let sts = |endpoint: &crate::config::StsEndpoint| aws_sts::Sts {
-        identity: identity.name.clone(),
-        endpoint: endpoint.clone(),
-        ca_bundle: identity.ca_bundle.clone(),
-        world: world.clone(),
-    };
-    let origin = |keys: &crate::config::KeysOrigin| aws_origin::Origin { keys: keys.clone(), world: world.clone() };
-    match definition {
-        AwsDefinition::Keys { origin: keys, sts: endpoint } => {
-            Arc::new(aws_keys::Keys { origin: origin(keys), sts: sts(endpoint), account_id: identity.account.clone() })
-        }
-        AwsDefinition::Role(role) => Arc::new(aws_role::Role {
-            sts: sts(&role.sts),
-            base: match &role.base {
-                RoleBase::Keys(keys) => aws_role::Base::Keys(origin(keys)),
-                RoleBase::Identity(name) => aws_role::Base::Identity(name.clone()),
-            },
-            definition: role.clone(),
-        }),
-        AwsDefinition::WebIdentity(role) => {
-            Arc::new(aws_web_identity::WebIdentity { sts: sts(&role.sts), definition: role.clone() })
-        }
-    }
 }
 
 /// A source was handed something that it does not need: a mistake of ours, which an engine that asks

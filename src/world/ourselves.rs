@@ -46,6 +46,7 @@ pub fn arguments() -> Vec<OsString> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // programs to look at
 mod tests {
     use super::*;
 

@@ -166,6 +166,7 @@ fn system_find(pid: u32) -> io::Result<Running> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // programs to look at
 mod tests {
     use std::process::{Command, Stdio};
 

@@ -102,8 +102,11 @@ impl Files for MemoryFiles {
 
 /// An HTTP client for tests: every request goes over a pipe of its own to whoever `connect` gives the other end to.
 pub struct SimulatedHttp {
-    connect: Box<dyn Fn(&http::Uri, DuplexStream) -> Result<(), String> + Send + Sync>,
+    connect: Box<Connect>,
 }
+
+/// Takes the server's end of a fresh pipe to this address, or tells why there is no connection.
+type Connect = dyn Fn(&http::Uri, DuplexStream) -> Result<(), String> + Send + Sync;
 
 impl SimulatedHttp {
     /// `connect` is called for each request with its address and the server's end of a fresh pipe: it hands the end to a

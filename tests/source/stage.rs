@@ -1,7 +1,6 @@
 //! A cloud, a user's files, and the little that an engine does: obtain what a source needs, then issue.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +17,6 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// Friday, 15 January 2027, 08:00:00 UTC.
-
 pub(crate) fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
@@ -31,8 +29,11 @@ pub(crate) struct Stage {
     environment: Environment,
     files: MemoryFiles,
     processes: BTreeMap<String, String>,
-    elsewhere: Arc<dyn Fn(&http::Uri, DuplexStream) -> bool + Send + Sync>,
+    elsewhere: Arc<Elsewhere>,
 }
+
+/// Serves another host than STS: `true` says that the pipe was taken.
+type Elsewhere = dyn Fn(&http::Uri, DuplexStream) -> bool + Send + Sync;
 
 impl Stage {
     pub(crate) fn new() -> Self {
@@ -207,7 +208,7 @@ struct Printing(BTreeMap<String, String>);
 
 impl Processes for Printing {
     fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>> {
-        let program = run.argv.first().map(OsString::clone).unwrap_or_default().into_string().unwrap();
+        let program = run.argv.first().cloned().unwrap_or_default().into_string().unwrap();
         let prints = self.0.get(&program).cloned();
         Box::pin(async move {
             match prints {

@@ -70,10 +70,10 @@ impl Connector {
             None => NextHop::Upstream(tcp),
             Some(proxy) => {
                 let tunnel = Tunnel::new(proxy.uri().clone(), HttpsConnector::from((tcp, tls.clone())));
-                NextHop::Proxy(match proxy.basic_auth() {
+                NextHop::Proxy(Box::new(match proxy.basic_auth() {
                     Some(authorization) => tunnel.with_auth(authorization.clone()),
                     None => tunnel,
-                })
+                }))
             }
         };
         HttpsConnector::from((next_hop, tls)).call(uri).await
@@ -113,7 +113,7 @@ impl Service<Uri> for Connector {
 /// Below the upstream's own TLS: a plain connection to it, or a proxy's tunnel.
 enum NextHop {
     Upstream(HttpConnector),
-    Proxy(Tunnel<HttpsConnector<HttpConnector>>),
+    Proxy(Box<Tunnel<HttpsConnector<HttpConnector>>>),
 }
 
 impl Service<Uri> for NextHop {
