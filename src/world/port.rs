@@ -31,6 +31,7 @@ pub fn holder_of(address: SocketAddr) -> Option<PortHolder> {
 }
 
 /// Whether two listeners cannot be there together: one port, and one address or all of them.
+#[cfg(any(target_os = "linux", test))]
 fn in_the_way(wanted: SocketAddr, listening: SocketAddr) -> bool {
     let (ours, theirs) = (wanted.ip().to_canonical(), listening.ip().to_canonical());
     let everywhere = ours.is_unspecified() || theirs.is_unspecified();
