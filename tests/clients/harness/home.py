@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from . import places
@@ -13,6 +14,8 @@ from .cloud import role_arn
 from .program import Program
 
 REGION = "eu-central-1"
+# boto3 and the AWS CLI v1 read the second alone.
+REGIONS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 
 
 class Home:
@@ -77,11 +80,13 @@ class Home:
 
     def start(self, client):
         """Starts a client of the matrix without credenza."""
-        return Program(client.argv, self.environment | {"AWS_REGION": REGION})
+        return Program(client.argv, self.environment | REGIONS)
 
     def audit(self):
         """The audit trail: who used what, one dictionary a line."""
         trail = self.path / ".local" / "state" / "credenza" / "audit.jsonl"
+        if not trail.exists():
+            return []
         return [json.loads(line) for line in trail.read_text().splitlines()]
 
     def answered(self, identity):
@@ -107,6 +112,19 @@ class Home:
         """Starts a client of the matrix in a shell that took `credenza env`."""
         script = f'set -e; taken="$(credenza env {identity})"; eval "$taken"; exec "$@"'
         return Program(["bash", "-c", script, "bash", *client.argv], self.environment)
+
+    def granted(self, client, printed):
+        """Starts a client of the matrix with the variables that `credenza grant new` printed."""
+        variables = dict(line.split("=", 1) for line in printed.splitlines())
+        return Program(client.argv, self.environment | REGIONS | variables)
+
+
+def eventually(check, secs=10):
+    """What `check` returns as soon as it is true of anything: the daemon writes its trail after it has answered."""
+    end = time.monotonic() + secs
+    while not (found := check()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def credentials_file(profile, keys):

@@ -7,7 +7,10 @@ import json
 import subprocess
 import sys
 
-CALLS = {"sts": (["sts", "get-caller-identity"], "Arn"), "s3": (["s3api", "list-buckets"], "Buckets")}
+CALLS = {
+    "sts": (["sts", "get-caller-identity"], "Arn"),
+    "s3": (["s3api", "list-buckets", "--query", "{Names: Buckets[].Name}"], "Names"),
+}
 
 for line in sys.stdin:
     words, field = CALLS[line.strip()]
