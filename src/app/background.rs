@@ -81,8 +81,9 @@ pub async fn ensure(world: &World, arguments: &[OsString]) -> Result<Found, Back
     }
     // what is wrong with the configuration is said here, by the command that the person typed
     let config = Config::load(world).map_err(AppError::from)?;
-    let runtime = Folder::open_or_make(&config.places.runtime).map_err(AppError::from)?;
+    // the runtime folder may lie in the state folder, and must not be made behind a link
     let state = Folder::open_or_make(&config.places.state).map_err(AppError::from)?;
+    let runtime = Folder::open_or_make(&config.places.runtime).map_err(AppError::from)?;
     let lock = runtime.lock(START_LOCK, READY * 2).await.map_err(AppError::from)?;
     let _lock = lock.ok_or_else(|| {
         BackgroundError::System(format!("another start holds {}", runtime.path().join(START_LOCK).display()))

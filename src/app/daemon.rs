@@ -53,6 +53,7 @@ impl App {
     pub async fn build(world: World) -> Result<Self, AppError> {
         let places = Places::from(&world.environment)?;
         let path = places.control_socket()?;
+        // the runtime folder may lie in the state folder, and must not be made behind a link
         let state = Arc::new(Folder::open_or_make(&places.state)?);
         let runtime = Folder::open_or_make(&places.runtime)?;
         let locks =
@@ -72,10 +73,12 @@ impl App {
         }
         holders.take_up(|grant| grant.address.is_some_and(|address| foreign.contains(&address)));
 
+        let trail = CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?;
+        write_marker(&state, &path)?;
+        // last of all that can fail: whoever connects from now on is answered
         let socket = Socket::bind(&path, ourselves::uid());
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
-        write_marker(&state, &path)?;
-        let audit = Audit::start(CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?, "daemon", clock.clone());
+        let audit = Audit::start(trail, "daemon", clock.clone());
         let book = Arc::new(Book::of(config.clone(), world.clone()));
         let engine = Engine::start(world.clone(), book, Settings::default());
         let (names, known) = watch::channel(names(&config));

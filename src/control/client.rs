@@ -69,7 +69,10 @@ impl Client {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 return Err(match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
+                    // what is wrong with the folder is said by whoever opens it
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
+                        ClientError::NotRunning
+                    }
                     _ => wrong(error.to_string()),
                 });
             }

@@ -1,0 +1,17 @@
+//! The commands as a person types them: the real binary, in homes of its own, over real sockets and processes.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a test is the outside itself
+
+mod address;
+mod arguments;
+mod configuration;
+mod daemon;
+mod folders;
+mod grants;
+mod home;
+mod reload;
+mod restart;
+mod shown;
+mod users;
+mod versions;
+mod wire;

@@ -1,0 +1,142 @@
+//! What `list`, `status`, `grant list` and `logs` show; the members of their JSON are those of `docs/json.md`.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::home::Home;
+use crate::wire::key;
+
+/// Every member of a JSON text, as `asks.identity`.
+fn members(value: &Value, at: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                members(value, &at, into);
+                into.insert(at);
+            }
+        }
+        Value::Array(array) => array.iter().for_each(|value| members(value, at, into)),
+        _ => {}
+    }
+}
+
+/// The members that a section of `docs/json.md` names: the first cell of each row of its table.
+fn documented(section: &str) -> BTreeSet<String> {
+    let text = include_str!("../../docs/json.md");
+    let (_, rest) = text.split_once(&format!("\n## `{section}`")).unwrap_or_else(|| panic!("no section {section}"));
+    let section = rest.split("\n## ").next().unwrap();
+    let row = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());
+    section.lines().filter_map(row).collect()
+}
+
+fn same_as_documented(value: &Value, section: &str) {
+    let mut found = BTreeSet::new();
+    members(value, "", &mut found);
+    assert_eq!(found, documented(section), "{section}: {value:#}");
+}
+
+#[test]
+fn the_json_of_list_is_as_documented() {
+    same_as_documented(&Home::new().json(&["list", "--json"]), "credenza list --json");
+}
+
+#[test]
+fn the_json_of_status_and_grants_is_as_documented() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let granted = home.grant(&["prod", "--name", "one", "--for", "1h"]);
+    key(&granted);
+    // one that fails, and one that is connected
+    home.write("dev.json", "{}");
+    let dev = home.grant(&["dev", "--name", "two"]);
+    assert_ne!(crate::wire::get(&dev).unwrap().status, 200);
+    let _job = connected(&home);
+    same_as_documented(&home.json(&["grant", "list", "--json"]), "credenza grant list --json");
+    let status = home.json(&["status", "--json"]);
+    same_as_documented(&status, "credenza status --json");
+    let prod = &status["asks"].as_array().unwrap().iter().find(|ask| ask["identity"] == "prod").unwrap();
+    assert_eq!((&prod["state"], &prod["access_key_id"]), (&"fresh".into(), &"ASIAPROD".into()));
+    let text = home.good(&["status"]);
+    for word in ["prod", "fresh", "59m", "dev", "one", "two", "make", "127.0.0.1"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains(&granted.token) && !status.to_string().contains(&granted.token));
+}
+
+/// A job that holds its connection, as `exec` does.
+fn connected(home: &Home) -> std::os::unix::net::UnixStream {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::os::unix::net::UnixStream::connect(home.socket()).unwrap();
+    let job = r#"{"command":"make","identities":[{"name":"prod"}],"address":"http://127.0.0.1:1"}"#;
+    let length = job.len();
+    write!(stream, "POST /v1/job HTTP/1.1\r\nHost: x\r\nCredenza-Protocol: 1\r\nContent-Length: {length}\r\n\r\n{job}")
+        .unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn a_job_is_shown_as_long_as_it_is_connected() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let jobs = || home.json(&["status", "--json"])["jobs"].clone();
+    let job = connected(&home);
+    let shown = jobs();
+    assert_eq!((&shown[0]["command"], &shown[0]["pid"]), (&"make".into(), &std::process::id().into()));
+    drop(job);
+    crate::home::until("it is gone", || jobs() == serde_json::json!([]));
+}
+
+#[test]
+fn without_a_daemon_there_is_no_status_and_the_command_is_named() {
+    let home = Home::new();
+    for words in [&["status"][..], &["status", "--json"], &["grant", "list"], &["grant", "revoke", "x"]] {
+        home.run(words).failed(1, &["no daemon runs", "try: credenza up"]);
+    }
+}
+
+#[test]
+fn watching_shows_each_change_once() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let granted = home.grant(&["prod"]);
+    let mut watch = home.credenza(&["status", "--watch", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["asks"], serde_json::json!([]));
+    key(&granted);
+    assert_eq!(next()["asks"][0]["identity"], "prod");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn the_log_and_the_audit_trail_are_shown_and_followed() {
+    let home = Home::new();
+    home.run(&["logs"]).failed(1, &["holds none yet", "credenza up"]);
+    home.good(&["up"]);
+    let granted = home.grant(&["prod", "--name", "sync"]);
+    let mut follow = home.credenza(&["logs", "--audit", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    key(&granted);
+    let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&line["grant"], &line["outcome"]), (&"sync".into(), &"issued".into()));
+    // a file that takes the place of the full one is followed too
+    std::fs::rename(home.state("audit.jsonl"), home.state("audit.jsonl.1")).unwrap();
+    home.run(&["grant", "revoke", "sync"]);
+    assert_eq!(crate::wire::get(&granted).unwrap().status, 403);
+    let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(line["outcome"], "token-unknown");
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+    let both = home.good(&["logs", "--audit"]);
+    assert!(both.contains("ASIAPROD") && both.contains("token-unknown"), "{both}");
+    let log = home.good(&["logs"]);
+    assert!(log.contains("serving") && log.contains("grant ended"), "{log}");
+}

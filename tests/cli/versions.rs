@@ -1,0 +1,99 @@
+//! Commands and daemons of different versions: one apart they understand each other, further apart they say so.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::thread::JoinHandle;
+
+use crate::home::Home;
+use crate::wire::control;
+
+/// The version that this build speaks.
+const OURS: u32 = 1;
+
+#[test]
+fn a_daemon_understands_commands_one_version_apart() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    for (theirs, status) in [(OURS - 1, 200), (OURS, 200), (OURS + 1, 200), (OURS + 2, 426), (77, 426)] {
+        let answer = control(&home.socket(), Some(theirs), "GET", "/v1/status", "").unwrap();
+        assert_eq!(answer.status, status, "{theirs}: {answer:?}");
+        assert!(answer.head.contains(&format!("credenza-protocol: {OURS}")), "{answer:?}");
+        if status == 426 {
+            let refusal = answer.json();
+            assert_eq!(refusal["code"], "ProtocolVersion");
+            assert_eq!(refusal["mend"], "credenza down && credenza up");
+            let said = refusal["message"].as_str().unwrap().to_owned();
+            assert!(said.contains(&format!("version {theirs}")) && !said.contains('\n'), "{said}");
+        }
+    }
+    let answer = control(&home.socket(), None, "GET", "/v1/status", "").unwrap();
+    assert_eq!(answer.status, 400, "{answer:?}");
+}
+
+#[test]
+fn members_of_a_later_version_are_passed_over() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let wanted = r#"{"identity":"prod","min_life_secs":0,"invented_later":{"a":1}}"#;
+    let answer = control(&home.socket(), Some(OURS + 1), "POST", "/v1/credential", wanted).unwrap();
+    assert_eq!((answer.status, &answer.json()["access_key_id"]), (200, &"ASIAPROD".into()));
+}
+
+#[test]
+fn stop_is_understood_from_every_version() {
+    let home = Home::new();
+    let mut daemon = home.serve();
+    let answer = control(&home.socket(), Some(99), "POST", "/v1/stop", "").unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+/// A daemon that speaks another version, and answers one request with a status of its own time.
+fn daemon_of(home: &Home, version: u32) -> JoinHandle<String> {
+    for folder in [".local", ".local/state", ".local/state/credenza", ".local/state/credenza/run"] {
+        std::fs::create_dir_all(home.path(folder)).unwrap();
+        std::fs::set_permissions(home.path(folder), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let _ = std::fs::remove_file(home.socket());
+    let listener = UnixListener::bind(home.socket()).unwrap();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&stream).lines();
+        let head: Vec<String> = lines.by_ref().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let body = serde_json::json!({
+            "schema": 1, "version": "7.0.0", "protocol": version, "pid": 1, "started": "2026-11-21T22:00:00Z",
+            "address": "http://127.0.0.1:1", "asks": [], "grants": [], "jobs": [], "warnings": [], "invented_later": 1,
+        })
+        .to_string();
+        let length = body.len();
+        write!(
+            &stream,
+            "HTTP/1.1 200 OK\r\ncredenza-protocol: {version}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        head.join("\n")
+    })
+}
+
+#[test]
+fn a_command_understands_a_daemon_one_version_apart() {
+    let home = Home::new();
+    for version in [OURS - 1, OURS + 1] {
+        let daemon = daemon_of(&home, version);
+        assert_eq!(home.json(&["status", "--json"])["version"], "7.0.0", "{version}");
+        assert!(daemon.join().unwrap().to_lowercase().contains(&format!("credenza-protocol: {OURS}")));
+    }
+    std::fs::remove_file(home.socket()).unwrap();
+}
+
+#[test]
+fn a_command_that_is_too_far_apart_says_so_in_one_sentence_with_the_command() {
+    let home = Home::new();
+    let daemon = daemon_of(&home, OURS + 2);
+    let said = home.run(&["status"]);
+    said.failed(1, &["the daemon speaks version 3", "this command version 1", "try: credenza down && credenza up"]);
+    assert_eq!(said.err.lines().count(), 2, "{}", said.err);
+    daemon.join().unwrap();
+    std::fs::remove_file(home.socket()).unwrap();
+}
