@@ -93,7 +93,8 @@ where
             Pin::new(&mut connection).graceful_shutdown();
         }
         if let Poll::Ready(done) = connection.poll_without_shutdown(cx) {
-            return Poll::Ready(if done.is_ok() { End::Closed } else { End::Unreadable });
+            let unreadable = done.is_err_and(|error| error.is_parse());
+            return Poll::Ready(if unreadable { End::Unreadable } else { End::Closed });
         }
         let due = pulse.due(&limits);
         let sooner = due.filter(|due| *due < timer.deadline());

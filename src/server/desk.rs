@@ -91,6 +91,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         if let Some(again) = self.again(&parts, since) {
             return Answering::Ready(Some(again));
         }
+        self.recall.take();
         let mut told = Told::default();
         let ask = match service.admit(&parts, self.to.ip(), &mut told) {
             Ok(Step::Ask(ask)) => ask,

@@ -81,7 +81,8 @@ impl Pulse {
         let tail = self.tail.load(Ordering::Relaxed);
         let last = &bytes[bytes.len().saturating_sub(4)..];
         self.tail.store(last.iter().fold(tail, |tail, byte| tail << 8 | u32::from(*byte)), Ordering::Relaxed);
-        if self.doing.swap(HEAD, Ordering::Relaxed) != HEAD {
+        if self.doing.load(Ordering::Relaxed) != HEAD {
+            self.doing.store(HEAD, Ordering::Relaxed);
             self.waits_since.store(NEVER, Ordering::Relaxed);
         }
     }

@@ -116,6 +116,31 @@ async fn bodies_are_neither_read_nor_waited_for() {
 }
 
 #[tokio::test]
+async fn an_offer_of_another_protocol_is_passed_over() {
+    let (stage, address) = Stage::listening(VALID);
+    // what curl --http2 sends
+    let offer =
+        "\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n";
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(exchange(&mut stream, stage.get("/creds/default").replace("\r\n\r\n", offer)).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_has_said_nothing_unreadable() {
+    let (stage, address) = Stage::listening(VALID);
+    for part in ["", "GET /cre", &stage.get("/creds/default")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(part.as_bytes()).await.unwrap();
+        stream.set_zero_linger().unwrap();
+        drop(stream);
+    }
+    assert_eq!(send(address, stage.get("/creds/default")).await.status, 200);
+    assert!(!stage.trail().await.contains("unreadable"));
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_request_get_400_or_nothing_and_are_in_no_log() {
     let (stage, address) = Stage::listening(VALID);
     let token = stage.token.clone();

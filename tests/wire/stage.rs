@@ -180,6 +180,10 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage whose source does this.
     pub(crate) fn new(does: Does) -> Self {
+        Self::with(does, Settings::default())
+    }
+
+    fn with(does: Does, settings: Settings) -> Self {
         let clock = Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_298_656_400)));
         let source = Arc::new(Script {
             does: Mutex::new(does),
@@ -196,7 +200,7 @@ impl Stage {
             processes: Arc::new(Nothing),
             random: Arc::new(SystemRandom),
         };
-        let engine = Engine::start(world, Arc::new(OneSource(source.clone())), Settings::default());
+        let engine = Engine::start(world, Arc::new(OneSource(source.clone())), settings);
         let root = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
         let audit = Audit::start(CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap(), "daemon", clock.clone());
@@ -212,11 +216,19 @@ impl Stage {
 
     /// The same on a socket of its own.
     pub(crate) fn listening(does: Does) -> (Self, SocketAddr) {
-        let stage = Self::new(does);
+        Self::new(does).listen()
+    }
+
+    /// The same, for a crowd that a slow machine cannot serve within the usual patience.
+    pub(crate) fn listening_patiently(does: Does) -> (Self, SocketAddr) {
+        Self::with(does, Settings { patience: MINUTE, ..Settings::default() }).listen()
+    }
+
+    fn listen(self) -> (Self, SocketAddr) {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
-        tokio::spawn(Arc::clone(&stage.service).serve(listener, stage.stop.subscribe()));
-        (stage, address)
+        tokio::spawn(Arc::clone(&self.service).serve(listener, self.stop.subscribe()));
+        (self, address)
     }
 
     /// One more grant, by its token; its default is `default`, where it covers that.
