@@ -320,7 +320,7 @@ impl Course {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn along_any_course_of_events_every_plan_is_sound(

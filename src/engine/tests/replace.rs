@@ -77,11 +77,13 @@ async fn a_session_made_by_a_definition_that_changed_is_dropped_also_in_flight()
     let old = stage.fake("prod");
     old.now_takes(PATIENCE * 2);
     stage.code("prod").await;
-    redefine(&mut stage, ("prod", keys(), HOUR));
-    stage.pass(10 * SECOND).await;
-    stage.key_id("prod").await;
-    assert_eq!((old.renewals(), old.issues()), (1, 0), "the old session was used");
-    assert_eq!(stage.fake("prod").renewals(), 1);
+    stage.add(("prod", keys(), HOUR), 2);
+    let new = stage.fake("prod");
+    new.renewals.store(10, std::sync::atomic::Ordering::Relaxed);
+    stage.publish();
+    stage.pass(40 * MINUTE).await;
+    assert_eq!((old.renewals(), old.issues()), (1, 0));
+    assert_eq!(*new.bases.lock().unwrap(), ["AKIA-prod-11", "AKIA-prod-11"], "the old session was used");
 }
 
 #[tokio::test(start_paused = true)]

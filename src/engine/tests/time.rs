@@ -206,6 +206,20 @@ async fn what_nobody_used_for_eight_hours_awake_is_left_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_use_right_after_a_sleep_counts_from_then() {
+    let stage = Stage::set([plain("prod", 48 * HOUR)]);
+    stage.key_id("prod").await;
+    stage.pass(SECOND).await;
+    stage.clock.suspend(8 * HOUR);
+    // the timetable has not noticed yet
+    assert!(stage.engine.ready(&ask("prod")).is_some());
+    stage.pass(8 * HOUR - MINUTE).await;
+    assert_eq!(stage.view("prod").state, AskState::Fresh);
+    stage.pass(2 * MINUTE).await;
+    assert_eq!(stage.view("prod").state, AskState::Idle);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_engine_wakes_less_than_once_a_second_and_an_empty_one_never() {
     let stage = Stage::set([plain("prod", HOUR)]);
     stage.pass(SECOND).await;
