@@ -93,12 +93,7 @@ async fn thirty_days_of_outages_sleeps_clock_steps_and_revocations() {
         days.settle();
         days.machine.clock.suspend(8 * HOUR);
     }
-    println!(
-        "30 simulated days took {:.1} s: {} requests, {:?}",
-        began.elapsed().as_secs_f64(),
-        days.requests,
-        days.calls
-    );
+    days.print(began.elapsed());
     days.compare_with_lifetimes();
     days.machine.engine.clone().stop().await;
 }
@@ -238,6 +233,16 @@ impl Days {
         }
         self.machine.cloud.forget_calls();
         self.machine.cloud.forget_ended_before(self.machine.cloud.now());
+    }
+
+    #[allow(clippy::print_stdout)] // figures for whoever runs this with --nocapture
+    fn print(&self, took: Duration) {
+        println!(
+            "30 simulated days took {:.1} s: {} requests, calls {:?}",
+            took.as_secs_f64(),
+            self.requests,
+            self.calls
+        );
     }
 
     fn compare_with_lifetimes(&self) {
