@@ -8,12 +8,12 @@ use support::{World, client::call};
 /// Code, status, and the test that shows its natural cause (none: only AWS itself can cause it).
 const CODES: &[(&str, u16, &str)] = &[
     ("AccessDenied", 403, "assume_role: only_whom_the_trust_names_gets_in"),
-    ("ExpiredToken", 403, "signature: temporary_keys_end_in_the_second_that_was_promised"),
+    ("ExpiredToken", 403, "keys: temporary_keys_end_in_the_second_that_was_promised"),
     ("ExpiredTokenException", 400, "web_identity: a_token_ends_by_the_clouds_clock"),
     ("InvalidIdentityToken", 400, "web_identity: a_token_that_cannot_be_trusted_is_invalid"),
     ("IDPRejectedClaim", 403, ""),
     ("IDPCommunicationError", 400, ""),
-    ("InvalidClientTokenId", 403, "signature: unknown_inactive_and_mismatched_keys_are_invalid"),
+    ("InvalidClientTokenId", 403, "keys: unknown_inactive_and_mismatched_keys_are_invalid"),
     ("MissingAuthenticationToken", 403, "signature: an_unsigned_request_is_missing_its_token"),
     ("SignatureDoesNotMatch", 403, "signature: a_wrong_secret_does_not_sign"),
     ("IncompleteSignature", 400, "signature: half_a_signature_is_incomplete"),

@@ -6,19 +6,14 @@ use std::time::Duration;
 
 use simcloud::{Keys, SignedDuration};
 use support::{
-    ROLE, World,
+    World,
     client::{Answer, Request, Signing, call},
 };
 
 const WRONG: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
-const UNKNOWN: &str = "The security token included in the request is invalid.";
 
 fn who() -> Request {
     Request::new("GetCallerIdentity", &[])
-}
-
-async fn session_keys(world: &World) -> Keys {
-    call(&world.cloud, &world.base, "AssumeRole", &[("RoleArn", ROLE), ("RoleSessionName", "one")]).await.keys()
 }
 
 /// A request signed as it should be, then changed.
@@ -236,59 +231,6 @@ async fn skew_is_judged_by_the_clouds_clock_and_shown_in_its_date() {
 }
 
 #[tokio::test]
-async fn unknown_inactive_and_mismatched_keys_are_invalid() {
-    let world = World::new();
-    let session = session_keys(&world).await;
-    let cases = [
-        Keys::long_term(),
-        Keys::temporary(),
-        Keys { session_token: None, ..session.clone() },
-        Keys { session_token: Keys::temporary().session_token, ..session.clone() },
-        Keys { session_token: session.session_token.clone(), ..world.base.clone() },
-    ];
-    for keys in cases {
-        let answer = call(&world.cloud, &keys, "GetCallerIdentity", &[]).await;
-        assert_eq!(answer.error(), (403, "InvalidClientTokenId", UNKNOWN), "{keys:?}");
-    }
-    assert!(world.cloud.deactivate(&world.base.access_key_id));
-    let answer = call(&world.cloud, &world.base, "GetCallerIdentity", &[]).await;
-    assert_eq!(answer.error(), (403, "InvalidClientTokenId", UNKNOWN));
-    assert!(world.cloud.activate(&world.base.access_key_id));
-    assert_eq!(call(&world.cloud, &world.base, "GetCallerIdentity", &[]).await.status(), 200);
-}
-
-#[tokio::test]
-async fn temporary_keys_end_in_the_second_that_was_promised() {
-    let world = World::new();
-    let keys = session_keys(&world).await;
-    world.pass(Duration::from_secs(3599));
-    assert_eq!(call(&world.cloud, &keys, "GetCallerIdentity", &[]).await.status(), 200);
-    assert!(world.cloud.judge(&keys).is_ok());
-    world.pass(Duration::from_secs(1));
-    let answer = call(&world.cloud, &keys, "GetCallerIdentity", &[]).await;
-    assert_eq!(answer.error(), (403, "ExpiredToken", "The security token included in the request is expired"));
-    assert_eq!(world.cloud.judge(&keys).unwrap_err().code, "ExpiredToken");
-}
-
-#[tokio::test]
-async fn temporary_keys_can_be_ended_early() {
-    let world = World::new();
-    let keys = session_keys(&world).await;
-    assert!(world.cloud.expire(&keys.access_key_id));
-    assert_eq!(call(&world.cloud, &keys, "GetCallerIdentity", &[]).await.error().1, "ExpiredToken");
-    assert!(!world.cloud.expire(&world.base.access_key_id), "long-term keys have no end");
-    assert!(!world.cloud.expire("ASIAUNKNOWN"));
-}
-
-#[tokio::test]
-async fn the_referee_knows_a_wrong_secret() {
-    let world = World::new();
-    let keys = Keys { secret_access_key: "x".repeat(40), ..world.base.clone() };
-    assert_eq!(world.cloud.judge(&keys).unwrap_err().code, "SignatureDoesNotMatch");
-    assert_eq!(world.cloud.judge(&Keys::temporary()).unwrap_err().code, "InvalidClientTokenId");
-}
-
-#[tokio::test]
 async fn other_actions_and_versions_are_unknown() {
     let world = World::new();
     let request = Request::new("MintMoney", &[]).signed(&Signing::new(&world.base, world.now()));
@@ -302,18 +244,4 @@ async fn other_actions_and_versions_are_unknown() {
     let mut empty = who();
     empty.body.clear();
     assert_eq!(empty.send(&world.cloud).await.error().1, "MissingAction");
-}
-
-#[tokio::test]
-async fn access_key_ids_look_like_those_of_aws() {
-    let world = World::new();
-    let session = session_keys(&world).await;
-    for (keys, prefix) in [(&world.base, "AKIA"), (&session, "ASIA")] {
-        let id = &keys.access_key_id;
-        assert!(id.starts_with(prefix) && id.len() == 20, "{id}");
-        assert!(id.bytes().all(|byte| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte)), "{id}");
-        assert_eq!(keys.secret_access_key.len(), 40);
-    }
-    assert!(session.session_token.unwrap().len() > 300);
-    assert!(!format!("{:?}", world.base).contains(&world.base.secret_access_key));
 }
