@@ -2,6 +2,7 @@
 //!
 //! - [`App`]: the daemon: its address, its control socket, its grants
 //! - [`Endpoint`]: what `exec` gives its child: an address, an engine and one grant of its own
+//! - [`generated`]: the AWS files that a child or a shell reads
 //! - [`background`]: the daemon started, found and ended by commands
 //!
 //! Called by the commands.
@@ -60,6 +61,9 @@ pub enum AppError {
     /// No grant could be made.
     #[error(transparent)]
     Grant(#[from] GrantError),
+    /// The generated files cannot be written.
+    #[error(transparent)]
+    Generated(#[from] generated::GeneratedError),
     /// The control socket cannot be bound.
     #[error("the control socket {path} cannot be bound: {reason}")]
     Control {

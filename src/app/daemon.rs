@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::generated::AwsFiles;
 use super::recipes::{Book, names};
 use super::{AppError, address};
 use crate::config::{Config, Places};
@@ -41,6 +42,7 @@ pub struct App {
     socket: Arc<Socket>,
     names: watch::Sender<Names>,
     state: Arc<Folder>,
+    shells: AwsFiles,
     _locks: [Lock; 2],
 }
 
@@ -74,6 +76,8 @@ impl App {
         holders.take_up(|grant| grant.address.is_some_and(|address| foreign.contains(&address)));
 
         let trail = CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?;
+        let shells = AwsFiles::of_shells(&places)?;
+        shells.write(&config)?;
         write_marker(&state, &path)?;
         // last of all that can fail: whoever connects from now on is answered
         let socket = Socket::bind(&path, ourselves::uid());
@@ -90,13 +94,14 @@ impl App {
             jobs: Arc::new(Jobs::default()),
             audit,
             address,
+            shell_files: (shells.config_file(), shells.credentials_file()),
             started: clock.now().wall,
             clock,
             stop: watch::Sender::new(false),
             config: RwLock::new(config),
         };
         let (daemon, socket) = (Arc::new(daemon), Arc::new(socket));
-        Ok(Self { world, daemon, service, listener, socket, names, state, _locks: locks })
+        Ok(Self { world, daemon, service, listener, socket, names, state, shells, _locks: locks })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -111,14 +116,14 @@ impl App {
 
     /// Serves until it is told to stop; then finishes what is in progress and leaves nothing behind but its state.
     pub async fn run(self) {
-        let Self { world, daemon, service, listener, socket, names, state, _locks } = self;
+        let Self { world, daemon, service, listener, socket, names, state, shells, _locks } = self;
         tell_complaints(&daemon.config(), None);
         warm(&daemon);
         let mut stop = daemon.stop.subscribe();
         let serving = tokio::spawn(service.serve(listener, daemon.stop.subscribe()));
         let control = tokio::spawn(control::serve(Arc::clone(&socket), Arc::clone(&daemon)));
         let tidying = tokio::spawn(daemon.holders.clone().tidy());
-        let watching = tokio::spawn(watch_files(world, Arc::clone(&daemon), socket, names));
+        let watching = tokio::spawn(watch_files(world, Arc::clone(&daemon), socket, names, shells));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         // it cannot fail: the sender is ours
         let _ = stop.wait_for(|stop| *stop).await;
@@ -211,7 +216,13 @@ fn warm(daemon: &Daemon) {
 
 /// Reads the configuration again when a file of it changed; ends the daemon when its socket is gone: whoever looks for it
 /// would not find it, and start another.
-async fn watch_files(world: World, daemon: Arc<Daemon>, socket: Arc<Socket>, known: watch::Sender<Names>) {
+async fn watch_files(
+    world: World,
+    daemon: Arc<Daemon>,
+    socket: Arc<Socket>,
+    known: watch::Sender<Names>,
+    shells: AwsFiles,
+) {
     let mut paths = daemon.config().watched.clone();
     paths.push(socket.path().to_owned());
     let mut files = FileWatch::on(paths);
@@ -233,6 +244,9 @@ async fn watch_files(world: World, daemon: Arc<Daemon>, socket: Arc<Socket>, kno
                 let book = Arc::new(Book::of(config.clone(), world.clone()));
                 daemon.replace(config.clone(), |engine| engine.replace(book));
                 known.send_replace(names(&config));
+                if let Err(error) = shells.write(&config) {
+                    tracing::error!(error = %error, "the files of shells do not follow");
+                }
                 warm(&daemon);
                 tracing::info!(count = config.identities.len(), "the configuration was read again");
             }

@@ -127,6 +127,11 @@ impl Endpoint {
         }
     }
 
+    /// Begins to fetch a credential ahead of its first use.
+    pub fn warm(&self, identity: &IdentityName) {
+        self.engine.warm(&Ask::aws(Arc::clone(identity)));
+    }
+
     /// The configuration was read again: what is served follows it. The token opens what it opened.
     pub fn replace(&self, config: Arc<Config>) {
         self.names.send_replace(names(&config));

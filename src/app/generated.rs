@@ -1,22 +1,31 @@
-//! [`Generated`]: the files that one child of `exec` reads: its AWS files, and its token where that is to be in a file.
+//! The files that a wired child or shell reads: its AWS files, and its token where that is to be in a file.
 //!
-//! They lie in `STATE/run`, which neither a logout nor a cleaner empties, and go with the child. What a killed `exec` left
-//! behind is swept by the next one: each owner holds a lock as long as it lives.
+//! They lie in `STATE/run`, which neither a logout nor a cleaner empties. A child of `exec` has its own ([`Generated`]),
+//! which go with it; what a killed `exec` left behind is swept by the next one, since each owner holds a lock as long as
+//! it lives. The shells of `env` share one set ([`AwsFiles::of_shells`]), which a daemon keeps in step.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::child_files::ChildFiles;
+use crate::config::child_files::{ChildFiles, child_files};
+use crate::config::{Config, Places};
 use crate::secret::Secret;
-use crate::world::Random;
 use crate::world::folder::{Folder, FolderError, Lock, Permission};
+use crate::world::{Random, ourselves};
+
+/// Two AWS files: what `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name.
+#[derive(Debug)]
+pub struct AwsFiles {
+    folder: Folder,
+    stem: String,
+}
 
 /// One child's files, removed when this is dropped.
 #[derive(Debug)]
 pub struct Generated {
-    folder: Folder,
-    stem: String,
+    /// Its AWS files.
+    pub aws: AwsFiles,
     _lock: Lock,
 }
 
@@ -26,38 +35,33 @@ pub enum GeneratedError {
     /// The folder, or a file in it.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The files name our own program, and its path is not known or cannot be said.
+    #[error("our own program: {0}")]
+    Ourselves(String),
     /// Every name that was tried is in use, which cannot be chance.
     #[error("no free name for generated files in {0}: remove what begins with `wired-` there")]
     NoName(PathBuf),
 }
 
-impl Generated {
-    /// Takes a name in a private folder, having swept what dead owners left there.
-    pub fn in_folder(folder: Folder, random: &dyn Random) -> Result<Self, GeneratedError> {
-        sweep(&folder)?;
-        for _ in 0..TRIES {
-            let mut noise = [0; 8];
-            random.fill(&mut noise);
-            let stem = format!("{BEGINNING}{:016x}", u64::from_le_bytes(noise));
-            if let Some(lock) = folder.try_lock(&format!("{stem}{LOCK}"))? {
-                return Ok(Self { folder, stem, _lock: lock });
-            }
-        }
-        Err(GeneratedError::NoName(folder.path().to_owned()))
+impl AwsFiles {
+    /// Those of every shell that takes `env`: their names stay the same for ever.
+    pub fn of_shells(places: &Places) -> Result<Self, FolderError> {
+        Ok(Self { folder: run_folder(places)?, stem: format!("{BEGINNING}shells") })
     }
 
-    /// Writes both AWS files (0400), or writes them anew: readers see the old ones or the new ones, whole.
-    pub fn write(&self, files: &ChildFiles) -> Result<(), GeneratedError> {
+    /// Writes both (0400), or writes them anew: readers see the old ones or the new ones, whole.
+    pub fn write(&self, config: &Config) -> Result<(), GeneratedError> {
+        let program = ourselves::executable().map_err(|error| GeneratedError::Ourselves(error.to_string()))?;
+        let files = child_files(&config.shared, &config.identities, &program);
+        let unspeakable = || format!("{} cannot be written into a file", program.display());
+        self.write_texts(&files.ok_or_else(|| GeneratedError::Ourselves(unspeakable()))?)
+    }
+
+    fn write_texts(&self, files: &ChildFiles) -> Result<(), GeneratedError> {
         for (file, text) in [(CONFIG, &files.config), (CREDENTIALS, &files.credentials)] {
             self.folder.write_passing(&self.name(file), text.as_bytes(), Permission::ReadOnly)?;
         }
         Ok(())
-    }
-
-    /// Writes the token (0600), without a line feed at its end: most clients would send it along and be refused.
-    pub fn write_token(&self, token: &Secret) -> Result<PathBuf, GeneratedError> {
-        self.folder.write_passing(&self.name(TOKEN), token.expose().as_bytes(), Permission::Write)?;
-        Ok(self.path(TOKEN))
     }
 
     /// For `AWS_CONFIG_FILE`.
@@ -79,9 +83,39 @@ impl Generated {
     }
 }
 
+impl Generated {
+    /// Takes a name in `STATE/run`, having swept what dead owners left there.
+    pub fn new(places: &Places, random: &dyn Random) -> Result<Self, GeneratedError> {
+        Self::in_folder(run_folder(places)?, random)
+    }
+
+    fn in_folder(folder: Folder, random: &dyn Random) -> Result<Self, GeneratedError> {
+        sweep(&folder)?;
+        for _ in 0..TRIES {
+            let mut noise = [0; 8];
+            random.fill(&mut noise);
+            let stem = format!("{BEGINNING}{:016x}", u64::from_le_bytes(noise));
+            if let Some(lock) = folder.try_lock(&format!("{stem}{LOCK}"))? {
+                return Ok(Self { aws: AwsFiles { folder, stem }, _lock: lock });
+            }
+        }
+        Err(GeneratedError::NoName(folder.path().to_owned()))
+    }
+
+    /// Writes the token (0600), without a line feed at its end: most clients would send it along and be refused.
+    pub fn write_token(&self, token: &Secret) -> Result<PathBuf, GeneratedError> {
+        self.aws.folder.write_passing(&self.aws.name(TOKEN), token.expose().as_bytes(), Permission::Write)?;
+        Ok(self.aws.path(TOKEN))
+    }
+}
+
+fn run_folder(places: &Places) -> Result<Folder, FolderError> {
+    Folder::open_or_make(&places.state)?.inside(RUN)
+}
+
 impl Drop for Generated {
     fn drop(&mut self) {
-        remove(&self.folder, &self.stem);
+        remove(&self.aws.folder, &self.aws.stem);
     }
 }
 
@@ -107,6 +141,7 @@ fn remove(folder: &Folder, stem: &str) {
 
 /// How the names of generated files begin: what `cli/child` knows them by.
 pub const BEGINNING: &str = "wired-";
+const RUN: &str = "run"; // below the state folder, as `Places::state_run` has it
 const CONFIG: &str = ".config";
 const CREDENTIALS: &str = ".credentials";
 const TOKEN: &str = ".token";
@@ -138,11 +173,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let files = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
         for text in ["one", "two"] {
-            files.write(&texts(text)).unwrap();
-            assert_eq!(std::fs::read_to_string(files.config_file()).unwrap(), format!("config {text}"));
-            assert_eq!(std::fs::read_to_string(files.credentials_file()).unwrap(), format!("credentials {text}"));
+            files.aws.write_texts(&texts(text)).unwrap();
+            assert_eq!(std::fs::read_to_string(files.aws.config_file()).unwrap(), format!("config {text}"));
+            assert_eq!(std::fs::read_to_string(files.aws.credentials_file()).unwrap(), format!("credentials {text}"));
         }
-        assert_eq!((mode(&files.config_file()), mode(&files.credentials_file())), (0o400, 0o400));
+        assert_eq!((mode(&files.aws.config_file()), mode(&files.aws.credentials_file())), (0o400, 0o400));
     }
 
     #[test]
@@ -164,7 +199,7 @@ mod tests {
     fn they_go_with_their_owner() {
         let home = tempfile::tempdir().unwrap();
         let files = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
-        files.write(&texts("")).unwrap();
+        files.aws.write_texts(&texts("")).unwrap();
         files.write_token(&Secret::new("token")).unwrap();
         drop(files);
         assert_eq!(folder(home.path()).names().unwrap(), [""; 0]);
@@ -174,18 +209,25 @@ mod tests {
     fn what_a_dead_owner_left_is_swept_and_the_living_keep_theirs() {
         let home = tempfile::tempdir().unwrap();
         let living = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
-        living.write(&texts("")).unwrap();
-        for left in
-            ["wired-dead.config", "wired-dead.credentials", "wired-dead.token", "wired-dead.lock", "grants.json"]
-        {
+        living.aws.write_texts(&texts("")).unwrap();
+        for left in [
+            "wired-dead.config",
+            "wired-dead.credentials",
+            "wired-dead.token",
+            "wired-dead.lock",
+            "grants.json",
+            "wired-shells.config",
+        ] {
             std::fs::write(home.path().join("run").join(left), "").unwrap();
         }
         let next = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
         let names = folder(home.path()).names().unwrap();
         assert!(!names.iter().any(|name| name.contains("dead")), "{names:?}");
-        assert!(names.contains(&"grants.json".to_owned()), "{names:?}");
-        assert!(living.config_file().exists());
+        for kept in ["grants.json", "wired-shells.config"] {
+            assert!(names.contains(&kept.to_owned()), "{names:?}");
+        }
+        assert!(living.aws.config_file().exists());
         drop(next);
-        assert!(living.config_file().exists());
+        assert!(living.aws.config_file().exists());
     }
 }

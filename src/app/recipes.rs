@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, Identity, Unusable};
 use crate::credential::{Ask, Failure, FailureClass, IdentityName};
+use crate::engine;
 use crate::server::service::Names;
 use crate::source::{self, Recipe, Recipes, Source};
 use crate::world::World;
@@ -37,11 +38,14 @@ impl Recipes for Book {
         let unusable =
             |why: &Unusable| Failure::new(FailureClass::Refused, "Unusable", format!("{}: {why}", identity.name));
         let definition = identity.definition.as_ref().map_err(unusable)?;
-        let source = match self.instead.get(&ask.identity) {
-            Some(source) => Arc::clone(source),
-            None => source::build(definition, identity, &self.world),
-        };
-        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm })
+        let keep_warm = identity.keep_warm;
+        if let Some(source) = self.instead.get(&ask.identity) {
+            // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
+            let own = Self::of(Arc::clone(&self.config), self.world.clone());
+            return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm });
+        }
+        let source = source::build(definition, identity, &self.world);
+        Ok(Recipe { source, digest: identity.digest, keep_warm })
     }
 }
 

@@ -1,8 +1,23 @@
 //! `credenza credential`: prints one credential, never involving a person.
+//!
+//! A daemon that runs and means the same by the name hands it over from memory; else it comes from the identity's own
+//! sources. Under `exec` and `env`, `--from-endpoint` asks the endpoint that the environment names.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Context, Trouble};
+use super::printed::Printed;
+use super::{Context, Exit, Trouble, identities, runtime, say};
+use crate::app;
+use crate::config::{Config, Identity};
+use crate::control::{Client, ClientError};
+use crate::credential::FailureClass;
+use crate::credential::handover::Wanted;
+use crate::world::ourselves;
+
+mod endpoint;
 
 /// What `credential` takes.
 #[derive(Debug, Args)]
@@ -31,6 +46,72 @@ pub enum CredentialFormat {
 
 /// Prints it.
 pub fn run(arguments: CredentialArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run credential", "it is not built yet"))
+    runtime::begin(&context)?;
+    let printed = runtime::wait_for(async {
+        match arguments.from_endpoint {
+            true => endpoint::credential(&arguments.identity, &context).await,
+            false => credential(&arguments.identity, &context).await,
+        }
+    })?;
+    let text = match arguments.format {
+        CredentialFormat::Process => printed.process(),
+        CredentialFormat::Env => printed.exports(),
+        CredentialFormat::Json => printed.json(),
+    };
+    say::out(text.expose());
+    Ok(0)
 }
+
+fn cannot(identity: &str) -> String {
+    format!("no credential for {identity}")
+}
+
+async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
+    let world = &context.world;
+    let config = Config::load(world).map_err(|error| Trouble::of_app(cannot(name), &error.into()))?;
+    let identity = identities::usable(name, &config, &cannot(name))?.clone();
+    if let Some(printed) = from_daemon(&identity, &config).await? {
+        return Ok(printed);
+    }
+    match app::once(world, Arc::new(config), identity.name.clone(), PATIENCE).await {
+        Ok(credential) => Ok(Printed::of(&credential)),
+        Err(failure) => Err(Trouble::of_failure(cannot(name), &failure)),
+    }
+}
+
+/// What the daemon hands over; `None` where there is no daemon that could.
+async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Printed>, Trouble> {
+    let Ok(socket) = config.places.control_socket() else { return Ok(None) };
+    let Ok(mut client) = Client::connect(&socket, ourselves::uid()).await else { return Ok(None) };
+    let wanted =
+        Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()), min_life_secs: 0 };
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match client.credential(&wanted).await {
+            Ok(handover) => return Ok(Printed::handed_over(handover.issued)),
+            Err(ClientError::Refused(refusal)) => match refusal.class() {
+                // the daemon waited already, so it can be asked again at once
+                Some(FailureClass::TryLater) if refusal.code == PENDING && tokio::time::Instant::now() < deadline => {}
+                Some(class) => {
+                    return Err(Trouble::new(exit_of(class), cannot(&identity.name), refusal.message));
+                }
+                None => return Ok(None),
+            },
+            Err(_) => return Ok(None),
+        }
+    }
+}
+
+fn exit_of(class: FailureClass) -> Exit {
+    match class {
+        FailureClass::NeedsPerson => Exit::Person,
+        FailureClass::TryLater => Exit::Upstream,
+        FailureClass::Refused => Exit::Failed,
+    }
+}
+
+/// What a daemon says while its first fetch is in the air.
+const PENDING: &str = "Pending";
+
+/// How long is waited for an upstream.
+const PATIENCE: Duration = Duration::from_secs(60);

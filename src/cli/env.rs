@@ -1,8 +1,19 @@
-//! `credenza env`: prints the environment for a shell to take.
+//! `credenza env`: prints the environment of `exec` for a shell to take: `eval "$(credenza env my-role)"`.
+//!
+//! The right is the daemon's to give, and ends with the shell: what is printed has the shell tell its own process number,
+//! because we cannot know it: a shell may run us from another process of its own.
+
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Context, Trouble};
+use super::child::{Token, Wiring, address, original::undoing};
+use super::{Context, Trouble, identities, runtime, say};
+use crate::app::background;
+use crate::config::{Config, duration};
+use crate::control::wire::{GrantGiven, GrantWanted, Holder, Named};
+use crate::world::ourselves;
+use snippet::{NotText, Snippet};
 
 pub mod snippet;
 
@@ -15,9 +26,12 @@ pub struct EnvArgs {
     /// The form [default: the parent shell's]
     #[arg(long, value_enum)]
     pub format: Option<EnvFormat>,
-    /// How long the right lasts, such as 8h [default: as long as the shell]
-    #[arg(long = "for", value_name = "DURATION")]
-    pub lasts: Option<String>,
+    /// How long the right lasts at most, such as 8h [default: as long as the shell]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub lasts: Option<Duration>,
+    /// The region that the shell sees [default: AWS_REGION, else the profile's]
+    #[arg(long, value_name = "REGION", conflicts_with = "unset")]
+    pub region: Option<String>,
     /// Print what restores the environment as it was before
     #[arg(long, conflicts_with_all = ["identities", "lasts"])]
     pub unset: bool,
@@ -42,6 +56,124 @@ pub enum EnvFormat {
 
 /// Prints it.
 pub fn run(arguments: EnvArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run env", "it is not built yet"))
+    if arguments.unset {
+        let format = arguments.format.map_or_else(parents_format, Ok)?;
+        return print(&Snippet::undoing(undoing(&context.outer)), format, None);
+    }
+    runtime::begin(&context)?;
+    runtime::wait_for(wire(&arguments, &context))
+}
+
+const CANNOT: &str = "cannot wire this shell";
+
+async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
+    let (outer, world) = (&*context.outer, &context.world);
+    let format = arguments.format.map_or_else(parents_format, Ok)?;
+    let lasts_secs = arguments.lasts.map(|lasts| lasts.as_secs());
+    let config = Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+    let identities = identities::named(&arguments.identities, &config, &world.environment, CANNOT)?;
+    let default = identities[0];
+    let named = identities
+        .iter()
+        .map(|identity| Named { name: identity.name.to_string(), digest: Some(identity.digest.to_hex()) });
+    let shell = format.shell();
+    let holder = match shell {
+        Some(_) => Holder::ShellToCome,
+        None => {
+            let parent = ourselves::parent().map_err(|error| Trouble::failed(CANNOT, error.to_string()))?;
+            Holder::Shell { pid: parent.pid }
+        }
+    };
+    let wanted = GrantWanted { name: None, identities: named.collect(), lasts_secs, holder };
+    let found = background::ensure(world, &runtime::log_arguments(&context.globals)).await;
+    let mut client = found.map_err(|error| Trouble::of_background(CANNOT, &error))?.client;
+    let given = client.grant(&wanted).await.map_err(|error| Trouble::of_client(CANNOT, &error))?;
+    let GrantGiven { name: grant, token, address: base, config_file, credentials_file, .. } = given;
+    let wiring = Wiring {
+        default: default.name.clone(),
+        url: address::url(&base, &default.name),
+        token: Token::Value(token),
+        region: arguments.region.clone(),
+        identity_region: default.region.clone(),
+        config_file,
+        credentials_file,
+        static_keys: None,
+    };
+    let snippet = Snippet::wiring(wiring.changes(outer), outer);
+    let attach = match shell {
+        Some(pid) => Some(attach_line(&grant, pid, format, arguments)?),
+        None => None,
+    };
+    print(&snippet, format, attach)
+}
+
+/// The line by which the shell tells who it is. It names our program by its whole path: the shell may find another one.
+fn attach_line(grant: &str, pid: &str, format: EnvFormat, arguments: &EnvArgs) -> Result<String, Trouble> {
+    let program = ourselves::executable().map_err(|error| Trouble::failed(CANNOT, error.to_string()))?;
+    let program = program.to_str().ok_or_else(|| Trouble::failed(CANNOT, "the path of our own program is no UTF-8"))?;
+    let lasts = arguments.lasts.map_or_else(String::new, |lasts| format!(" --for {}s", lasts.as_secs()));
+    // a grant's name that was made up is a plain word; a path may be anything
+    Ok(format!("{} grant attach {grant} --pid {pid}{lasts}", snippet::called(format, program)))
+}
+
+fn print(snippet: &Snippet, format: EnvFormat, attach: Option<String>) -> Result<u8, Trouble> {
+    let written = snippet
+        .written(format)
+        .map_err(|error: NotText| Trouble::failed(CANNOT, error.to_string()).mend("the same with --format bash"))?;
+    say::out_bytes(&written);
+    attach.into_iter().for_each(|line| say::out(&format!("{line}\n")));
+    Ok(0)
+}
+
+impl EnvFormat {
+    /// How a shell of this form says its own process number; `None` for what no shell reads.
+    fn shell(self) -> Option<&'static str> {
+        match self {
+            Self::Bash | Self::Zsh => Some("$$"),
+            Self::Fish => Some("$fish_pid"),
+            Self::Pwsh => Some("$PID"),
+            Self::Dotenv | Self::Json => None,
+        }
+    }
+
+    /// The form of a shell, by its executable's name; `None` for one that has none of these.
+    fn of_shell(program: &str) -> Option<Self> {
+        match program {
+            "zsh" => Some(Self::Zsh),
+            "fish" => Some(Self::Fish),
+            "pwsh" | "powershell" | "pwsh-preview" => Some(Self::Pwsh),
+            "csh" | "tcsh" | "nu" | "elvish" | "xonsh" | "cmd.exe" => None,
+            // bash, dash, ksh, busybox, and programs that run one of these for us
+            _ => Some(Self::Bash),
+        }
+    }
+}
+
+fn parents_format() -> Result<EnvFormat, Trouble> {
+    let program = ourselves::parent().map(|parent| parent.program).unwrap_or_default();
+    EnvFormat::of_shell(&program).ok_or_else(|| {
+        let why = format!("{program} has no form of its own");
+        Trouble::usage(CANNOT, why).mend("--format json (or bash, zsh, fish, pwsh, dotenv)")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_is_known_by_its_program() {
+        for (program, format) in [
+            ("bash", Some(EnvFormat::Bash)),
+            ("dash", Some(EnvFormat::Bash)),
+            ("busybox", Some(EnvFormat::Bash)),
+            ("zsh", Some(EnvFormat::Zsh)),
+            ("fish", Some(EnvFormat::Fish)),
+            ("pwsh", Some(EnvFormat::Pwsh)),
+            ("tcsh", None),
+            ("make", Some(EnvFormat::Bash)),
+        ] {
+            assert_eq!(EnvFormat::of_shell(program), format, "{program}");
+        }
+    }
 }

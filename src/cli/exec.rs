@@ -1,10 +1,23 @@
 //! `credenza exec`: runs a command with credentials wired in.
+//!
+//! The order is: who is meant, an endpoint for them, the first credential (a command that cannot have it is not
+//! started), the files, the child. Then the endpoint serves and the files follow the user's own until the child ends.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{Context, Trouble};
+use super::child::{StaticKeys, Token, Wiring, address};
+use super::{Context, Exit, Trouble, identities, runtime, say};
+use crate::app::generated::{Generated, GeneratedError};
+use crate::app::{AppError, Endpoint, EndpointOptions};
+use crate::config::Config;
+use crate::credential::{Credential, IdentityName};
+use crate::world::child::{self, Ended, Start, StartError};
+use crate::world::watch::FileWatch;
+use crate::world::{Environment, World, system};
 
 /// What `exec` takes.
 #[derive(Debug, Args)]
@@ -15,12 +28,15 @@ pub struct ExecArgs {
     /// Give the token in a file instead of a variable
     #[arg(long)]
     pub token_file: bool,
-    /// The region that the command sees [default: the profile's]
+    /// The region that the command sees [default: AWS_REGION, else the profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
     /// Put temporary keys themselves into the environment, for tools that know nothing else
     #[arg(long, conflicts_with = "token_file")]
     pub static_env: bool,
+    /// Never ask a person for a login or a code: fail instead, naming the command
+    #[arg(long)]
+    pub no_login: bool,
     /// The command and its arguments [default: $SHELL]
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -28,6 +44,179 @@ pub struct ExecArgs {
 
 /// Runs it; the exit code is the command's.
 pub fn run(arguments: ExecArgs, context: Context) -> Result<u8, Trouble> {
-    let _ = (arguments, context);
-    Err(Trouble::failed("cannot run exec", "it is not built yet"))
+    system::hear_signals();
+    runtime::begin(&context)?;
+    let ended = runtime::wait_for(exec(&arguments, &context))?;
+    // only now: a signal that ended the child ends us as well
+    Ok(child::end_like(ended))
+}
+
+async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble> {
+    let (outer, world) = (context.outer.clone(), context.world.clone());
+    let command = Command::of(&arguments.command, &outer);
+    let watch = FileWatch::on(Config::files(&world).map_err(|error| command.unbuilt(error))?);
+    let config = Arc::new(Config::load(&world).map_err(|error| command.unbuilt(error))?);
+    if arguments.command.is_empty()
+        && let Some(meant) = identities::forgotten_dashes(&arguments.identities, &config)
+    {
+        let why = format!("there is no identity {}", arguments.identities.get(1).map_or("", String::as_str));
+        return Err(Trouble::usage(command.cannot(), why).mend(meant));
+    }
+    let meant = identities::named(&arguments.identities, &config, &world.environment, &command.cannot())?;
+    let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
+    let (default, region) = (names[0].clone(), meant[0].region.clone());
+
+    let options = EndpointOptions { identities: names.clone(), command: command.name() };
+    let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
+    for note in endpoint.notes() {
+        say::err(&format!("credenza: {note}\n"));
+    }
+    names.iter().skip(1).for_each(|name| endpoint.warm(name));
+    let (credential, files) =
+        tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) });
+    let (credential, mut files) = (credential, files.map_err(|error| command.unbuilt(error))?);
+    let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
+
+    let token = match arguments.token_file {
+        true => Token::File(files.generated.write_token(endpoint.token()).map_err(|error| command.unbuilt(error))?),
+        false => Token::Value(endpoint.token().clone()),
+    };
+    let static_keys = match arguments.static_env {
+        true => Some(static_keys(&default, &credential, &world, &command)?),
+        false => None,
+    };
+    let wiring = Wiring {
+        url: address::url(&endpoint.base(), &default),
+        default,
+        token,
+        region: arguments.region.clone(),
+        identity_region: region,
+        config_file: files.generated.aws.config_file(),
+        credentials_file: files.generated.aws.credentials_file(),
+        static_keys,
+    };
+    let environment = wiring.changes(&outer).applied_to(&outer);
+    let ended = match child::start(Start { environment, ..command.start.clone() }) {
+        Ok(child) => serve_until_ended(child, &mut files, &endpoint).await,
+        Err(error) => Err(command.unstarted(&error)),
+    };
+    drop(files);
+    endpoint.close().await;
+    ended
+}
+
+/// How long the first credential may take: an upstream that retries is waited for, one that hangs is not.
+const FIRST: Duration = Duration::from_secs(60);
+
+async fn serve_until_ended(child: child::Child, files: &mut Files, endpoint: &Endpoint) -> Result<Ended, Trouble> {
+    let mut ended = std::pin::pin!(child.ended());
+    loop {
+        tokio::select! {
+            ended = &mut ended => {
+                return ended.map_err(|error| Trouble::failed("cannot wait for the command", error.to_string()));
+            }
+            config = files.changed() => endpoint.replace(config),
+        }
+    }
+}
+
+/// The child's files, which follow the user's own.
+struct Files {
+    world: World,
+    generated: Generated,
+    watch: FileWatch,
+}
+
+impl Files {
+    fn new(world: &World, config: &Config, watch: FileWatch) -> Result<Self, GeneratedError> {
+        let generated = Generated::new(&config.places, &*world.random)?;
+        generated.aws.write(config)?;
+        Ok(Self { world: world.clone(), generated, watch })
+    }
+
+    /// Waits until the user's files have changed, and says what they mean now. While they cannot be read, what they
+    /// meant before holds.
+    async fn changed(&mut self) -> Arc<Config> {
+        loop {
+            self.watch.changed().await;
+            match Config::load(&self.world) {
+                Ok(config) => {
+                    if let Err(error) = self.generated.aws.write(&config) {
+                        tracing::warn!(error = %error, "the child's files do not follow");
+                    }
+                    return Arc::new(config);
+                }
+                Err(error) => tracing::warn!(error = %error, "the configuration stays as it was"),
+            }
+        }
+    }
+}
+
+fn static_keys(
+    identity: &IdentityName,
+    credential: &Credential,
+    world: &World,
+    command: &Command,
+) -> Result<StaticKeys, Trouble> {
+    let Some(session_token) = credential.keys.session_token.clone() else {
+        let why = format!("{identity} has long-term keys, which never go into an environment");
+        return Err(Trouble::failed(command.cannot(), why).mend("the same without --static-env"));
+    };
+    let now = world.clock.now();
+    let expiration = super::printed::timestamp(credential.expiration);
+    let minutes = credential.remaining(now).as_secs() / 60;
+    say::err(&format!(
+        "credenza: the keys of {identity} in this environment end at {expiration} (in {minutes} min) and are not renewed\n"
+    ));
+    Ok(StaticKeys {
+        access_key_id: credential.keys.access_key_id.clone(),
+        secret_access_key: credential.keys.secret_access_key.clone(),
+        session_token,
+        expiration,
+    })
+}
+
+/// What is to be run, and how it is spoken of.
+struct Command {
+    start: Start,
+}
+
+impl Command {
+    /// The words that were typed, else the user's shell.
+    fn of(words: &[OsString], outer: &Environment) -> Self {
+        let (program, arguments) = match words.split_first() {
+            Some((program, arguments)) => (program.clone(), arguments.to_vec()),
+            None => {
+                (outer.raw("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh")).into(), vec![])
+            }
+        };
+        Self { start: Start { program, arguments, environment: Environment::default() } }
+    }
+
+    /// Its name, without its folder and its arguments.
+    fn name(&self) -> String {
+        let name = std::path::Path::new(&self.start.program).file_name();
+        name.unwrap_or(&self.start.program).to_string_lossy().into_owned()
+    }
+
+    fn cannot(&self) -> String {
+        format!("cannot run {}", self.start.program.to_string_lossy())
+    }
+
+    fn cannot_with(&self, identity: &str) -> String {
+        format!("{} with {identity}", self.cannot())
+    }
+
+    fn unbuilt(&self, error: impl Into<AppError>) -> Trouble {
+        Trouble::of_app(self.cannot(), &error.into())
+    }
+
+    fn unstarted(&self, error: &StartError) -> Trouble {
+        let exit = match error {
+            StartError::NotFound => Exit::NotFound,
+            StartError::CannotRun(_) => Exit::CannotRun,
+            StartError::System(_) => Exit::Failed,
+        };
+        Trouble::new(exit, self.cannot(), error.to_string())
+    }
 }

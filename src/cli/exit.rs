@@ -109,6 +109,7 @@ impl Trouble {
             | AppError::Store(_)
             | AppError::Control { .. }
             | AppError::Log(_)
+            | AppError::Generated(_)
             | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
             AppError::Running { .. } => trouble(Exit::Failed).mend("credenza down"),
             AppError::Bind(_) | AppError::Grant(_) | AppError::Locked { .. } => trouble(Exit::Failed),

@@ -5,10 +5,11 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::world::World;
+use crate::world::{Environment, World};
 
 pub mod child;
 pub mod credential;
@@ -17,8 +18,10 @@ pub mod env;
 pub mod exec;
 pub mod exit;
 pub mod grant;
+mod identities;
 pub mod list;
 pub mod logs;
+mod printed;
 pub mod runtime;
 pub mod say;
 pub mod serve;
@@ -107,8 +110,18 @@ pub enum Command {
 pub struct Context {
     /// What every command takes.
     pub globals: Globals,
-    /// The outside.
+    /// The variables that we were started with: a shell's or a child's may be wired by us.
+    pub outer: Arc<Environment>,
+    /// The outside, with the variables as they were before us: there the user's own files are named.
     pub world: World,
+}
+
+impl Context {
+    fn new(globals: Globals) -> Self {
+        let world = World::system();
+        let outer = world.environment.clone();
+        Self { globals, world: World { environment: Arc::new(child::original(&outer)), ..world }, outer }
+    }
 }
 
 /// Reads the command line, runs the command and returns the process's exit code.
@@ -132,7 +145,7 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Trouble> {
-    let context = Context { globals: cli.globals, world: World::system() };
+    let context = Context::new(cli.globals);
     match cli.command {
         Command::Exec(arguments) => exec::run(arguments, context),
         Command::Env(arguments) => env::run(arguments, context),

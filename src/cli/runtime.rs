@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Context, Globals, LogFormat, LogLevel, Trouble};
 use crate::app::logging::{LogOptions, start_log};
+use crate::world::system;
 
 /// Runs something to its end on a runtime of one thread: enough for everything but the daemon.
 pub fn wait_for<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
@@ -23,7 +24,21 @@ fn block_on<T>(
     work: impl Future<Output = Result<T, Trouble>>,
 ) -> Result<T, Trouble> {
     let runtime = builder.enable_all().build();
-    runtime.map_err(|error| Trouble::failed("cannot begin", error.to_string()))?.block_on(work)
+    let runtime = runtime.map_err(|error| Trouble::failed("cannot begin", error.to_string()))?;
+    let result = runtime.block_on(work);
+    // a look-up of a name that hangs is not waited for
+    runtime.shutdown_background();
+    result
+}
+
+/// Begins a command that holds credentials and speaks to a person by itself: only what a person must act on is logged,
+/// to stderr, and no dump of the process is left.
+pub fn begin(context: &Context) -> Result<(), Trouble> {
+    log_to_stderr(context, LevelFilter::ERROR)?;
+    if let Err(error) = system::forbid_dumps() {
+        tracing::warn!(reason = %error, "core dumps of this process cannot be forbidden");
+    }
+    Ok(())
 }
 
 /// Starts the log of a command that logs to stderr.

@@ -8,8 +8,13 @@ use super::Trouble;
 
 /// Writes to standard output.
 pub fn out(text: &str) {
+    out_bytes(text.as_bytes());
+}
+
+/// Writes to standard output what may be no text: a path in an environment.
+pub fn out_bytes(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
 /// Writes to standard error.

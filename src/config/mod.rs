@@ -54,14 +54,18 @@ impl Config {
     ///
     /// Fails where a place cannot be known, and for our own TOML, with every complaint about it. Exit code 3.
     pub fn load(world: &World) -> Result<Self, ConfigError> {
-        let places = Places::from(&world.environment)
-            .map_err(|error| ConfigError { complaints: vec![Complaint::general(error.to_string())] })?;
+        let places = places(world)?;
         let surroundings = Surroundings {
             environment: &world.environment,
             session_name: format!("{}@{}", ourselves::user_name(&world.environment), ourselves::host_name()),
             own_program: ourselves::executable().ok(),
         };
-        Self::read(&places.absolute(), &*world.files, &surroundings)
+        Self::read(&places, &*world.files, &surroundings)
+    }
+
+    /// The files that [`Config::load`] reads. Who watches them from before they are read misses no change.
+    pub fn files(world: &World) -> Result<Vec<PathBuf>, ConfigError> {
+        places(world).map(|places| places.watched())
     }
 
     /// The same with everything given: pure but for the files.
@@ -77,14 +81,19 @@ impl Config {
             );
             Complaint::at(listen.place.clone(), text)
         });
-        let watched = [&places.aws_config, &places.aws_credentials, &places.config, &places.system_config];
         Ok(Self {
             places: places.clone(),
             server: own.server,
             identities,
             complaints: exposed.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).collect(),
-            watched: watched.into_iter().map(|path| path.to_path_buf()).collect(),
+            watched: places.watched(),
             shared: Arc::new(shared),
         })
     }
+}
+
+fn places(world: &World) -> Result<Places, ConfigError> {
+    let places = Places::from(&world.environment);
+    let complaint = |error: PlaceError| ConfigError { complaints: vec![Complaint::general(error.to_string())] };
+    places.map(Places::absolute).map_err(complaint)
 }

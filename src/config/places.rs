@@ -125,6 +125,12 @@ impl Places {
         Ok(socket)
     }
 
+    /// The files that are read, whether or not they are there.
+    pub(super) fn watched(&self) -> Vec<PathBuf> {
+        let files = [&self.aws_config, &self.aws_credentials, &self.config, &self.system_config];
+        files.into_iter().map(|path| path.to_path_buf()).collect()
+    }
+
     /// The same, seen from the folder that we were started in where `AWS_CONFIG_FILE` was relative.
     pub(super) fn absolute(mut self) -> Self {
         self.aws_config = places::absolute(&self.aws_config).into();

@@ -4,6 +4,7 @@
 //! the digest of another definition. Made by `app`, which also reads the configuration again.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -31,6 +32,8 @@ pub struct Daemon {
     pub audit: Audit,
     /// Where clients are answered.
     pub address: SocketAddr,
+    /// The generated AWS files of shells: for `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`.
+    pub shell_files: (PathBuf, PathBuf),
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// When it started.

@@ -145,7 +145,7 @@ impl Visit {
         }
         tracing::info!(grant = %grant.name, "grant made");
         let ends = status::grant(&grant).ends;
-        Ok(wire::grant_given(&grant.name, &token, &self.daemon.base(), ends.as_deref()))
+        Ok(wire::grant_given(&grant.name, &token, &self.daemon.base(), ends.as_deref(), &self.daemon.shell_files))
     }
 
     fn attach(&self, name: &str, attach: wire::Attach) -> Answer {

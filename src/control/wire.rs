@@ -69,11 +69,24 @@ pub struct GrantGiven {
     /// When it ends, RFC 3339; `None`: when it is revoked.
     #[serde(default)]
     pub ends: Option<String>,
+    /// The shared config file for shells, generated and kept in step.
+    pub config_file: PathBuf,
+    /// The shared credentials file that goes with it.
+    pub credentials_file: PathBuf,
 }
 
 /// Writes the answer to `POST /v1/grant`.
-pub(super) fn grant_given(name: &str, token: &Secret, address: &str, ends: Option<&str>) -> Secret {
-    let given = serde_json::json!({ "name": name, "token": token.expose(), "address": address, "ends": ends });
+pub(super) fn grant_given(
+    name: &str,
+    token: &Secret,
+    address: &str,
+    ends: Option<&str>,
+    (config_file, credentials_file): &(PathBuf, PathBuf),
+) -> Secret {
+    let given = serde_json::json!({
+        "name": name, "token": token.expose(), "address": address, "ends": ends,
+        "config_file": config_file.to_string_lossy(), "credentials_file": credentials_file.to_string_lossy(),
+    });
     Secret::new(given.to_string())
 }
 

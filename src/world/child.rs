@@ -130,7 +130,10 @@ impl Child {
 
     fn look(&self) -> io::Result<Option<Ended>> {
         let ended = self.status(WaitIdOptions::EXITED)?.as_ref().and_then(ended);
-        if ended.is_none() && self.status(WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)?.is_some() && shell_waits() {
+        if ended.is_none()
+            && self.status(WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)?.is_some()
+            && self.shell_waits()
+        {
             self.stop_with_it()?;
         }
         Ok(ended)
@@ -151,6 +154,17 @@ impl Child {
         Ok(())
     }
 
+    /// Whether a shell with job control waits for us, and so would continue us: it is our parent, in our session and in
+    /// another group; and it has lent its terminal to us, or to a child that has taken it for a group of its own.
+    fn shell_waits(&self) -> bool {
+        use rustix::process::{getpgid, getpgrp, getppid, getsid};
+        let (ours, parent) = (getpgrp(), getppid());
+        let foreground = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+        let lent = foreground.is_some_and(|group| group == ours || getpgid(Some(self.pid)) == Ok(group));
+        let shell = |parent| getsid(Some(parent)) == getsid(None) && getpgid(Some(parent)).is_ok_and(|it| it != ours);
+        lent && parent.is_some_and(shell)
+    }
+
     fn status(&self, options: WaitIdOptions) -> io::Result<Option<WaitIdStatus>> {
         let options = options | WaitIdOptions::NOHANG;
         Ok(rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(self.pid), options))?)
@@ -161,17 +175,6 @@ impl Child {
 fn terminal() -> Option<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
     rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()
-}
-
-/// Whether a shell with job control waits for us with our terminal: we are its foreground, and it is our parent, in our
-/// session and in another group. Only then will somebody continue us when we stop.
-fn shell_waits() -> bool {
-    let foreground = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
-    let ours = rustix::process::getpgrp();
-    let parent = rustix::process::getppid();
-    foreground == Some(ours)
-        && parent.is_some_and(|parent| rustix::process::getsid(Some(parent)) == rustix::process::getsid(None))
-        && parent.is_some_and(|parent| rustix::process::getpgid(Some(parent)).is_ok_and(|group| group != ours))
 }
 
 fn ended(status: &WaitIdStatus) -> Option<Ended> {

@@ -32,7 +32,8 @@ fn process_is_the_credential_process_form() {
 #[test]
 fn json_is_what_the_endpoint_answers() {
     let home = Home::new();
-    let json: serde_json::Value = serde_json::from_str(&credential(&home, &["my-role", "--format", "json"]).good()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&credential(&home, &["my-role", "--format", "json"]).good()).unwrap();
     let mut names: Vec<&String> = json.as_object().unwrap().keys().collect();
     names.sort();
     assert_eq!(names, ["AccessKeyId", "AccountId", "Expiration", "RoleArn", "SecretAccessKey", "Token"]);

@@ -100,10 +100,13 @@ fn without_a_name_it_is_aws_profile_else_default() {
 #[test]
 fn the_generated_files_are_0400_list_every_profile_and_hold_no_secret() {
     let home = Home::new();
-    let script = "stat -c %a $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE; cat $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE";
+    let script =
+        "stat -c %a $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE; cat $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE";
     let said = home.exec(&["my-role", "--", "sh", "-c", script]).good();
     assert!(said.starts_with("400\n400\n"), "{said}");
-    for expected in ["[profile my-role]", "[profile my-dev]", "region = eu-north-1", "credential my-role --from-endpoint"] {
+    for expected in
+        ["[profile my-role]", "[profile my-dev]", "region = eu-north-1", "credential my-role --from-endpoint"]
+    {
         assert!(said.contains(expected), "{expected}: {said}");
     }
     for unwanted in ["role_arn", "source_profile", &home.keys.access_key_id, &home.keys.secret_access_key] {
@@ -136,8 +139,13 @@ fn the_files_follow_the_originals_while_the_child_runs() {
     crate::support::until("the files are there", || config().is_some());
     let file = home.run_folder().join(config().unwrap());
     let before = fs::read_to_string(home.path(".aws/config")).unwrap();
-    home.write(".aws/config", &format!("{before}[profile added]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = base\n"));
-    crate::support::until("the new profile is listed", || fs::read_to_string(&file).unwrap().contains("[profile added]"));
+    home.write(
+        ".aws/config",
+        &format!("{before}[profile added]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = base\n"),
+    );
+    crate::support::until("the new profile is listed", || {
+        fs::read_to_string(&file).unwrap().contains("[profile added]")
+    });
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o400);
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     assert!(Said::of(child.wait_with_output().unwrap()).good().contains("[profile added]"));

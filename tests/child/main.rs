@@ -2,4 +2,15 @@
 //! a real terminal, and the simulated cloud behind it all.
 #![allow(clippy::disallowed_methods)] // these tests start processes: that is their point
 
+mod codes;
+mod credential;
+mod environment;
+mod inherited;
+mod nested;
 mod quoting;
+
+mod signals;
+mod static_env;
+mod support;
+mod terminal;
+mod token_file;

@@ -147,8 +147,13 @@ impl Said {
 /// Runs a program with something on its standard input.
 pub(crate) fn fed(mut command: Command, input: &str) -> Said {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    Said::of(child.wait_with_output().unwrap())
+    let mut end = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // beside the reading: either end could wait for the other for ever
+    let feeding = std::thread::spawn(move || end.write_all(input.as_bytes()));
+    let said = Said::of(child.wait_with_output().unwrap());
+    feeding.join().unwrap().unwrap();
+    said
 }
 
 /// Waits until something is so, which it must be soon; looks every few milliseconds.

@@ -99,7 +99,9 @@ fn ctrl_c_is_the_childs_to_decide() {
 fn ctrl_c_ends_a_plain_child_and_the_shells_loop_around_us() {
     let home = Home::new();
     let mut terminal = Terminal::new(&home);
-    terminal.enter("for n in 1 2 3; do credenza exec my-role -- sh -c \"echo round-$n; exec sleep 600\"; done; echo not-reached");
+    terminal.enter(
+        "for n in 1 2 3; do credenza exec my-role -- sh -c \"echo round-$n; exec sleep 600\"; done; echo not-reached",
+    );
     terminal.expect("round-1");
     terminal.press(CTRL_C);
     terminal.enter("echo code-$?");
@@ -150,7 +152,8 @@ fn a_shell_inside_has_job_control_and_can_suspend_itself() {
     terminal.enter("SHELL=/bin/bash credenza exec my-role");
     terminal.enter("echo inside-$CREDENZA_IDENTITY");
     terminal.expect("inside-my-role");
-    terminal.enter("sleep 600");
+    terminal.enter("sh -c 'echo slee''ping; exec sleep 600'");
+    terminal.expect("sleeping");
     terminal.press(CTRL_Z);
     terminal.expect("Stopped");
     terminal.enter("kill %1; suspend");
@@ -171,7 +174,8 @@ fn the_child_has_the_terminal() {
     let mut terminal = Terminal::new(&home);
     terminal.enter("credenza exec my-role -- sh -c 'test -t 0 && test -t 1 && test -t 2 && echo termi''nal'");
     terminal.expect("terminal");
-    terminal.enter("stty -g > ~/before; credenza exec my-role -- stty -g > ~/inside; stty -g > ~/after; echo wri''tten");
+    terminal
+        .enter("stty -g > ~/before; credenza exec my-role -- stty -g > ~/inside; stty -g > ~/after; echo wri''tten");
     terminal.expect("written");
     let settings = |name: &str| std::fs::read_to_string(home.path(name)).unwrap();
     assert_eq!([settings("inside"), settings("after")], [settings("before"), settings("before")]);

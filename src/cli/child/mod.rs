@@ -3,6 +3,7 @@
 //! Pure: nothing here reads the machine or writes to it. Called by `exec`, `env` and, to see the environment as it was
 //! before us, by every command.
 
+pub mod address;
 pub mod changes;
 pub mod no_proxy;
 pub mod original;

@@ -7,7 +7,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::wiring::{FULL_URI, IDENTITY, OUTER, REGION, REMOVED, SET, TOKEN, TOKEN_FILE, outer_name};
-use super::{Changes, no_proxy};
+use super::{Changes, address, no_proxy};
+use crate::app::generated;
 use crate::world::Environment;
 
 /// The environment before us. Keys and tokens that were there are gone for good: they are kept nowhere.
@@ -55,7 +56,7 @@ fn is_our_own_name(name: &OsStr) -> bool {
 fn is_ours(environment: &Environment, name: &str) -> bool {
     let holds = |name: &str| environment.raw(name);
     match name {
-        FULL_URI | TOKEN | TOKEN_FILE => environment.text(FULL_URI).is_some_and(is_our_url),
+        FULL_URI | TOKEN | TOKEN_FILE => environment.text(FULL_URI).and_then(address::base_of).is_some(),
         "AWS_CONFIG_FILE" | "AWS_SHARED_CREDENTIALS_FILE" => {
             holds(name).is_some_and(|path| is_generated(path.as_ref()))
         }
@@ -69,37 +70,14 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
     }
 }
 
-/// Whether a container endpoint's address is one of ours: `http://127.0.0.1:PORT/creds/NAME`.
-pub fn is_our_url(url: &str) -> bool {
-    let path = url.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.split_once('/'));
-    path.is_some_and(|(port, path)| port.parse::<u16>().is_ok() && path.starts_with("creds/"))
-}
-
 /// Whether a shared file is one that we generated: `STATE/run/wired-NAME.config`.
 fn is_generated(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(GENERATED))
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(generated::BEGINNING))
 }
-
-/// How the names of generated files begin.
-pub const GENERATED: &str = "wired-";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_our_own_addresses_are_ours() {
-        assert!(is_our_url("http://127.0.0.1:9711/creds/prod"));
-        for url in [
-            "http://127.0.0.1/creds/prod",
-            "http://127.0.0.1:9711/v1/credentials",
-            "http://127.0.0.1:9711",
-            "http://169.254.170.23/v1/credentials",
-            "http://127.0.0.1:x/creds/prod",
-        ] {
-            assert!(!is_our_url(url), "{url}");
-        }
-    }
 
     #[test]
     fn an_environment_that_is_not_wired_is_its_own_original() {

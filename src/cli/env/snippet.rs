@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::EnvFormat;
 use crate::cli::child::wiring::SECRET;
 use crate::cli::child::{Changes, original};
+use crate::config::child_files::shell_word;
 use crate::world::Environment;
 
 /// What a shell is to do.
@@ -102,6 +103,15 @@ impl Snippet {
     }
 }
 
+/// A program's path as the first word of a command.
+pub fn called(format: EnvFormat, program: &str) -> String {
+    match format {
+        EnvFormat::Pwsh => format!("& {}", pwsh_word(program)),
+        // fish, too, takes a backslash before anything that is not a letter or a digit as that character itself
+        _ => shell_word(program),
+    }
+}
+
 /// How a shell says it.
 trait Shell {
     fn set(&self, name: &str, value: &OsStr) -> Result<Vec<u8>, NotText>;
@@ -177,14 +187,7 @@ impl Shell for Pwsh {
     /// Between single quotes only the quote is special, and it is doubled; the typographic ones count as quotes too
     /// (PowerShell documentation, "about_Quoting_Rules"; `CharTraits.IsSingleQuote` in its source).
     fn set(&self, name: &str, value: &OsStr) -> Result<Vec<u8>, NotText> {
-        let quoted: String = text(name, value)?
-            .chars()
-            .flat_map(|letter| {
-                let twice = matches!(letter, '\'' | '\u{2018}'..='\u{201b}');
-                std::iter::repeat_n(letter, if twice { 2 } else { 1 })
-            })
-            .collect();
-        Ok(format!("$env:{name} = '{quoted}'").into_bytes())
+        Ok(format!("$env:{name} = {}", pwsh_word(text(name, value)?)).into_bytes())
     }
 
     fn unset(&self, name: &str) -> String {
@@ -201,6 +204,14 @@ impl Shell for Pwsh {
             "if ($null -ne $global:{aside}) {{ $env:{name} = $global:{aside}; Remove-Variable -Scope Global {aside} }}"
         )
     }
+}
+
+fn pwsh_word(text: &str) -> String {
+    let quoted = text.chars().flat_map(|letter| {
+        let twice = matches!(letter, '\'' | '\u{2018}'..='\u{201b}');
+        std::iter::repeat_n(letter, if twice { 2 } else { 1 })
+    });
+    format!("'{}'", quoted.collect::<String>())
 }
 
 /// Before a variable's name: where the shell keeps what it held, for itself alone.

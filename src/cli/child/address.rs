@@ -1,0 +1,47 @@
+//! Where an identity's credential is, on an endpoint of ours: `http://127.0.0.1:PORT/creds/NAME`.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The URL of an identity on an endpoint whose base is `http://127.0.0.1:PORT`.
+///
+/// ```
+/// use credenza::cli::child::address::url;
+/// assert_eq!(url("http://127.0.0.1:9711", "prod"), "http://127.0.0.1:9711/creds/prod");
+/// assert_eq!(url("http://127.0.0.1:9711", "a b/ü"), "http://127.0.0.1:9711/creds/a%20b%2F%C3%BC");
+/// ```
+pub fn url(base: &str, identity: &str) -> String {
+    format!("{base}/{ROUTE}{}", utf8_percent_encode(identity, KEPT))
+}
+
+/// RFC 3986's unreserved characters stand for themselves; all others, `/` among them, are escaped.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The base of the endpoint that an address of ours leads to; `None` for an address of somebody else's.
+pub fn base_of(url: &str) -> Option<&str> {
+    let (port, path) = url.strip_prefix(LOOPBACK)?.split_once('/')?;
+    let ours = port.parse::<u16>().is_ok() && path.starts_with(ROUTE);
+    ours.then(|| &url[..LOOPBACK.len() + port.len()])
+}
+
+const LOOPBACK: &str = "http://127.0.0.1:";
+const ROUTE: &str = "creds/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_addresses_are_ours() {
+        assert_eq!(base_of("http://127.0.0.1:9711/creds/prod"), Some("http://127.0.0.1:9711"));
+        assert_eq!(base_of(&url("http://127.0.0.1:1", "a b/ü")), Some("http://127.0.0.1:1"));
+        for url in [
+            "http://127.0.0.1/creds/prod",
+            "http://127.0.0.1:9711/v1/credentials",
+            "http://127.0.0.1:9711",
+            "http://169.254.170.23/v1/credentials",
+            "http://127.0.0.1:x/creds/prod",
+        ] {
+            assert_eq!(base_of(url), None, "{url}");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Shells that take `credenza env`.
