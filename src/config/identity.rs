@@ -150,6 +150,16 @@ pub enum KeysOrigin {
     Ec2InstanceMetadata,
 }
 
+impl KeysOrigin {
+    /// The profile that they are written in; `None` for what the surroundings give.
+    pub fn profile(&self) -> Option<&IdentityName> {
+        match self {
+            Self::Static { profile, .. } | Self::Process { profile, .. } => Some(profile),
+            Self::Environment | Self::EcsContainer | Self::Ec2InstanceMetadata => None,
+        }
+    }
+}
+
 impl fmt::Debug for KeysOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

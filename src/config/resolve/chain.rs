@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::view::View;
-use super::{Failed, Resolver};
-use crate::config::identity::Kind;
+use super::{Failed, Resolved, Resolver};
+use crate::config::identity::{AwsDefinition, Identity, Kind, RoleBase};
 use crate::credential::IdentityName;
 
 impl<'a> Resolver<'a> {
@@ -49,6 +49,24 @@ impl<'a> Resolver<'a> {
             let resolved = self.identity(&view, None, outcome, Vec::new());
             self.done.insert(name.clone(), resolved);
         }
+    }
+
+    /// A role with keys of its own, which it is assumed from by way of others, `base` the first of them.
+    pub(super) fn circle(&self, view: &View<'_>, base: &IdentityName) -> Failed {
+        let mut chain = format!("{} -> {base}", view.profile);
+        let mut current = base;
+        while let Some(Resolved { identity: Identity { definition: Ok(AwsDefinition::Role(role)), .. }, .. }) =
+            self.done.get(current)
+            && let RoleBase::Identity(next) = &role.base
+        {
+            chain = format!("{chain} -> {next}");
+            current = next;
+        }
+        let reason = format!(
+            "source_profile goes round in a circle: {chain} -> {}; name the profile itself to use its keys",
+            view.profile
+        );
+        Failed::new(Kind::Role, view.unusable("source_profile", reason))
     }
 
     /// The identity whose credential this one is assumed from: a source profile that is itself a role or has a web

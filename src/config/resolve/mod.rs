@@ -65,6 +65,8 @@ struct Resolved {
     identity: Identity,
     /// The region that is written for it or for what it is assumed from.
     region: Option<String>,
+    /// The profile whose keys or process its chain rests on.
+    rests_on: Option<IdentityName>,
     /// Where it is unusable because of another: that one's name and reason, so that a long chain gives a short sentence.
     root: Option<(IdentityName, String)>,
 }
@@ -97,10 +99,12 @@ impl Resolver<'_> {
         };
         let ca_bundle = endpoint::ca_bundle(view, self.surroundings.environment);
         let base = match &definition {
-            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => {
-                self.done.get(name).map(|base| base.identity.digest)
-            }
+            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),
             _ => None,
+        };
+        let rests_on = match &definition {
+            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin.profile().cloned(),
+            _ => base.and_then(|base| base.rests_on.clone()),
         };
         let identity = Identity {
             name: view.name.clone(),
@@ -109,12 +113,12 @@ impl Resolver<'_> {
             kind,
             account: view.account(definition.as_ref().ok()),
             region: view.text("region").map(str::to_owned),
-            digest: digest::of(view, &definition, self, base, ca_bundle.as_deref()),
+            digest: digest::of(view, &definition, self, base.map(|base| base.identity.digest), ca_bundle.as_deref()),
             definition,
             keep_warm: view.said.and_then(|said| said.keep_warm.as_ref()).is_some_and(|written| written.value),
             warnings,
             ca_bundle,
         };
-        Resolved { identity, region, root }
+        Resolved { identity, region, rests_on, root }
     }
 }

@@ -132,12 +132,15 @@ impl Resolver<'_> {
             (Some(source), None) => source,
         };
         if let Some(base) = self.base_identity(view) {
-            let resolved = self.done.get(&base);
-            return match resolved.map(|resolved| (&resolved.identity.definition, &resolved.root)) {
-                Some((Err(unusable), root)) => {
-                    Err(because_of(view, root.clone().unwrap_or_else(|| (base, unusable.to_string()))))
+            let Some(resolved) = self.done.get(&base) else { return Ok(RoleBase::Identity(base)) };
+            return match &resolved.identity.definition {
+                Err(unusable) => {
+                    let root = resolved.root.clone().unwrap_or_else(|| (base, unusable.to_string()));
+                    Err(because_of(view, root))
                 }
-                Some((Ok(_), _)) | None => Ok(RoleBase::Identity(base)),
+                // its own keys, by way of others: a circle to botocore and to aws-config
+                Ok(_) if resolved.rests_on.as_ref() == Some(&view.profile) => Err(self.circle(view, &base)),
+                Ok(_) => Ok(RoleBase::Identity(base)),
             };
         }
         let Some((name, _)) = self.shared.profiles.get_key_value(source) else {

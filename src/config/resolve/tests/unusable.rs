@@ -108,6 +108,23 @@ fn a_loop_names_its_chain() {
 }
 
 #[test]
+fn a_circle_by_way_of_others_is_one_even_where_it_ends_in_keys() {
+    let credentials = "[a]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = hunter2\n";
+    let config = format!(
+        "[profile a]\n{ROLE}source_profile = b\n[profile b]\n{ROLE}source_profile = c\n[profile c]\n{ROLE}source_profile = a\n\
+         [profile top]\n{ROLE}source_profile = a\n"
+    );
+    let config = Given { config: &config, credentials, ..Given::default() }.config();
+    assert_eq!(
+        reason(&config, "a"),
+        "/h/.aws/config:3: source_profile goes round in a circle: a -> b -> c -> a; name the profile itself to use its keys"
+    );
+    for name in ["b", "c", "top"] {
+        assert!(config.identities[name].definition.is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn a_long_chain_names_the_one_at_fault_and_no_other() {
     let mut config = "[profile p0]\nsso_session = corp\n".to_owned();
     for index in 1..50 {
