@@ -1,7 +1,6 @@
 //! [`Places`]: where everything lies, from the environment alone. Nothing is opened or made here.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -118,7 +117,7 @@ impl Places {
     /// The control socket. Fails where its path is too long for a socket address.
     pub fn control_socket(&self) -> Result<PathBuf, PlaceError> {
         let socket = self.runtime.join("control.sock");
-        let length = socket.as_os_str().as_bytes().len();
+        let length = socket.as_os_str().as_encoded_bytes().len();
         if length > MOST_SOCKET_BYTES {
             return Err(PlaceError::SocketPathTooLong { path: socket.display().to_string(), length });
         }
