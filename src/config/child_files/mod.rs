@@ -7,7 +7,7 @@
 //!   credentials comes before the container endpoint, and would shadow the identity that the child was started for.
 //!   So in a child `--profile default` means the first identity of the grant.
 //! - No secret of any source is written: what makes credentials is left out, and of the credentials file only
-//!   [`FROM_CREDENTIALS_FILE`] is taken.
+//!   `region` and `output` are taken.
 
 mod quote;
 mod write;
