@@ -8,9 +8,10 @@ mod environment;
 mod inherited;
 mod nested;
 mod quoting;
-
+mod shell_life;
 mod signals;
 mod static_env;
+mod supplier;
 mod support;
 mod terminal;
 mod token_file;

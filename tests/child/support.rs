@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -102,10 +103,34 @@ impl Home {
             .into()
     }
 
+    /// Any of our commands, to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
+        Said::of(self.credenza(words).output().unwrap())
+    }
+
     /// `credenza exec WORDS`, to its end.
     pub(crate) fn exec(&self, words: &[&str]) -> Said {
         Said::of(self.credenza(&[&["exec"], words].concat()).output().unwrap())
     }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.run_folder().join("control.sock").exists() {
+            let _ = self.credenza(&["down"]).output();
+        }
+    }
+}
+
+/// One request to an endpoint: the status and the body.
+pub(crate) fn ask(url: &str, token: &str) -> std::io::Result<(u16, String)> {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    Ok((status, answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()))
 }
 
 pub(crate) fn role(name: &str) -> String {

@@ -1,0 +1,163 @@
+//! `exec` and a daemon: supplied by it where it means the same, and going on without it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::support::{Home, ask, until};
+
+/// A child of `exec` that tells its endpoint and then only waits.
+struct Waiting {
+    exec: Child,
+    url: String,
+    token: String,
+}
+
+impl Waiting {
+    fn start(home: &Home, identities: &[&str]) -> Self {
+        let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN; exec cat >/dev/null";
+        let words = [&["exec"], identities, &["--", "sh", "-c", script]].concat();
+        let mut exec = home.credenza(&words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(exec.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (url, token) = line.trim_end().split_once(' ').expect("an endpoint");
+        Self { url: url.to_owned(), token: token.to_owned(), exec }
+    }
+
+    /// The access key id that the endpoint hands out.
+    fn key(&self) -> String {
+        let (status, body) = ask(&self.url, &self.token).unwrap();
+        assert_eq!(status, 200, "{body}");
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        answer["AccessKeyId"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.exec.stdin.take()); // the end of `cat`
+        let _ = self.exec.wait();
+    }
+}
+
+fn daemon(home: &Home) -> u32 {
+    let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).good()).unwrap();
+    u32::try_from(status["pid"].as_u64().unwrap()).unwrap()
+}
+
+fn kill(pid: u32) {
+    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+    until("it is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
+}
+
+#[test]
+fn a_daemon_supplies_every_job_with_one_upstream_call() {
+    let home = Home::new();
+    home.run(&["up"]).good();
+    let jobs: Vec<Waiting> = (0..3).map(|_| Waiting::start(&home, &["my-role"])).collect();
+    let key = jobs[0].key();
+    assert!(jobs.iter().all(|job| job.key() == key));
+    assert_eq!(home.cloud.count("AssumeRole"), 1);
+    let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).good()).unwrap();
+    let listed = status["jobs"].as_array().unwrap();
+    assert_eq!(listed.len(), 3, "{status}");
+    assert!(listed.iter().all(|job| job["command"] == "sh" && job["identities"][0] == "my-role"), "{status}");
+}
+
+#[test]
+fn a_daemon_that_means_something_else_is_not_asked_and_the_reason_told() {
+    let home = Home::new();
+    home.run(&["up"]).good();
+    let text = std::fs::read_to_string(home.path(".aws/config")).unwrap().replace("role/my-role", "role/my-dev");
+    home.write("other-config", &text);
+    let mut exec = home.credenza(&[
+        "exec",
+        "my-role",
+        "--",
+        "credenza",
+        "credential",
+        "my-role",
+        "--from-endpoint",
+        "--format",
+        "json",
+    ]);
+    let said = crate::support::Said::of(exec.env("AWS_CONFIG_FILE", home.path("other-config")).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("role/my-dev"), "{said:?}");
+    assert!(said.err.contains("my-role means something else to the daemon"), "{said:?}");
+}
+
+#[test]
+fn c70_killed_started_anew_and_replaced_under_load_costs_no_child_a_request() {
+    let home = Home::new();
+    home.run(&["up"]).good();
+    let jobs: Vec<Waiting> = (0..2).map(|_| Waiting::start(&home, &["my-role"])).collect();
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let clients: Vec<_> = jobs
+        .iter()
+        .flat_map(|job| [job, job])
+        .map(|job| {
+            let (url, token, stop, answered) = (job.url.clone(), job.token.clone(), stop.clone(), answered.clone());
+            std::thread::spawn(move || {
+                let mut failed = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    match ask(&url, &token) {
+                        Ok((200, _)) => drop(answered.fetch_add(1, Ordering::Relaxed)),
+                        other => failed.push(format!("{other:?}")),
+                    }
+                }
+                failed
+            })
+        })
+        .collect();
+    let more = |what: &str| {
+        let before = answered.load(Ordering::Relaxed);
+        until(what, || answered.load(Ordering::Relaxed) > before + 50);
+    };
+    more("answered with a daemon");
+    kill(daemon(&home));
+    more("answered without a daemon");
+    home.run(&["up"]).good();
+    more("answered with a new daemon");
+    home.run(&["down"]).good();
+    home.run(&["up"]).good();
+    more("answered with a replaced daemon");
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert_eq!(client.join().unwrap(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_a_daemon_supplied_is_kept_when_it_goes_and_our_own_sources_take_over() {
+    let home = Home::new();
+    home.run(&["up"]).good();
+    let job = Waiting::start(&home, &["my-role"]);
+    let key = job.key();
+    kill(daemon(&home));
+    // the engine turns to its own sources when it sees the connection end; what is held stays through that
+    for _ in 0..50 {
+        assert_eq!(job.key(), key);
+    }
+    assert_eq!(home.cloud.count("AssumeRole"), 1);
+    // another definition: what is held is dropped, and nobody is left to ask but our own sources
+    let text = std::fs::read_to_string(home.path(".aws/config")).unwrap();
+    home.write(".aws/config", &text.replace("[profile my-role]", "[profile my-role]\nrole_session_name = anew"));
+    until("fetched anew", || job.key() != key);
+    assert_eq!(home.cloud.count("AssumeRole"), 2);
+}
+
+#[test]
+fn a_daemon_that_comes_later_supplies_from_then_on() {
+    let home = Home::new();
+    let job = Waiting::start(&home, &["my-role"]);
+    let key = job.key();
+    home.run(&["up"]).good();
+    let jobs = || {
+        let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).good()).unwrap();
+        status["jobs"].as_array().map_or(0, Vec::len)
+    };
+    until("the job is announced", || jobs() == 1);
+    assert_eq!(job.key(), key, "what is held stays");
+}
