@@ -105,8 +105,13 @@ impl Entry {
     /// What clients get without waiting, if it has enough life.
     pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
         let held = self.held.as_ref()?;
-        let left = held.credential.remaining(now);
-        (left >= held.thresholds.hard && left > LAST_MINUTE).then_some(&held.credential)
+        (held.credential.remaining(now) >= self.least_life()).then_some(&held.credential)
+    }
+
+    /// Less than this is not [enough](Entry::enough).
+    pub(super) fn least_life(&self) -> Duration {
+        let just_over_a_minute = LAST_MINUTE.saturating_add(Duration::from_nanos(1));
+        self.held.as_ref().map_or(Duration::MAX, |held| held.thresholds.hard.max(just_over_a_minute))
     }
 
     /// What clients get when nothing newer can be had.

@@ -14,6 +14,7 @@
 //! and what the upstream itself calls dead while we use it is replaced by ourselves.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ mod clocks;
 mod entry;
 mod flight;
 mod landing;
+mod lease;
 pub mod lifetime;
 mod plan;
 mod snapshot;
@@ -45,6 +47,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use lease::Lease;
 pub use snapshot::{AskState, AskView, SessionView, Snapshot};
 
 /// How the engine behaves. The defaults are what the product uses.
@@ -130,6 +133,8 @@ struct Shared {
     world: World,
     settings: Settings,
     state: Mutex<State>,
+    /// How often something may have changed in the tables: whoever leased an answer before looks again.
+    changes: AtomicU64,
     /// Wakes the task.
     nudge: Notify,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -141,6 +146,7 @@ impl Shared {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let news = std::mem::take(&mut state.news);
+        self.changes.fetch_add(1, Ordering::Release);
         drop(state);
         news.iter().for_each(|changed| changed.notify_waiters());
         result
@@ -154,6 +160,7 @@ impl Engine {
             world,
             settings,
             state: Mutex::new(State::new(recipes)),
+            changes: AtomicU64::new(0),
             nudge: Notify::new(),
             task: Mutex::new(None),
         });
@@ -170,14 +177,7 @@ impl Engine {
     /// The answer from memory, if what is held has enough life: the usual case, in well under a microsecond, without
     /// allocating. Counts as use.
     pub fn ready(&self, ask: &Ask) -> Option<Arc<Credential>> {
-        let now = self.shared.world.clock.now();
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let awake = state.awake(now.boot);
-        let entry = state.asks.get_mut(ask)?;
-        let credential = entry.enough(now)?.clone();
-        entry.used = Some((awake, now.wall));
-        entry.uses += 1;
-        Some(credential)
+        self.lease(ask, self.shared.world.clock.now()).map(|lease| Arc::clone(lease.credential()))
     }
 
     /// The answer to an ask: at once where what is held has enough life, or where nothing newer can be had for now; else

@@ -3,8 +3,8 @@
 //!
 //! Most clients that keep a connection ask for the same again and again, so the last answer is remembered with all that
 //! led to it. Nothing is taken for granted by that: each time the gate looks, the token is compared, the grant asked
-//! whether it still lives and the engine for what it holds; only the same bytes are not made twice. They are wiped when
-//! the connection forgets them.
+//! whether it still lives and the engine whether its answer still holds; only the same bytes are not made twice. They are
+//! wiped as soon as one of these says no, and with the connection.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -21,8 +21,9 @@ use super::answer::{Health, Reply, reply};
 use super::gate::{self, Head};
 use super::grant::Grant;
 use super::service::{Service, Step, Told};
-use crate::credential::{Ask, Credential, Now};
-use crate::dialect::{Answer, Refusal, ecs};
+use crate::credential::Now;
+use crate::dialect::{Answer, Refusal};
+use crate::engine::Lease;
 use crate::log::audit::{Entry, Peer};
 use crate::secret::Secret;
 
@@ -46,11 +47,7 @@ impl Desk {
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
         let token = gate::examine(head, self.to.ip()).ok()??;
         let same = parts.uri.path() == &*recall.path && recall.token.same_as(token.as_bytes());
-        if !same || !recall.grant.lives(now) || recall.credential.remaining(now) <= ecs::LEAST_LIFE {
-            return None;
-        }
-        let credential = self.service.engine.ready(&recall.ask)?;
-        if !Arc::ptr_eq(&credential, &recall.credential) {
+        if !same || !recall.grant.lives(now) || !recall.lease.holds(now) {
             return None;
         }
         recall.grant.use_at(now);
@@ -58,12 +55,11 @@ impl Desk {
         Some(reply(&recall.answer))
     }
 
-    fn remember(&self, parts: &Parts, told: Told, ask: Ask, credential: Arc<Credential>, answer: Answer, entry: Entry) {
+    fn remember(&self, parts: &Parts, told: Told, lease: Lease, answer: Answer, entry: Entry) {
         let token = parts.headers.get(http::header::AUTHORIZATION).and_then(|token| token.to_str().ok());
         let (Some(token), Some(grant)) = (token, told.grant) else { return };
         let path = parts.uri.path().into();
-        let recall = Recall { token: Secret::new(token), path, grant, ask, credential, answer, entry };
-        self.recall.replace(Some(recall));
+        self.recall.replace(Some(Recall { token: Secret::new(token), path, grant, lease, answer, entry }));
     }
 }
 
@@ -72,8 +68,7 @@ struct Recall {
     token: Secret,
     path: Box<str>,
     grant: Arc<Grant>,
-    ask: Ask,
-    credential: Arc<Credential>,
+    lease: Lease,
     answer: Answer,
     entry: Entry,
 }
@@ -104,11 +99,11 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
                 return Answering::Ready(Some(reply(&answer)));
             }
         };
-        if let Some(credential) = service.engine.ready(&ask) {
-            let (answer, entry) = service.settle(&told, Ok(&credential), peer, since);
+        if let Some(lease) = service.engine.lease(&ask, since) {
+            let (answer, entry) = service.settle(&told, Ok(lease.credential()), peer, since);
             let response = reply(&answer);
             if answer.status.is_success() {
-                self.remember(&parts, told, ask, credential, answer, entry);
+                self.remember(&parts, told, lease, answer, entry);
             }
             return Answering::Ready(Some(response));
         }

@@ -103,18 +103,18 @@ fn browses(name: &HeaderName) -> bool {
 /// port, and IPv6 addresses without their brackets.
 fn names_us(host: &[u8], bound: IpAddr) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
-    if let Ok(bare) = host.parse::<Ipv6Addr>() {
-        return is_us(bare.into(), bound);
+    if let Some((address, rest)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let port_or_nothing = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return port_or_nothing && address.parse::<Ipv6Addr>().is_ok_and(|address| is_us(address.into(), bound));
     }
-    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((inner, rest)) => {
-            let Ok(address) = inner.parse::<Ipv6Addr>() else { return false };
-            return is_us(address.into(), bound) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
-        }
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    let (name, port) = match host.split_once(':') {
+        // an IPv6 address without brackets
+        Some((_, rest)) if rest.contains(':') => (host, None),
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
     };
     port.is_none_or(is_port)
-        && (name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| is_us(address, bound)))
+        && (name.parse::<IpAddr>().is_ok_and(|address| is_us(address, bound)) || name.eq_ignore_ascii_case("localhost"))
 }
 
 fn is_us(address: IpAddr, bound: IpAddr) -> bool {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod failures;
+mod lease;
 mod many;
 mod needs;
 mod plan_properties;

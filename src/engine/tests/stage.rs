@@ -17,6 +17,7 @@ use crate::world::process::{Ran, Run, RunError};
 use crate::world::simulated::SimulatedClock;
 use crate::world::{BoxFuture, Clock, Environment, Files, Http, Processes, Random, World};
 
+pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);

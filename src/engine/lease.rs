@@ -1,0 +1,75 @@
+//! A lease: an answer from memory that is known to hold for a moment, without a look into the tables.
+//!
+//! Many connections that ask for the same would meet at the engine's lock, and hand one cache line from processor to
+//! processor. A lease is taken under the lock and ends with whatever may have changed since, with the life of what was
+//! leased, and after a second at the latest: then it is taken anew. Called by the server, which keeps one a connection.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{Engine, PoisonError};
+use crate::credential::{Ask, Credential, Now};
+
+/// An answer that holds until something changes.
+pub struct Lease {
+    engine: Engine,
+    ask: Ask,
+    credential: Arc<Credential>,
+    /// So much life is enough for it.
+    least: Duration,
+    /// What had changed in the tables when it was taken.
+    changes: u64,
+    /// When it ends, in boot time.
+    until: Duration,
+    /// Uses that the table does not know of yet.
+    uses: Cell<u64>,
+}
+
+impl Engine {
+    /// The same answer as [`Engine::ready`], for as long as it [holds](Lease::holds). Counts as use.
+    pub fn lease(&self, ask: &Ask, now: Now) -> Option<Lease> {
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.shared.changes.load(Ordering::Acquire);
+        let awake = state.awake(now.boot);
+        let entry = state.asks.get_mut(ask)?;
+        let (credential, least) = (entry.enough(now)?.clone(), entry.least_life());
+        entry.used = Some((awake, now.wall));
+        entry.uses += 1;
+        let until = now.boot.saturating_add(LEASE);
+        Some(Lease { engine: self.clone(), ask: ask.clone(), credential, least, changes, until, uses: Cell::new(0) })
+    }
+}
+
+/// How long a use may stay unknown to the timetable, which looks at hours.
+const LEASE: Duration = Duration::from_secs(1);
+
+impl Lease {
+    /// What was leased.
+    pub fn credential(&self) -> &Arc<Credential> {
+        &self.credential
+    }
+
+    /// Whether the engine would still answer the same. If so, it counts as use.
+    pub fn holds(&self, now: Now) -> bool {
+        let holds = self.engine.shared.changes.load(Ordering::Acquire) == self.changes
+            && now.boot < self.until
+            && self.credential.remaining(now) >= self.least;
+        if holds {
+            self.uses.set(self.uses.get() + 1);
+        }
+        holds
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.uses.get() > 0 {
+            let mut state = self.engine.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(entry) = state.asks.get_mut(&self.ask) {
+                entry.uses += self.uses.get();
+            }
+        }
+    }
+}
