@@ -59,8 +59,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     if arguments.command.is_empty()
         && let Some(meant) = identities::forgotten_dashes(&arguments.identities, &config)
     {
-        let why = format!("there is no identity {}", arguments.identities.get(1).map_or("", String::as_str));
-        return Err(Trouble::usage(command.cannot(), why).mend(meant));
+        let why = format!("{} is not an identity, and there is no -- before it", meant.command);
+        return Err(Trouble::usage(format!("cannot run {}", meant.command), why).mend(meant.whole));
     }
     let meant = identities::named(&arguments.identities, &config, &world.environment, &command.cannot())?;
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
@@ -76,6 +76,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) });
     let (credential, mut files) = (credential, files.map_err(|error| command.unbuilt(error))?);
     let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
+    runtime::log_what_follows(context)?;
 
     let token = match arguments.token_file {
         true => Token::File(files.generated.write_token(endpoint.token()).map_err(|error| command.unbuilt(error))?),
@@ -165,8 +166,10 @@ fn static_keys(
     let now = world.clock.now();
     let expiration = super::printed::timestamp(credential.expiration);
     let minutes = credential.remaining(now).as_secs() / 60;
+    let left =
+        if minutes < 120 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) };
     say::err(&format!(
-        "credenza: the keys of {identity} in this environment end at {expiration} (in {minutes} min) and are not renewed\n"
+        "credenza: the keys of {identity} in this environment end at {expiration} (in {left}) and are not renewed\n"
     ));
     Ok(StaticKeys {
         access_key_id: credential.keys.access_key_id.clone(),

@@ -17,8 +17,15 @@ pub(super) fn named<'c>(
     environment: &Environment,
     what: &str,
 ) -> Result<Vec<&'c Identity>, Trouble> {
-    let meant = [environment.text("AWS_PROFILE").unwrap_or("default").to_owned()];
-    let names = if names.is_empty() { &meant[..] } else { names };
+    let meant = [environment.text("AWS_PROFILE").unwrap_or(DEFAULT).to_owned()];
+    let names = match names {
+        [] if meant[0] == DEFAULT && !config.identities.contains_key(DEFAULT) => {
+            let why = "no identity is named, AWS_PROFILE is not set, and there is no profile `default`";
+            return Err(Trouble::configuration(what, why).mend("credenza list"));
+        }
+        [] => &meant,
+        names => names,
+    };
     let mut identities: Vec<&Identity> = Vec::new();
     for name in names {
         let identity = usable(name, config, what)?;
@@ -29,6 +36,8 @@ pub(super) fn named<'c>(
     Ok(identities)
 }
 
+const DEFAULT: &str = "default";
+
 /// The identity of this name, if it can be served.
 pub(super) fn usable<'c>(name: &str, config: &'c Config, what: &str) -> Result<&'c Identity, Trouble> {
     let Some(identity) = config.identities.get(name) else { return Err(unknown(name, config, what)) };
@@ -38,11 +47,19 @@ pub(super) fn usable<'c>(name: &str, config: &'c Config, what: &str) -> Result<&
     }
 }
 
-/// What `credenza exec NAME CMD` without `--` probably meant; `None` where the words are names of identities, or where
-/// the first is none.
-pub(super) fn forgotten_dashes(names: &[String], config: &Config) -> Option<String> {
-    let command = names.iter().position(|name| !config.identities.contains_key(name.as_str()))?;
-    (command > 0).then(|| exit::did_you_mean(&names[..command], &names[command..]))
+/// What `credenza exec NAME CMD` without `--` probably meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Meant {
+    /// The first word that is no identity.
+    pub(super) command: String,
+    /// The whole line, with `--`.
+    pub(super) whole: String,
+}
+
+/// A command among the names; `None` where all are names of identities, or the first is none.
+pub(super) fn forgotten_dashes(names: &[String], config: &Config) -> Option<Meant> {
+    let at = names.iter().position(|name| !config.identities.contains_key(name.as_str()))?;
+    (at > 0).then(|| Meant { command: names[at].clone(), whole: exit::did_you_mean(&names[..at], &names[at..]) })
 }
 
 fn unknown(name: &str, config: &Config, what: &str) -> Trouble {
@@ -108,7 +125,8 @@ mod tests {
             (&["prod", "default"], None),
             (&["prdo", "aws"], None),
         ] {
-            assert_eq!(forgotten_dashes(&names(words), &config()).as_deref(), meant, "{words:?}");
+            let guessed = forgotten_dashes(&names(words), &config()).map(|meant| meant.whole);
+            assert_eq!(guessed.as_deref(), meant, "{words:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
 
@@ -31,14 +32,30 @@ fn block_on<T>(
     result
 }
 
-/// Begins a command that holds credentials and speaks to a person by itself: only what a person must act on is logged,
-/// to stderr, and no dump of the process is left.
+/// Begins a command that holds credentials and says by itself what fails: no dump of it is left, and nothing is logged
+/// before [`log_what_follows`], unless a log was asked for.
 pub fn begin(context: &Context) -> Result<(), Trouble> {
-    log_to_stderr(context, LevelFilter::ERROR)?;
+    if log_is_asked_for(context) {
+        log_to_stderr(context, LevelFilter::ERROR)?;
+    }
     if let Err(error) = system::forbid_dumps() {
         tracing::warn!(reason = %error, "core dumps of this process cannot be forbidden");
     }
     Ok(())
+}
+
+/// Logs what happens from now on, if nothing is logged yet. Where a person sits at stderr, a command owns the screen by
+/// now, and only what the person must act on is worth disturbing it.
+pub fn log_what_follows(context: &Context) -> Result<(), Trouble> {
+    if log_is_asked_for(context) {
+        return Ok(());
+    }
+    let somebody = std::io::stderr().is_terminal();
+    log_to_stderr(context, if somebody { LevelFilter::ERROR } else { LevelFilter::WARN })
+}
+
+fn log_is_asked_for(context: &Context) -> bool {
+    level(&context.globals).is_some() || context.world.environment.text("CREDENZA_LOG").is_some()
 }
 
 /// Starts the log of a command that logs to stderr.

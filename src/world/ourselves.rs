@@ -27,10 +27,14 @@ pub fn host_name() -> String {
     node.split('.').next().filter(|name| !name.is_empty()).unwrap_or("localhost").to_owned()
 }
 
-/// Our own executable, absolute: what a generated file or a daemon's start names.
+/// Our own executable, absolute: what a generated file or a daemon's start names. Where it was replaced since we were
+/// started, it is what stands in its place now: Linux marks the path of the old one (proc(5), `/proc/PID/exe`).
 #[allow(clippy::disallowed_methods)] // this is the place
 pub fn executable() -> io::Result<PathBuf> {
-    std::env::current_exe()
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    let path = std::env::current_exe()?;
+    let replaced = path.as_os_str().as_bytes().strip_suffix(b" (deleted)").filter(|_| !path.exists());
+    Ok(replaced.map_or_else(|| path.clone(), |before| PathBuf::from(OsString::from_vec(before.to_vec()))))
 }
 
 /// The process that started us, such as the shell.

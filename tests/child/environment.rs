@@ -152,6 +152,29 @@ fn the_files_follow_the_originals_while_the_child_runs() {
 }
 
 #[test]
+fn the_files_name_the_program_that_took_our_place() {
+    use std::io::Write as _;
+    let home = Home::new();
+    let program = home.path("a b/credenza").display().to_string();
+    fs::create_dir(home.path("a b")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_credenza"), &program).unwrap();
+    let mut exec = home.command(&program, &["exec", "my-role", "--", "sh", "-c", "read line; cat $AWS_CONFIG_FILE"]);
+    let mut child = exec.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let config = || home.generated().into_iter().find(|name| name.ends_with(".config"));
+    crate::support::until("the files are there", || config().is_some());
+    let file = home.run_folder().join(config().unwrap());
+    fs::remove_file(&program).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_credenza"), &program).unwrap();
+    let before = fs::read_to_string(home.path(".aws/config")).unwrap();
+    home.write(".aws/config", &before.replace("eu-north-1", "sa-east-1"));
+    crate::support::until("they follow", || fs::read_to_string(&file).unwrap().contains("sa-east-1"));
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    let said = Said::of(child.wait_with_output().unwrap()).good();
+    let expected = format!("credential_process = {} credential my-dev --from-endpoint", program.replace(' ', "\\ "));
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
 fn the_state_folders_are_private() {
     let home = Home::new();
     home.exec(&["my-role", "--", "true"]).good();
