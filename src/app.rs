@@ -83,6 +83,9 @@ pub enum AppError {
         /// The runtime folder that it was started with.
         folder: String,
     },
+    /// A part of the daemon ended before its time.
+    #[error("a part of it ended before its time, which is a fault of ours")]
+    Broken,
     /// Something of an earlier daemon holds on to the lock.
     #[error("another daemon is about to start or to end: it holds {lock}")]
     Locked {

@@ -251,3 +251,41 @@ const LISTED_PREFIXES: &[&str] = &["XDG_", "LC_"];
 
 /// Those whose value is a file.
 const FILES: &[&str] = &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_daemons_environment_has_what_it_needs_and_no_key_of_the_starter() {
+        let typed = Environment::from_iter([
+            ("HOME", "/nowhere"),
+            ("LC_CTYPE", "C"),
+            ("HTTPS_PROXY", "http://proxy:3128"),
+            ("AWS_CONFIG_FILE", "/state/run/wired-1.config"),
+            ("CREDENZA_OUTER_AWS_CONFIG_FILE", "/nowhere/config"),
+            ("AWS_CA_BUNDLE", "certificates/ca.pem"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_PROFILE", "prod"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"),
+            ("LD_PRELOAD", "x.so"),
+        ]);
+        let world = World { environment: Arc::new(typed), ..World::system() };
+        let config = Config::load(&world).unwrap();
+        let reduced = reduced(&world.environment, &config);
+        let here = std::env::current_dir().unwrap().join("certificates/ca.pem");
+        let expected = [
+            ("AWS_CA_BUNDLE", here.to_str().unwrap()),
+            ("AWS_CONFIG_FILE", "/nowhere/config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/.aws/credentials"),
+            ("HOME", "/nowhere"),
+            ("HTTPS_PROXY", "http://proxy:3128"),
+            ("LC_CTYPE", "C"),
+        ];
+        let found: Vec<_> =
+            reduced.all().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap())).collect();
+        assert_eq!(found, expected);
+    }
+}

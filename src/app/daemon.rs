@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::generated::AwsFiles;
 use super::recipes::{Book, names};
 use super::{AppError, address};
+use crate::config::own::Own;
 use crate::config::{Config, Places};
 use crate::control::holders::Holders;
 use crate::control::jobs::Jobs;
@@ -60,10 +61,12 @@ impl App {
         let runtime = Folder::open_or_make(&places.runtime)?;
         let locks =
             [lock(&runtime, RUNTIME_LOCK, &path, &state).await?, lock(&state, STATE_LOCK, &path, &state).await?];
-        let config = Arc::new(Config::load(&world)?);
-        let listener = address::take(config.server.listen.as_ref().map(|listen| listen.value), &state)?;
+        // our own file says where to listen; the shared AWS files may be long
+        let server = Own::read(&places, &*world.files)?.server;
+        let listener = address::take(server.listen.as_ref().map(|listen| listen.value), &state)?;
         let address = listener.address();
         address::keep(address, &state)?;
+        let config = Arc::new(Config::load(&world)?);
 
         let (clock, random) = (world.clock.clone(), world.random.clone());
         let store = GrantStore::new(Arc::clone(&state));
@@ -115,26 +118,34 @@ impl App {
     }
 
     /// Serves until it is told to stop; then finishes what is in progress and leaves nothing behind but its state.
-    pub async fn run(self) {
+    ///
+    /// # Errors
+    ///
+    /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
+    pub async fn run(self) -> Result<(), AppError> {
         let Self { world, daemon, service, listener, socket, names, state, shells, _locks } = self;
         tell_complaints(&daemon.config(), None);
         warm(&daemon);
         let mut stop = daemon.stop.subscribe();
-        let serving = tokio::spawn(service.serve(listener, daemon.stop.subscribe()));
-        let control = tokio::spawn(control::serve(Arc::clone(&socket), Arc::clone(&daemon)));
-        let tidying = tokio::spawn(daemon.holders.clone().tidy());
-        let watching = tokio::spawn(watch_files(world, Arc::clone(&daemon), socket, names, shells));
+        let mut parts = JoinSet::new();
+        parts.spawn(service.serve(listener, daemon.stop.subscribe()));
+        parts.spawn(control::serve(Arc::clone(&socket), Arc::clone(&daemon)));
+        let mut background = JoinSet::new();
+        background.spawn(daemon.holders.clone().tidy());
+        background.spawn(watch_files(world, Arc::clone(&daemon), socket, names, shells));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
-        // it cannot fail: the sender is ours
-        let _ = stop.wait_for(|stop| *stop).await;
+        let early = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => false,
+            _ = parts.join_next() => !*daemon.stop.borrow(),
+        };
         tracing::info!("ending");
-        watching.abort();
-        tidying.abort();
-        finish(serving).await;
-        finish(control).await;
+        daemon.stop.send_replace(true);
+        background.shutdown().await;
+        while parts.join_next().await.is_some() {}
         daemon.engine.clone().stop().await;
         daemon.audit.close().await;
         let _ = state.remove(MARKER);
+        if early { Err(AppError::Broken) } else { Ok(()) }
     }
 }
 
@@ -150,12 +161,6 @@ pub(super) const STATE_LOCK: &str = "state.lock";
 /// The audit trail's name in the state folder: `exec` writes into the same.
 pub const AUDIT: &str = "audit.jsonl";
 pub(super) const AUDIT_CAP: u64 = 8 << 20;
-
-async fn finish(task: JoinHandle<()>) {
-    if let Err(error) = task.await {
-        tracing::error!(error = %error, "a part of the daemon ended before its time");
-    }
-}
 
 /// Takes a lock. Where it is held by a daemon that answers, that one runs; where nobody answers, it is about to start or
 /// to end, and waited for.
@@ -197,7 +202,7 @@ const MARKER: &str = "daemon.json";
 
 fn write_marker(state: &Folder, socket: &std::path::Path) -> Result<(), AppError> {
     let text = serde_json::to_string(&Marker { version: 1, socket: socket.to_owned() }).unwrap_or_default();
-    Ok(state.write(MARKER, text.as_bytes(), Permission::Write)?)
+    Ok(state.write_passing(MARKER, text.as_bytes(), Permission::Write)?)
 }
 
 fn read_marker(state: &Folder) -> Option<Marker> {

@@ -112,6 +112,7 @@ impl Trouble {
             | AppError::Generated(_)
             | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
             AppError::Running { .. } => trouble(Exit::Failed).mend("credenza down"),
+            AppError::Broken => trouble(Exit::Failed).mend("credenza logs"),
             AppError::Bind(_) | AppError::Grant(_) | AppError::Locked { .. } => trouble(Exit::Failed),
         }
     }

@@ -31,7 +31,7 @@ pub fn run(arguments: ServeArgs, context: Context) -> Result<u8, Trouble> {
         if !background {
             say::out(&format!("ready http://{}\n", app.address()));
         }
-        app.run().await;
+        app.run().await.map_err(|error| Trouble::of_app(WHAT, &error))?;
         Ok(0)
     })
 }

@@ -101,3 +101,16 @@ fn no_profile_at_all_is_no_failure() {
     assert!(said.err.contains("no profile in"), "{said:?}");
     assert!(home.good(&["up"]).starts_with("ready "));
 }
+
+#[test]
+fn a_relative_file_means_the_folder_of_who_starts_the_daemon() {
+    let mut home = Home::new();
+    std::fs::create_dir(home.path("project")).unwrap();
+    home.write("project/config", &home.profiles(&["here"]));
+    home.variables.push(("AWS_CONFIG_FILE", "config".to_owned()));
+    let mut up = home.credenza(&["up"]);
+    assert!(up.current_dir(home.path("project")).output().unwrap().status.success());
+    let mut grant = home.credenza(&["grant", "new", "here"]);
+    let said = crate::home::Said::of(grant.current_dir(home.path("project")).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+}

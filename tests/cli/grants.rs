@@ -148,3 +148,19 @@ fn only_a_process_of_our_own_can_hold_a_grant() {
     // a job's grant is no shell's to take
     home.run(&["grant", "attach", "sync", "--pid", &pid]).failed(1, &["no grant sync"]);
 }
+
+#[test]
+fn a_token_file_whose_grant_ended_while_no_daemon_ran_is_swept_at_the_start() {
+    let home = Home::new();
+    let mut daemon = home.serve();
+    let (short, long) = (home.path("short"), home.path("long"));
+    home.good(&["grant", "new", "prod", "--for", "1s", "--token-file", short.to_str().unwrap()]);
+    home.good(&["grant", "new", "prod", "--for", "1h", "--token-file", long.to_str().unwrap()]);
+    daemon.signal("KILL");
+    daemon.ended();
+    let made = fs::metadata(&short).unwrap().modified().unwrap();
+    until("it is over", || made.elapsed().is_ok_and(|passed| passed.as_millis() > 1000));
+    let _daemon = home.serve();
+    until("it is swept", || !short.exists());
+    assert!(long.exists());
+}
