@@ -59,7 +59,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     if arguments.command.is_empty()
         && let Some(meant) = identities::forgotten_dashes(&arguments.identities, &config)
     {
-        let why = format!("{} is not an identity, and there is no -- before it", meant.command);
+        let why = format!("{} is not an identity, and there is no -- before it; did you mean this?", meant.command);
         return Err(Trouble::usage(format!("cannot run {}", meant.command), why).mend(meant.whole));
     }
     let meant = identities::named(&arguments.identities, &config, &world.environment, &command.cannot())?;

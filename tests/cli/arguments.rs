@@ -26,6 +26,7 @@ fn exec_without_the_two_dashes_is_guessed() {
     for (words, meant) in [
         (&["exec", "prod", "aws", "s3", "ls", "--recursive"][..], "credenza exec prod -- aws s3 ls --recursive"),
         (&["exec", "prod", "sh", "-c", "echo $X"], "credenza exec prod -- sh -c 'echo $X'"),
+        (&["exec", "prod", "env"], "credenza exec prod -- env"),
     ] {
         home.run(words).failed(125, &["did you mean", meant]);
     }
