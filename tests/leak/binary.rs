@@ -233,6 +233,7 @@ async fn a_daemon_shows_no_secret_whatever_happens_to_it() {
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
         house.search(&command.join(" "), &output);
     }
+    children(&mut house).await;
     let called = fs::read(format!("/proc/{}/cmdline", daemon.id().unwrap())).unwrap_or_else(|_| b"not here".to_vec());
     house.needles.assert_not_in("how the daemon was called", &called);
     end(&mut daemon).await;
@@ -243,6 +244,58 @@ async fn a_daemon_shows_no_secret_whatever_happens_to_it() {
     let searched = house.needles.assert_not_below(&house.path("state"), &[]);
     assert!(searched >= 2, "the audit trail and the grants at the least");
     house.needles.assert_not_below(&house.path("run"), &[]);
+}
+
+/// What children get is theirs: our own tokens, and for `credential` a key. No secret of the cloud's else, and nothing at
+/// all of what is said beside it.
+async fn children(house: &mut House) {
+    let look = "env; cat \"$AWS_CONFIG_FILE\" \"$AWS_SHARED_CREDENTIALS_FILE\"; tr '\\0' ' ' < /proc/$PPID/cmdline";
+    let child = house.run(&["exec", "role", "prints", "--", "sh", "-c", look]).await;
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    house.search("a child's environment and files", &child);
+    let told = String::from_utf8_lossy(&child.stdout).into_owned();
+    let token = told.lines().find_map(|line| line.strip_prefix("AWS_CONTAINER_AUTHORIZATION_TOKEN="));
+    house.needles.add("a child's token", token.expect("a token for the child"));
+
+    let shell = house.run(&["env", "role", "--format", "json"]).await;
+    assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
+    house.search("a shell's environment", &shell);
+    let variables: serde_json::Value = serde_json::from_slice(&shell.stdout).unwrap();
+    let token = find(&variables, "AWS_CONTAINER_AUTHORIZATION_TOKEN").expect("a token for the shell");
+    house.needles.add("a shell's token", &token);
+
+    for (command, good) in [
+        (&["credential", "role"][..], true),
+        (&["credential", "prints", "--format", "env"], true),
+        (&["exec", "--static-env", "role", "--", "true"], true),
+        (&["exec", "--static-env", "default", "--", "true"], true),
+        (&["credential", "denied"], false),
+        (&["credential", "garbled"], false),
+        (&["credential", "babbles"], false),
+        (&["credential", "miswritten"], false),
+        (&["exec", "denied", "--", "true"], false),
+        (&["exec", "miswritten", "--", "true"], false),
+        (&["exec", "no-such-identity", "--", "true"], false),
+    ] {
+        let output = house.run(command).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), good, "{command:?}: {said}");
+        house.needles.assert_not_in(&format!("what {command:?} says"), (said.into_owned() + ".").as_bytes());
+        if !good {
+            house.search(&format!("{command:?}"), &output);
+        }
+    }
+}
+
+/// The text that has this name, wherever it stands.
+fn find(value: &serde_json::Value, name: &str) -> Option<String> {
+    match value {
+        serde_json::Value::Object(fields) => fields
+            .get(name)
+            .and_then(|found| found.as_str().map(str::to_owned))
+            .or_else(|| fields.values().find_map(|value| find(value, name))),
+        _ => None,
+    }
 }
 
 /// In good order, so that everything that was to be written is.
