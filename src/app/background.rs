@@ -64,7 +64,7 @@ pub struct Found {
 pub async fn find(world: &World) -> Result<Option<Client>, BackgroundError> {
     let socket = socket_of(world)?;
     match Client::connect(&socket, ourselves::uid()).await {
-        Ok(client) => Ok(Some(client)),
+        Ok(mut client) => Ok(client.alive().await?.then_some(client)),
         Err(ClientError::NotRunning) => Ok(None),
         Err(error) => Err(error.into()),
     }

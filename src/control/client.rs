@@ -90,6 +90,22 @@ impl Client {
         Ok(Self { requests, connection, protocol })
     }
 
+    /// Whether a daemon is there: one that was killed a moment ago may still have taken the connection.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection stays open, and nobody answers.
+    pub async fn alive(&mut self) -> Result<bool, ClientError> {
+        match self.send(Method::GET, "/", &()).await {
+            Err(ClientError::Broken(why)) => {
+                // the task ends with the connection: at once, where that is why
+                let closed = tokio::time::timeout(CONNECT, &mut self.connection).await.is_ok();
+                if closed { Ok(false) } else { Err(ClientError::Broken(why)) }
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// What is served, how fresh it is and who uses it.
     pub async fn status(&mut self) -> Result<view::Status, ClientError> {
         self.read(Method::GET, "/v1/status", &()).await
@@ -214,4 +230,19 @@ fn escaped(name: &str) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_a_dying_daemon_took_is_no_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let dying = tokio::net::UnixListener::bind(&path).unwrap();
+        let mut client = Client::connect(&path, crate::world::ourselves::uid()).await.unwrap();
+        drop(dying);
+        assert!(!client.alive().await.unwrap());
+    }
 }

@@ -30,6 +30,6 @@ def test_after_unset_the_shell_has_no_credentials(home):
     home.role("my-role")
     call = f"{places.PYTHON} -c 'import boto3; boto3.client(\"sts\").get_caller_identity()'"
     script = f'eval "$(credenza env my-role)" && {call} && eval "$(credenza env --unset)" && {call}'
-    run = home.run("bash", "-c", script, AWS_REGION="eu-central-1")
+    run = home.run("bash", "-c", script, AWS_DEFAULT_REGION="eu-central-1")
     assert run.returncode != 0
     assert "NoCredentialsError" in run.stderr
