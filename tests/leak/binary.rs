@@ -19,8 +19,8 @@ use crate::needles::Needles;
 
 const ACCOUNT: &str = "111122223333";
 const WEB_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJqb2IifQ.c2lnbmF0dXJlLW9mLWEtam9i";
-const PRINTED: &str = "pRiNtEdByAHelperProgram/+0123456789abcdef";
-const BABBLED: &str = "bAbBlEdByAHelperProgram/+0123456789abcdef";
+const PRINTED: &str = "pRiNtEdByAChildProgram/+0123456789abcdef";
+const BABBLED: &str = "bAbBlEdByAChildProgram/+0123456789abcdef";
 const MISWRITTEN: &str = "mIsWrItTeNiNtOaFiLe/+0123456789abcdef0123";
 
 /// The identities, and whether each can be served.
