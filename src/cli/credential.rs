@@ -83,8 +83,7 @@ async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
 async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Printed>, Trouble> {
     let Ok(socket) = config.places.control_socket() else { return Ok(None) };
     let Ok(mut client) = Client::connect(&socket, ourselves::uid()).await else { return Ok(None) };
-    let wanted =
-        Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()), min_life_secs: 0 };
+    let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         match client.credential(&wanted).await {

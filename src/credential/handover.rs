@@ -42,9 +42,6 @@ pub struct Wanted {
     /// it refuses (409, `DefinitionDiffers`) and the command serves from its own sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// How long the credential must still live; less comes only where no more is to be had in time.
-    #[serde(default)]
-    pub min_life_secs: u64,
 }
 
 /// The answer with 200.

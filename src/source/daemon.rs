@@ -93,7 +93,7 @@ enum Answer {
 
 async fn ask(socket: &std::path::Path, identity: &IdentityName, digest: Digest) -> Answer {
     let away = |why: String| Answer::HandedBack(HandedBack::Away { why });
-    let wanted = Wanted { identity: identity.to_string(), digest: Some(digest.to_hex()), min_life_secs: 0 };
+    let wanted = Wanted { identity: identity.to_string(), digest: Some(digest.to_hex()) };
     let request = http::Request::post("http://credenza/v1/credential")
         .header(PROTOCOL_HEADER, PROTOCOL)
         .body(Bytes::from(serde_json::to_vec(&wanted).unwrap_or_default()));
