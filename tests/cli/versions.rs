@@ -49,30 +49,34 @@ fn stop_is_understood_from_every_version() {
     assert_eq!(daemon.ended(), Some(0));
 }
 
-/// A daemon that speaks another version, and answers one request with a status of its own time.
-fn daemon_of(home: &Home, version: u32) -> JoinHandle<String> {
+/// A daemon that speaks another version, and answers each request of one connection with a status of its own time. It
+/// hands back the heads that came.
+fn daemon_of(home: &Home, version: u32) -> JoinHandle<Vec<String>> {
     for folder in [".local", ".local/state", ".local/state/credenza", ".local/state/credenza/run"] {
         std::fs::create_dir_all(home.path(folder)).unwrap();
         std::fs::set_permissions(home.path(folder), std::fs::Permissions::from_mode(0o700)).unwrap();
     }
     let _ = std::fs::remove_file(home.socket());
     let listener = UnixListener::bind(home.socket()).unwrap();
+    let body = serde_json::json!({
+        "schema": 1, "version": "7.0.0", "protocol": version, "pid": 1, "started": "2026-11-21T22:00:00Z",
+        "address": "http://127.0.0.1:1", "asks": [], "grants": [], "jobs": [], "warnings": [], "invented_later": 1,
+    })
+    .to_string();
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let mut lines = BufReader::new(&stream).lines();
-        let head: Vec<String> = lines.by_ref().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-        let body = serde_json::json!({
-            "schema": 1, "version": "7.0.0", "protocol": version, "pid": 1, "started": "2026-11-21T22:00:00Z",
-            "address": "http://127.0.0.1:1", "asks": [], "grants": [], "jobs": [], "warnings": [], "invented_later": 1,
-        })
-        .to_string();
-        let length = body.len();
-        write!(
-            &stream,
-            "HTTP/1.1 200 OK\r\ncredenza-protocol: {version}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-        )
-        .unwrap();
-        head.join("\n")
+        let mut heads = Vec::new();
+        loop {
+            let head: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            if head.is_empty() {
+                return heads;
+            }
+            heads.push(head.join("\n").to_lowercase());
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncredenza-protocol: {version}\r\ncontent-length: {length}\r\n\r\n");
+            let _ = write!(&stream, "{head}{body}");
+        }
     })
 }
 
@@ -82,7 +86,9 @@ fn a_command_understands_a_daemon_one_version_apart() {
     for version in [OURS - 1, OURS + 1] {
         let daemon = daemon_of(&home, version);
         assert_eq!(home.json(&["status", "--json"])["version"], "7.0.0", "{version}");
-        assert!(daemon.join().unwrap().to_lowercase().contains(&format!("credenza-protocol: {OURS}")));
+        let heads = daemon.join().unwrap();
+        assert!(!heads.is_empty());
+        assert!(heads.iter().all(|head| head.contains(&format!("credenza-protocol: {OURS}"))), "{heads:?}");
     }
     std::fs::remove_file(home.socket()).unwrap();
 }
