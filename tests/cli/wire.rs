@@ -1,6 +1,6 @@
 //! Requests as bytes, over TCP and over the control socket.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;

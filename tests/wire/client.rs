@@ -8,7 +8,6 @@ use tokio::net::TcpStream;
 /// An answer, taken apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    pub(crate) version: String,
     pub(crate) status: u16,
     pub(crate) reason: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -64,9 +63,9 @@ pub(crate) async fn read_answer<I: AsyncRead + Unpin>(io: &mut I, head_only: boo
     let mut lines = head.lines();
     let mut first = lines.next().unwrap().splitn(3, ' ');
     let mut word = || first.next().unwrap_or_default().to_owned();
-    let (version, status, reason) = (word(), word().parse().unwrap(), word());
+    let (_version, status, reason) = (word(), word().parse().unwrap(), word());
     let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.into(), value.into()));
-    let mut answer = Answer { version, status, reason, headers: headers.collect(), body: String::new() };
+    let mut answer = Answer { status, reason, headers: headers.collect(), body: String::new() };
     let length: usize = answer.header("content-length").expect("a length").parse().unwrap();
     if !head_only {
         let mut body = vec![0; length];
