@@ -20,7 +20,7 @@ use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
 use crate::credential::{Ask, Failure, FailureClass, Now, Outcome};
 use crate::engine::Reset;
 use crate::log::audit::{Deed, Handed, Peer};
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
 use crate::world::{ourselves, peer, running};
 
@@ -33,7 +33,10 @@ pub(super) struct Visit {
 }
 
 /// What a route answers: JSON, perhaps with a secret in it, or why not.
-type Answer = Result<Secret, (StatusCode, Refusal)>;
+type Answer = Result<Secret, No>;
+
+/// Why not, with its status.
+type No = Box<(StatusCode, Refusal)>;
 
 impl Visit {
     pub(super) fn new(daemon: Arc<Daemon>, pid: Option<u32>) -> Self {
@@ -45,7 +48,7 @@ impl Visit {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (status, body) = match self.dispatch(request).await {
             Ok(body) => (StatusCode::OK, body),
-            Err((status, refusal)) => (status, Secret::new(serde_json::to_string(&refusal).unwrap_or_default())),
+            Err(no) => (no.0, Secret::new(serde_json::to_string(&no.1).unwrap_or_default())),
         };
         let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.expose().as_bytes())));
         *response.status_mut() = status;
@@ -65,12 +68,9 @@ impl Visit {
         }
         let Some(theirs) = theirs else { return Err(bad("the request names no version of the protocol")) };
         handover::agree(PROTOCOL, theirs).map_err(|apart| {
-            let mend = "credenza down && credenza up".to_owned();
-            let code = "ProtocolVersion".to_owned();
-            (
-                StatusCode::UPGRADE_REQUIRED,
-                Refusal { code, class: None, message: apart.to_string(), public: None, mend: Some(mend) },
-            )
+            let mut no = refusal(StatusCode::UPGRADE_REQUIRED, "ProtocolVersion", apart.to_string());
+            no.1.mend = Some("credenza down && credenza up".to_owned());
+            no
         })?;
         let body =
             Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
@@ -102,7 +102,7 @@ impl Visit {
             self.note(&ask, &outcome, since);
             return match outcome {
                 Ok(credential) => Ok(handover::write(&credential, digest, clock.now())),
-                Err(failure) => Err((status_of(&failure), Refusal::of(&failure))),
+                Err(failure) => Err(Box::new((status_of(&failure), Refusal::of(&failure)))),
             };
         }
     }
@@ -169,8 +169,8 @@ impl Visit {
 
     fn job(&self, job: wire::Job) -> Answer {
         let refused = |named: &wire::Named| {
-            let (_, refusal) = self.agreed(named).err()?;
-            Some(wire::NotSupplied { name: named.name.clone(), why: refusal.message })
+            let no = self.agreed(named).err()?;
+            Some(wire::NotSupplied { name: named.name.clone(), why: no.1.message })
         };
         let not_supplied = job.identities.iter().filter_map(refused).collect();
         let ticket = self.daemon.jobs.enter(job, self.pid, self.daemon.clock.now().wall);
@@ -191,7 +191,7 @@ impl Visit {
         json(&wire::Done {})
     }
 
-    fn agreed(&self, named: &wire::Named) -> Result<crate::secret::Digest, (StatusCode, Refusal)> {
+    fn agreed(&self, named: &wire::Named) -> Result<Digest, No> {
         let wire::Named { name, digest } = named;
         let config = self.daemon.config();
         agreed(&config, name, digest.as_deref()).map(|identity| identity.digest).map_err(|why| match why {
@@ -215,7 +215,7 @@ const LARGEST_BODY: usize = 1 << 20;
 /// How long a shell has to say which one it is.
 const TO_COME: Duration = Duration::from_secs(60);
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (StatusCode, Refusal)> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, No> {
     serde_json::from_slice(body).map_err(|error| bad(&error.to_string()))
 }
 
@@ -225,7 +225,7 @@ fn json(answer: &impl Serialize) -> Answer {
 }
 
 /// A process of our own user.
-fn shell(pid: u32) -> Result<running::Running, (StatusCode, Refusal)> {
+fn shell(pid: u32) -> Result<running::Running, No> {
     let found = running::find(pid).ok().filter(|process| process.uid == ourselves::uid());
     found.ok_or_else(|| bad(&format!("there is no process {pid} of ours")))
 }
@@ -237,19 +237,20 @@ fn status_of(failure: &Failure) -> StatusCode {
     }
 }
 
-fn refusal(status: StatusCode, code: &str, message: impl Into<String>) -> (StatusCode, Refusal) {
-    (status, Refusal { code: code.to_owned(), class: None, message: message.into(), public: None, mend: None })
+fn refusal(status: StatusCode, code: &str, message: impl Into<String>) -> No {
+    let (code, message) = (code.to_owned(), message.into());
+    Box::new((status, Refusal { code, class: None, message, public: None, mend: None }))
 }
 
-fn bad(why: &str) -> (StatusCode, Refusal) {
+fn bad(why: &str) -> No {
     refusal(StatusCode::BAD_REQUEST, "BadRequest", why)
 }
 
-fn no_grant(name: &str) -> (StatusCode, Refusal) {
+fn no_grant(name: &str) -> No {
     refusal(StatusCode::NOT_FOUND, "NoSuchGrant", format!("there is no grant {name}"))
 }
 
-fn ungranted(error: &GrantError) -> (StatusCode, Refusal) {
+fn ungranted(error: &GrantError) -> No {
     match error {
         GrantError::NameTaken(_) => refusal(StatusCode::CONFLICT, "NameTaken", error.to_string()),
         GrantError::BadName(_) | GrantError::DefaultOutside(_) => bad(&error.to_string()),
@@ -257,6 +258,6 @@ fn ungranted(error: &GrantError) -> (StatusCode, Refusal) {
     }
 }
 
-fn unkept(error: impl std::fmt::Display) -> (StatusCode, Refusal) {
+fn unkept(error: impl std::fmt::Display) -> No {
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "StateNotWritten", error.to_string())
 }
