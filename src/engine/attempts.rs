@@ -15,8 +15,8 @@ pub(super) struct Attempts {
     pub(super) flight: Option<FlightId>,
     /// The failure since the last success or reset.
     pub(super) failed: Option<Failed>,
-    /// When the last success came, in boot time; forgotten by a reset.
-    succeeded_at: Option<Duration>,
+    /// Until when nothing more is fetched after the last success, in boot time; forgotten by a reset.
+    rests_until: Option<Duration>,
     /// The last failure there was, for people.
     pub(super) last_failure: Option<(Failure, SystemTime)>,
     /// How many succeeded.
@@ -57,8 +57,8 @@ pub(super) enum Until {
     Asked,
 }
 
-/// Between two successes for one thing, whatever clients do.
-pub(super) const BETWEEN_SUCCESSES: Duration = Duration::from_secs(60);
+/// Between two successes for one thing, whatever clients do, where its source says nothing else.
+pub(super) use crate::source::BETWEEN_SUCCESSES;
 
 /// A client that would go away with nothing is worth an attempt this long after the last one failed, however long the
 /// background would wait: else an outage would outlast itself by minutes.
@@ -74,7 +74,7 @@ impl Attempts {
     }
 
     fn after_success(&self) -> Option<Until> {
-        self.succeeded_at.map(|at| Until::Boot(at.saturating_add(BETWEEN_SUCCESSES)))
+        self.rests_until.map(Until::Boot)
     }
 
     fn after_failure(&self, who: Who) -> Option<Until> {
@@ -88,11 +88,11 @@ impl Attempts {
         })
     }
 
-    /// It was fetched.
-    pub(super) fn succeed(&mut self, now: Now) {
+    /// It was fetched, and is left alone for `rest`.
+    pub(super) fn succeed(&mut self, now: Now, rest: Duration) {
         self.flight = None;
         self.failed = None;
-        self.succeeded_at = Some(now.boot);
+        self.rests_until = Some(now.boot.saturating_add(rest));
         self.successes += 1;
     }
 
@@ -119,7 +119,7 @@ impl Attempts {
     /// All waits are forgotten; what is in the air stays there.
     pub(super) fn forget_waits(&mut self) {
         self.failed = None;
-        self.succeeded_at = None;
+        self.rests_until = None;
     }
 
     /// What failed before because of `cause` may be tried again.
@@ -129,9 +129,9 @@ impl Attempts {
         }
     }
 
-    /// Whether it came less than a minute ago, so that it cannot be fetched again yet.
+    /// Whether it came so lately that it cannot be fetched again yet.
     pub(super) fn just_succeeded(&self, boot: Duration) -> bool {
-        self.succeeded_at.is_some_and(|at| boot < at.saturating_add(BETWEEN_SUCCESSES))
+        self.rests_until.is_some_and(|until| boot < until)
     }
 }
 
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_minute_lies_between_two_successes_unless_waits_are_forgotten() {
         let mut attempts = Attempts::default();
-        attempts.succeed(at(1000));
+        attempts.succeed(at(1000), BETWEEN_SUCCESSES);
         for who in [CLIENT, WITHOUT, Who::Timetable] {
             assert_eq!(attempts.wait(who, at(1059).boot), boot(1060), "{who:?}");
             assert_eq!(attempts.wait(who, at(1060).boot), None, "{who:?}");
@@ -245,8 +245,16 @@ mod tests {
     #[test]
     fn a_success_ends_the_row_of_failures() {
         let mut attempts = failed(FailureClass::TryLater, 7);
-        attempts.succeed(at(2000));
+        attempts.succeed(at(2000), BETWEEN_SUCCESSES);
         attempts.fail(Failure::new(FailureClass::TryLater, "Test", "test"), at(3000), 1.0);
         assert_eq!(attempts.wait(Who::Timetable, at(3000).boot), boot(3010));
+    }
+
+    #[test]
+    fn a_source_that_answers_from_memory_rests_as_long_as_it_says() {
+        let mut attempts = Attempts::default();
+        attempts.succeed(at(1000), Duration::from_secs(2));
+        assert_eq!(attempts.wait(CLIENT, at(1001).boot), boot(1002));
+        assert_eq!(attempts.wait(CLIENT, at(1002).boot), None);
     }
 }

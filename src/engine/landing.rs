@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Settings;
-use super::attempts::Failed;
+use super::attempts::{BETWEEN_SUCCESSES, Failed};
 use super::chain::named;
 use super::entry::Demand;
 use super::flight::Flight;
@@ -68,7 +68,7 @@ impl State {
                 match brought.and_then(|issued| session_of(issued, now)) {
                     Ok(renewed) => {
                         session.held = Some(Arc::new(renewed));
-                        session.attempts.succeed(now);
+                        session.attempts.succeed(now, BETWEEN_SUCCESSES);
                         self.mended(&target);
                     }
                     Err(failure) => {
@@ -108,7 +108,7 @@ impl State {
             }
         }
         entry.hold(Arc::new(credential), settings);
-        entry.attempts.succeed(now);
+        entry.attempts.succeed(now, entry.recipe.source.rests());
         entry.demand = None;
         entry.need_renewed = false;
         self.news.push(entry.changed.clone());

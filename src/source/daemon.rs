@@ -81,6 +81,12 @@ impl Source for DaemonSource {
     fn limited_by(&self) -> SessionKey {
         SessionKey(format!("daemon:{}", self.identity).into())
     }
+
+    /// The daemon leaves the upstream alone, and answers from memory. It may hand over again what it is about to replace,
+    /// which may not last another minute.
+    fn rests(&self) -> Duration {
+        RESTS
+    }
 }
 
 enum Answer {
@@ -144,6 +150,9 @@ fn differs(identity: &IdentityName, why: String) -> Answer {
 
 /// What the engine says while the first fetch is in the air.
 const PENDING: &str = "Pending";
+
+/// How long the daemon is left alone.
+const RESTS: Duration = Duration::from_secs(2);
 
 /// The daemon answers within its own 0.8 s; more is a machine under load.
 const LIMITS: HttpLimits =

@@ -7,6 +7,7 @@
 pub mod daemon;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Session, SessionKey};
 use crate::secret::Digest;
@@ -40,7 +41,15 @@ pub trait Source: Send + Sync {
 
     /// Whose limit this source's calls count against: at most four at once for each.
     fn limited_by(&self) -> SessionKey;
+
+    /// How long it is left alone after it has issued, however short the life of what it gave.
+    fn rests(&self) -> Duration {
+        BETWEEN_SUCCESSES
+    }
 }
+
+/// How long an upstream is left alone after it has issued.
+pub const BETWEEN_SUCCESSES: Duration = Duration::from_secs(60);
 
 /// What a source needs before it can issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
