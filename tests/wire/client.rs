@@ -1,6 +1,7 @@
 //! A client of bytes: what goes out is written in the test, what comes back is taken apart and judged.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -49,8 +50,15 @@ pub(crate) async fn exchange<I: AsyncRead + AsyncWrite + Unpin>(io: &mut I, requ
     read_answer(io, head_only).await.expect("an answer")
 }
 
-/// Reads one answer; `None`: the connection ended without a byte.
+/// Reads one answer; `None`: the connection ended without a byte. A server that does neither fails the test.
 pub(crate) async fn read_answer<I: AsyncRead + Unpin>(io: &mut I, head_only: bool) -> Option<Answer> {
+    let answer = tokio::time::timeout(LONGER_THAN_ANY_LIMIT, read_one(io, head_only)).await;
+    answer.expect("an answer, or the end of the connection")
+}
+
+const LONGER_THAN_ANY_LIMIT: Duration = Duration::from_secs(120);
+
+async fn read_one<I: AsyncRead + Unpin>(io: &mut I, head_only: bool) -> Option<Answer> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match io.read_u8().await {

@@ -177,6 +177,20 @@ async fn who_takes_nothing_of_the_answers_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_still_sends_when_it_is_answered_is_let_finish_for_a_second() {
+    // Closed at once, the system would send a reset, and some would lose the answer with it.
+    let stage = Stage::new(Does::Lasts(HOUR));
+    let mut pipe = stage.pipe();
+    let head = stage.get("/creds/default").replacen("GET", "POST", 1);
+    let answer = exchange(&mut pipe, head.replace("\r\n\r\n", "\r\nContent-Length: 200000\r\n\r\nxxxx")).await;
+    assert_eq!(answer.status, 405);
+    pipe.write_all(&[b'x'; 150_000]).await.expect("it is read, and thrown away");
+    assert!(read_answer(&mut pipe, false).await.is_none(), "nothing more is said");
+    sleep(2 * SECOND).await;
+    assert!(pipe.write_all(b"x").await.is_err(), "but not for ever");
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_stop_it_answers_what_it_has_begun_and_closes_the_rest() {
     let stage = Stage::new(Does::Lasts(HOUR));
     stage.source.now_takes(Duration::from_millis(500));
