@@ -79,6 +79,8 @@ pub struct Issued {
     pub role_arn: Option<String>,
     /// What a person should be told about it, once each: `session is 15 min: ...`.
     pub warnings: Vec<String>,
+    /// When it came from the upstream, where another process of this machine had it before us. `None`: it comes now.
+    pub received: Option<Now>,
 }
 
 /// A server's clock less ours.

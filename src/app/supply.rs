@@ -17,6 +17,7 @@ use crate::credential::IdentityName;
 use crate::engine::Engine;
 use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
+use crate::world::unix::UnixHttp;
 use crate::world::{World, ourselves};
 
 /// What is supplied, and to whom.
@@ -87,8 +88,8 @@ impl Supply {
             let news = self.news.clone();
             // who listens may have ended already
             let handed_back = Arc::new(move |why| drop(news.send(News::Back(why))));
-            let (socket, identity) = (socket.clone(), Arc::clone(name));
-            Some(Arc::new(DaemonSource { socket, identity, digest, handed_back }))
+            let (daemon, clock) = (Arc::new(UnixHttp(socket.clone())), self.world.clock.clone());
+            Some(Arc::new(DaemonSource { daemon, clock, identity: Arc::clone(name), digest, handed_back }))
         };
         let refused = |name: &IdentityName| announced.not_supplied.iter().any(|refused| *refused.name == **name);
         let supplied = self.identities.iter().filter(|name| !refused(name));

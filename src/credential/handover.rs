@@ -53,29 +53,39 @@ struct Given<'a> {
     session_token: &'a str,
     expiration: String,
     server_offset_ms: i64,
+    /// How long ago the daemon received it, by boot time.
     age_ms: u64,
+    /// When that was, by the wall clock as it was then.
+    received: String,
     account_id: Option<&'a str>,
     role_arn: Option<&'a str>,
 }
 
 /// Writes the answer with 200: one JSON object.
 pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
+    let age = now.boot.saturating_sub(credential.received.boot);
     let given = Given {
         digest: digest.to_hex(),
         access_key_id: &credential.keys.access_key_id,
         secret_access_key: credential.keys.secret_access_key.expose(),
         session_token: credential.keys.session_token.as_ref().map_or("", Secret::expose),
-        expiration: jiff::Timestamp::try_from(credential.expiration).unwrap_or(jiff::Timestamp::MIN).to_string(),
+        expiration: text_of(credential.expiration),
         server_offset_ms: match credential.server_offset {
             ClockOffset::None => 0,
             ClockOffset::Ahead(by) => millis(by),
             ClockOffset::Behind(by) => -millis(by),
         },
-        age_ms: millis(now.boot.saturating_sub(credential.received.boot)).unsigned_abs(),
+        // rounded up: nobody may think that it lives longer
+        age_ms: u64::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+        received: text_of(credential.received.wall),
         account_id: credential.account_id.as_deref(),
         role_arn: credential.role_arn.as_deref(),
     };
     Secret::new(serde_json::to_string(&given).unwrap_or_default())
+}
+
+fn text_of(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MIN).to_string()
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -87,10 +97,23 @@ fn millis(duration: Duration) -> i64 {
 pub struct Handover {
     /// The credential, as a source issues it: its end is the upstream's.
     pub issued: Issued,
-    /// How long ago the daemon received it.
+    /// How long ago the daemon received it, by boot time.
     pub age: Duration,
+    /// When that was, by the wall clock as it was then. `None`: the daemon is of a version that does not say.
+    pub received: Option<SystemTime>,
     /// The digest of the definition that it was made from, as hexadecimal digits.
     pub digest: String,
+}
+
+impl Handover {
+    /// The credential with the time of its receipt by both clocks, which the daemon and we share: to us it has the same
+    /// life, and no more of it left than to the daemon, also where the wall clock was set since. `asked`: the time at
+    /// which the daemon was asked, not later, so that the way of the answer does not count as life.
+    pub fn since_its_receipt(self, asked: Now) -> Issued {
+        let wall = self.received.or_else(|| asked.wall.checked_sub(self.age)).unwrap_or(asked.wall);
+        let received = Now { wall, boot: asked.boot.saturating_sub(self.age) };
+        Issued { received: Some(received), ..self.issued }
+    }
 }
 
 /// Reads the answer with 200. `None` when it is not whole: no credential comes from half an answer.
@@ -106,6 +129,8 @@ pub fn read(body: &[u8]) -> Option<Handover> {
         server_offset_ms: i64,
         #[serde(default)]
         age_ms: u64,
+        #[serde(default)]
+        received: Option<String>,
         #[serde(default)]
         account_id: Option<String>,
         #[serde(default)]
@@ -131,8 +156,10 @@ pub fn read(body: &[u8]) -> Option<Handover> {
             account_id: read.account_id,
             role_arn: read.role_arn,
             warnings: Vec::new(),
+            received: None,
         },
         age: Duration::from_millis(read.age_ms),
+        received: read.received.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from),
         digest: read.digest,
     })
 }
@@ -225,6 +252,39 @@ mod tests {
             assert!(read.issued.keys.session_token.expect("there").same_as(b"tok/en+"));
             assert_eq!((read.age, read.digest), (Duration::from_secs(600), Digest::of(b"x").to_hex()));
         }
+    }
+
+    #[test]
+    fn both_clocks_go_on_from_the_receipt_also_where_the_wall_clock_was_set_since() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let ten_minutes = HOUR / 6;
+        let given = Credential {
+            expiration: SystemTime::UNIX_EPOCH + 2 * HOUR,
+            received: Now { wall: SystemTime::UNIX_EPOCH + HOUR, boot: HOUR },
+            ..credential(ClockOffset::None)
+        };
+        let boot = HOUR + ten_minutes;
+        for wall in [HOUR + ten_minutes, ten_minutes, 2 * HOUR - ten_minutes] {
+            let now = Now { wall: SystemTime::UNIX_EPOCH + wall, boot };
+            let text = write(&given, Digest::of(b"x"), now);
+            let issued = read(text.expose().as_bytes()).expect("whole").since_its_receipt(now);
+            let taken = Credential { received: issued.received.expect("known"), ..given.clone() };
+            assert_eq!(taken.lifetime(), HOUR, "{wall:?}");
+            assert_eq!(taken.remaining(now), given.remaining(now), "{wall:?}");
+            let later = Now { wall: now.wall, boot: boot + 5 * ten_minutes };
+            assert_eq!(taken.remaining(later), Duration::ZERO, "{wall:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_say_when_it_received_it_said_how_long_ago() {
+        let text = write(&credential(ClockOffset::None), Digest::of(b"x"), NOW);
+        let mut earlier: serde_json::Value = serde_json::from_str(text.expose()).expect("JSON");
+        earlier.as_object_mut().expect("object").remove("received");
+        let asked = Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1000), boot: NOW.boot };
+        let issued = read(earlier.to_string().as_bytes()).expect("whole").since_its_receipt(asked);
+        let received = Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(400), boot: Duration::from_secs(100) };
+        assert_eq!(issued.received, Some(received));
     }
 
     #[test]

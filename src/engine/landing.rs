@@ -213,9 +213,10 @@ fn credential_of(issued: Issued, now: Now) -> Result<(Credential, Vec<String>), 
         server_offset: issued.server_offset,
         account_id: issued.account_id,
         role_arn: issued.role_arn,
-        received: now,
+        // its life is the upstream's, and both clocks have run since then, whoever had it meanwhile
+        received: issued.received.unwrap_or(now),
     };
-    if credential.lifetime() < LAST_MINUTE {
+    if credential.remaining(now) < LAST_MINUTE {
         return Err(unfit("it is expired or ends within a minute"));
     }
     Ok((credential, issued.warnings))

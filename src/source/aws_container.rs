@@ -135,6 +135,7 @@ pub(super) fn read(body: &[u8]) -> Result<Issued, &'static str> {
         account_id: given.account_id,
         role_arn: None,
         warnings: Vec::new(),
+        received: None,
     })
 }
 

@@ -92,6 +92,7 @@ fn endless(keys: AwsKeys, account_id: Option<String>) -> Issued {
         account_id,
         role_arn: None,
         warnings: Vec::new(),
+        received: None,
     }
 }
 

@@ -143,6 +143,7 @@ fn read(stdout: &[u8], now: SystemTime) -> Result<Issued, String> {
         account_id: printed.account_id.filter(|account| !account.is_empty()),
         role_arn: None,
         warnings: Vec::new(),
+        received: None,
     })
 }
 

@@ -264,6 +264,7 @@ impl Sts {
             account_id: None,
             role_arn: None,
             warnings: Vec::new(),
+            received: None,
         })
     }
 

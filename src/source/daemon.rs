@@ -4,7 +4,6 @@
 //! the name, that is gone or that is of another age is no failure of the identity: whoever made this source is told, and
 //! serves from sources of its own from then on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +13,18 @@ use super::{Ingredient, Need, Source};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
 use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey};
 use crate::secret::Digest;
-use crate::world::http::HttpLimits;
-use crate::world::{BoxFuture, unix};
+use crate::world::http::{Http, HttpLimits};
+use crate::world::{BoxFuture, Clock};
 
 /// The code of the failure of a fetch that found the daemon gone: whoever is told of it serves otherwise at once.
 pub const DAEMON_AWAY: &str = "DaemonAway";
 
 /// One identity, as a daemon hands it over.
 pub struct DaemonSource {
-    /// The daemon's control socket.
-    pub socket: PathBuf,
+    /// Whoever answers at the daemon's control socket.
+    pub daemon: Arc<dyn Http>,
+    /// Both clocks, which the daemon and we share.
+    pub clock: Arc<dyn Clock>,
     /// The identity.
     pub identity: IdentityName,
     /// The digest of its definition as we understand it.
@@ -60,11 +61,12 @@ impl Source for DaemonSource {
     }
 
     fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (socket, identity, digest) = (self.socket.clone(), self.identity.clone(), self.digest);
+        let (daemon, clock) = (self.daemon.clone(), self.clock.clone());
+        let (identity, digest) = (self.identity.clone(), self.digest);
         let handed_back = self.handed_back.clone();
         Box::pin(async move {
             loop {
-                match ask(&socket, &identity, digest).await {
+                match ask(&*daemon, &*clock, &identity, digest).await {
                     Answer::Given(issued) => return Ok(*issued),
                     Answer::Pending => {}
                     Answer::Failed(failure) => return Err(failure),
@@ -97,7 +99,7 @@ enum Answer {
     HandedBack(HandedBack),
 }
 
-async fn ask(socket: &std::path::Path, identity: &IdentityName, digest: Digest) -> Answer {
+async fn ask(daemon: &dyn Http, clock: &dyn Clock, identity: &IdentityName, digest: Digest) -> Answer {
     let away = |why: String| Answer::HandedBack(HandedBack::Away { why });
     let wanted = Wanted { identity: identity.to_string(), digest: Some(digest.to_hex()) };
     let request = http::Request::post("http://credenza/v1/credential")
@@ -107,7 +109,8 @@ async fn ask(socket: &std::path::Path, identity: &IdentityName, digest: Digest) 
         Ok(request) => request,
         Err(error) => return away(error.to_string()),
     };
-    let answer = match unix::send(socket, request, LIMITS).await {
+    let asked = clock.now();
+    let answer = match daemon.send(request, LIMITS).await {
         Ok(answer) => answer,
         Err(error) => return away(error.to_string()),
     };
@@ -119,7 +122,7 @@ async fn ask(socket: &std::path::Path, identity: &IdentityName, digest: Digest) 
     }
     if answer.status() == http::StatusCode::OK {
         return match handover::read(answer.body()) {
-            Some(given) if given.digest == digest.to_hex() => Answer::Given(Box::new(given.issued)),
+            Some(given) if given.digest == digest.to_hex() => Answer::Given(Box::new(given.since_its_receipt(asked))),
             Some(_) => differs(identity, "it answered for another definition".to_owned()),
             None => away("it answered with half a credential".to_owned()),
         };

@@ -10,6 +10,8 @@ use tokio::net::UnixListener;
 use super::*;
 use crate::credential::{AwsKeys, ClockOffset, Credential, Now};
 use crate::secret::Secret;
+use crate::world::clock::SystemClock;
+use crate::world::unix::UnixHttp;
 
 const NOW: Now = Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(1000) };
 
@@ -63,7 +65,8 @@ async fn issue(socket: &Path) -> Asked {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
     let source = DaemonSource {
-        socket: socket.to_owned(),
+        daemon: Arc::new(UnixHttp(socket.to_owned())),
+        clock: Arc::new(SystemClock),
         identity: "prod".into(),
         digest: Digest::of(b"prod"),
         handed_back: Arc::new(move |why| tell.lock().unwrap().push(why)),

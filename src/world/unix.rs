@@ -3,14 +3,30 @@
 //! One connection a request: a daemon that was replaced is found at once. The other end must be a process of our own user,
 //! and is sent nothing before that is known.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tokio::net::UnixStream;
 
+use super::BoxFuture;
 use super::http::exchange::exchange;
-use super::http::{HttpError, HttpLimits};
+use super::http::{Http, HttpError, HttpLimits};
 use super::ourselves::uid;
+
+/// Whoever listens at this socket.
+#[derive(Clone, Debug)]
+pub struct UnixHttp(pub PathBuf);
+
+impl Http for UnixHttp {
+    fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: HttpLimits,
+    ) -> BoxFuture<'static, Result<http::Response<Bytes>, HttpError>> {
+        let socket = self.0.clone();
+        Box::pin(async move { send(&socket, request, limits).await })
+    }
+}
 
 /// Sends a request to whoever listens at `socket`, and reads the whole answer.
 pub async fn send(

@@ -130,6 +130,7 @@ fn issued(number: usize, expiration: SystemTime, server_offset: ClockOffset) -> 
         account_id: Some(ACCOUNT.into()),
         role_arn: Some(ROLE.into()),
         warnings: Vec::new(),
+        received: None,
     }
 }
 

@@ -9,4 +9,5 @@ mod plan_properties;
 mod races;
 mod replace;
 mod stage;
+mod supplied;
 mod time;

@@ -149,6 +149,7 @@ fn issued(life: Duration, now: Now) -> Issued {
         account_id: None,
         role_arn: None,
         warnings: Vec::new(),
+        received: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Version {
             account_id: None,
             role_arn: None,
             warnings: Vec::new(),
+            received: None,
         }
     }
 }

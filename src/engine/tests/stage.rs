@@ -141,6 +141,7 @@ fn issued(clock: &SimulatedClock, access_key_id: String, life: Option<Duration>)
         account_id: Some("123456789012".into()),
         role_arn: None,
         warnings: Vec::new(),
+        received: None,
     }
 }
 
