@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::credential::{Credential, IdentityName};
 use crate::world::child::{self, Ended, Start, StartError};
 use crate::world::watch::FileWatch;
-use crate::world::{Environment, World, system};
+use crate::world::{Environment, World};
 
 /// What `exec` takes.
 #[derive(Debug, Args)]
@@ -44,7 +44,6 @@ pub struct ExecArgs {
 
 /// Runs it; the exit code is the command's.
 pub fn run(arguments: ExecArgs, context: Context) -> Result<u8, Trouble> {
-    system::hear_signals();
     runtime::begin(&context)?;
     let ended = runtime::wait_for(exec(&arguments, &context))?;
     // only now: a signal that ended the child ends us as well

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::world::{Environment, World};
+use crate::world::{Environment, World, system};
 
 pub mod child;
 pub mod credential;
@@ -129,6 +129,8 @@ impl Context {
 /// Exit codes: 0 done; 1 failed; 2 usage; 3 configuration; 4 a login or a code is needed; 5 the upstream is unavailable.
 /// `exec` has its command's, 125 when Credenza itself failed, and 126 and 127 as a shell has them.
 pub fn run() -> ExitCode {
+    // whoever ignores SIGCHLD must not cost us the end of a helper program, or of the daemon that we start
+    system::hear_signals();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,

@@ -12,6 +12,7 @@ mod home;
 mod reload;
 mod restart;
 mod shown;
+mod signals;
 mod users;
 mod versions;
 mod wire;
