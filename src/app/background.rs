@@ -237,6 +237,13 @@ const LISTED: &[&str] = &[
     "https_proxy",
     "all_proxy",
     "no_proxy",
+    // where the surroundings give keys, and never the token itself: an `exec` that has one is not supplied
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     // what helper programs need to find a desktop's keyring or agent
     "SSH_AUTH_SOCK",
     "GPG_AGENT_INFO",
@@ -270,6 +277,8 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_PROFILE", "prod"),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
             ("LD_PRELOAD", "x.so"),
         ]);
         let world = World { environment: Arc::new(typed), ..World::system() };
@@ -279,6 +288,8 @@ mod tests {
         let expected = [
             ("AWS_CA_BUNDLE", here.to_str().unwrap()),
             ("AWS_CONFIG_FILE", "/nowhere/config"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
             ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/.aws/credentials"),
             ("HOME", "/nowhere"),
             ("HTTPS_PROXY", "http://proxy:3128"),

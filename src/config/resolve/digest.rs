@@ -63,6 +63,18 @@ pub(super) fn of(
     Digest::of(&fields.0)
 }
 
+/// Every variable that says which container endpoint is asked, and as whom: `source/aws_container.rs`.
+const CONTAINER: &[&str] = &[
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
+/// Every variable that says which instance metadata service is asked: `source/aws_instance.rs`.
+const INSTANCE: &[&str] =
+    &["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED"];
+
 /// Fields with their lengths, so that no two lists of fields give the same bytes. Secrets go in as their digests.
 struct Fields(Vec<u8>);
 
@@ -94,12 +106,12 @@ impl Fields {
             }
             KeysOrigin::EcsContainer => {
                 self.add("container", "");
-                self.variables(
-                    resolver,
-                    &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"],
-                );
+                self.variables(resolver, CONTAINER);
             }
-            KeysOrigin::Ec2InstanceMetadata => self.add("ec2", ""),
+            KeysOrigin::Ec2InstanceMetadata => {
+                self.add("ec2", "");
+                self.variables(resolver, INSTANCE);
+            }
         }
     }
 

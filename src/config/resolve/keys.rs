@@ -77,6 +77,11 @@ impl Resolver<'_> {
                      which would ask itself: run it outside of `credenza exec` and `credenza env`"
                     .to_owned(),
             ),
+            "EcsContainer" if CONTAINER_URIS.iter().all(|variable| environment.text(variable).is_none()) => {
+                Err("credential_source = EcsContainer, but neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor \
+                 AWS_CONTAINER_CREDENTIALS_FULL_URI is set: they are in a container of ECS or EKS"
+                    .to_owned())
+            }
             "EcsContainer" => Ok(KeysOrigin::EcsContainer),
             "Ec2InstanceMetadata" => Ok(KeysOrigin::Ec2InstanceMetadata),
             other => Err(format!(
@@ -85,6 +90,8 @@ impl Resolver<'_> {
         }
     }
 }
+
+const CONTAINER_URIS: &[&str] = &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 const SSO_KEYS: &[&str] = &["sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region"];
 

@@ -135,7 +135,11 @@ fn credential_sources_are_the_surroundings() {
         "[profile e]\n{ROLE}credential_source = Environment\n[profile c]\n{ROLE}credential_source = EcsContainer\n\
          [profile i]\n{ROLE}credential_source = Ec2InstanceMetadata\n"
     );
-    let variables = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"),
+    ];
     let config = Given { config: &config, variables: &variables, ..Given::default() }.config();
     assert!(matches!(origin(&config, "e"), KeysOrigin::Environment));
     assert!(matches!(origin(&config, "c"), KeysOrigin::EcsContainer));

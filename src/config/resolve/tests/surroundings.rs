@@ -169,6 +169,53 @@ fn the_digest_of_environment_keys_follows_the_keys() {
 }
 
 #[test]
+fn the_digest_of_what_the_surroundings_give_follows_every_variable_that_says_whose_it_is() {
+    for (source, first, others) in [
+        (
+            "EcsContainer",
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
+            &[
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v2/credentials"),
+                ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "one"),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "two"),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/one"),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/two"),
+            ][..],
+        ),
+        (
+            "Ec2InstanceMetadata",
+            ("AWS_REGION", "eu-west-1"),
+            &[
+                ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"),
+                ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:2"),
+                ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+            ],
+        ),
+    ] {
+        let config = format!("[profile a]\n{ROLE}credential_source = {source}\n");
+        let digest = |more: &[(&str, &str)]| {
+            let variables = [&[first], more].concat();
+            Given { config: &config, variables: &variables, ..Given::default() }.config().identities["a"].digest
+        };
+        let each = others.iter().map(|other| digest(&[*other])).chain([digest(&[])]);
+        assert_eq!(each.collect::<BTreeSet<_>>().len(), others.len() + 1, "{source}");
+    }
+}
+
+#[test]
+fn a_container_source_outside_of_containers_is_said_to_be_none() {
+    let config = format!("[profile a]\n{ROLE}credential_source = EcsContainer\n");
+    let read = Given { config: &config, ..Given::default() }.config();
+    assert!(
+        reason(&read, "a").contains("neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor"),
+        "{}",
+        reason(&read, "a")
+    );
+}
+
+#[test]
 fn an_address_that_others_can_reach_is_worth_a_complaint() {
     let complaints = |listen| {
         let toml = format!("[server]\nlisten = \"{listen}\"\n");
