@@ -32,7 +32,8 @@ fn text_of(trouble: &Trouble) -> String {
     if let Some(mend) = &trouble.mend {
         text.push_str(&format!("  try: {mend}\n"));
     }
-    text
+    // a name that a file gave may hold what a terminal would obey
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '?' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -43,5 +44,7 @@ mod tests {
     fn a_failure_says_what_why_and_what_mends_it() {
         let trouble = Trouble::failed("cannot show the status", "no daemon runs").mend("credenza up");
         assert_eq!(text_of(&trouble), "credenza: cannot show the status: no daemon runs\n  try: credenza up\n");
+        let trouble = Trouble::failed("cannot", "one\ntwo\x1b[2J");
+        assert_eq!(text_of(&trouble), "credenza: cannot: one\ntwo?[2J\n");
     }
 }

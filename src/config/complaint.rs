@@ -3,7 +3,7 @@
 //! A complaint never stops the reading: the shared AWS files are read on past it, our TOML is read to its end so that all
 //! complaints come at once ([`ConfigError`]).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::identity::Place;
 
@@ -30,10 +30,11 @@ impl Complaint {
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Some(place) => write!(f, "{place}: {}", self.text),
-            None => f.write_str(&self.text),
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
         }
+        // a section's name may hold what a terminal would obey
+        self.text.chars().try_for_each(|letter| f.write_char(if letter.is_control() { '?' } else { letter }))
     }
 }
 
