@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::own::DEFAULT_ADDRESS;
+use crate::config::places::ADDRESS_FILE;
 use crate::server::listener::{BindError, Listener};
 use crate::world::folder::{Folder, FolderError, Permission};
 use crate::world::ourselves;
@@ -46,12 +47,12 @@ pub(super) fn keep(address: SocketAddr, state: &Folder) -> Result<(), FolderErro
         return Ok(());
     }
     let text = serde_json::to_string(&Kept { version: VERSION, address }).unwrap_or_default();
-    state.write(FILE, text.as_bytes(), Permission::Write)
+    state.write(ADDRESS_FILE, text.as_bytes(), Permission::Write)
 }
 
 /// What an earlier daemon wrote down. A file that says nothing to us is no reason not to start.
 fn kept(state: &Folder) -> Option<SocketAddr> {
-    let kept: Kept = serde_json::from_slice(&state.read(FILE).ok()?).ok()?;
+    let kept: Kept = serde_json::from_slice(&state.read(ADDRESS_FILE).ok()?).ok()?;
     (kept.version <= VERSION + 1 && kept.address.ip().is_loopback()).then_some(kept.address)
 }
 
@@ -62,7 +63,6 @@ pub(super) fn foreign(addresses: impl IntoIterator<Item = SocketAddr>, own: Sock
     addresses.into_iter().filter(|address| *address != own && holder_of(*address).is_some_and(foreign)).collect()
 }
 
-const FILE: &str = "address.json";
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -114,11 +114,11 @@ mod tests {
     fn a_file_that_says_nothing_is_passed_over() {
         let Desk { _root, state } = desk();
         for text in ["", "{", r#"{"version":9,"address":"127.0.0.1:1"}"#, r#"{"version":1,"address":"10.0.0.1:80"}"#] {
-            state.write(FILE, text.as_bytes(), Permission::Write).unwrap();
+            state.write(ADDRESS_FILE, text.as_bytes(), Permission::Write).unwrap();
             assert_eq!(kept(&state), None, "{text}");
         }
         let next = r#"{"version":2,"address":"127.0.0.1:1","more":1}"#;
-        state.write(FILE, next.as_bytes(), Permission::Write).unwrap();
+        state.write(ADDRESS_FILE, next.as_bytes(), Permission::Write).unwrap();
         assert_eq!(kept(&state), Some("127.0.0.1:1".parse().unwrap()), "one version apart");
     }
 

@@ -69,7 +69,7 @@ fn cannot(identity: &str) -> String {
 async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
     let world = &context.world;
     let config = Config::load(world).map_err(|error| Trouble::of_app(cannot(name), &error.into()))?;
-    let identity = identities::usable(name, &config, &cannot(name))?.clone();
+    let identity = identities::usable(name, &config, &world.environment, &cannot(name))?.clone();
     if let Some(printed) = from_daemon(&identity, &config).await? {
         return Ok(printed);
     }

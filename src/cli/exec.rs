@@ -62,6 +62,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         return Err(Trouble::usage(format!("cannot run {}", meant.command), why).mend(meant.whole));
     }
     let meant = identities::named(&arguments.identities, &config, &world.environment, &command.cannot())?;
+    identities::complain(&config);
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
     let (default, region) = (names[0].clone(), meant[0].region.clone());
 

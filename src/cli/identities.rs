@@ -1,8 +1,8 @@
 //! The identities that were named on the command line, or that are meant where none was. Called by `exec`, `env` and
 //! `credential`.
 
-use super::{Trouble, exit};
-use crate::config::{Config, Identity};
+use super::{Trouble, exit, say};
+use crate::config::{Complaint, Config, Identity, asked};
 use crate::world::Environment;
 
 /// The identities of these names, each once, in their order; where none is named, that of `AWS_PROFILE`, else `default`.
@@ -21,6 +21,7 @@ pub(super) fn named<'c>(
     let names = match names {
         [] if meant[0] == DEFAULT && !config.identities.contains_key(DEFAULT) => {
             let why = "no identity is named, AWS_PROFILE is not set, and there is no profile `default`";
+            let why = format!("{why}{}", said_of(DEFAULT, config));
             return Err(Trouble::configuration(what, why).mend("credenza list"));
         }
         [] => &meant,
@@ -28,7 +29,7 @@ pub(super) fn named<'c>(
     };
     let mut identities: Vec<&Identity> = Vec::new();
     for name in names {
-        let identity = usable(name, config, what)?;
+        let identity = usable(name, config, environment, what)?;
         if !identities.iter().any(|other| other.name == identity.name) {
             identities.push(identity);
         }
@@ -38,13 +39,25 @@ pub(super) fn named<'c>(
 
 const DEFAULT: &str = "default";
 
-/// The identity of this name, if it can be served.
-pub(super) fn usable<'c>(name: &str, config: &'c Config, what: &str) -> Result<&'c Identity, Trouble> {
+/// The identity of this name, if it can be served, and is not what a `credential_process` that started us is to get.
+pub(super) fn usable<'c>(
+    name: &str,
+    config: &'c Config,
+    environment: &Environment,
+    what: &str,
+) -> Result<&'c Identity, Trouble> {
     let Some(identity) = config.identities.get(name) else { return Err(unknown(name, config, what)) };
-    match &identity.definition {
-        Ok(_) => Ok(identity),
-        Err(unusable) => Err(Trouble::configuration(what, format!("{name} cannot be used: {unusable}"))),
+    if let Err(unusable) = &identity.definition {
+        return Err(Trouble::configuration(what, format!("{name} cannot be used: {unusable}")));
     }
+    if let Some(profile) = config.program_below(name).filter(|profile| asked::by(environment, profile)) {
+        let why = format!(
+            "this command was started by the credential_process of profile `{profile}`, which {name} rests on: it would ask \
+             itself for ever; have that process get its keys from elsewhere"
+        );
+        return Err(Trouble::configuration(what, why));
+    }
+    Ok(identity)
 }
 
 /// What `credenza exec NAME CMD` without `--` probably meant.
@@ -63,11 +76,31 @@ pub(super) fn forgotten_dashes(names: &[String], config: &Config) -> Option<Mean
 }
 
 fn unknown(name: &str, config: &Config, what: &str) -> Trouble {
-    let trouble = Trouble::configuration(what, format!("there is no identity {name}"));
+    let why = format!("there is no identity {name}{}", said_of(name, config));
+    let trouble = Trouble::configuration(what, why);
     let nearest = config.identities.keys().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
     match nearest.filter(|(distance, known)| *distance <= known.len().max(name.len()) / 3) {
         Some((_, nearest)) => trouble.mend(format!("{nearest}, or what else `credenza list` shows")),
         None => trouble.mend("credenza list"),
+    }
+}
+
+/// What the reading of the files complained of that may be why a name is not there: a whole file, or a header such as
+/// `[prod]` without `profile`.
+fn said_of(name: &str, config: &Config) -> String {
+    let about = |text: &str| {
+        [format!("[{name}]"), format!(" {name}]"), format!("\"{name}\"]")].iter().any(|it| text.contains(it))
+    };
+    let complaints = config.complaints.iter().filter(|complaint| complaint.place.is_none() || about(&complaint.text));
+    complaints.map(|complaint| format!("\n  {complaint}")).collect()
+}
+
+/// Tells what our own configuration says of identities that are not there: it would hold for nobody in silence.
+pub(super) fn complain(config: &Config) {
+    let ours = [&config.places.config, &config.places.system_config];
+    let is_ours = |complaint: &&Complaint| complaint.place.as_ref().is_some_and(|place| ours.contains(&&place.file));
+    for complaint in config.complaints.iter().filter(is_ours) {
+        say::err(&format!("credenza: {complaint}\n"));
     }
 }
 
@@ -81,12 +114,11 @@ mod tests {
     fn config() -> Config {
         let text = "[default]\naws_access_key_id=AKIA\naws_secret_access_key=s\n\
                     [profile prod]\nrole_arn=arn:aws:iam::111122223333:role/prod\nsource_profile=default\n\
-                    [profile broken]\nrole_arn=arn:aws:iam::111122223333:role/x\nsource_profile=nobody\n";
+                    [profile broken]\nrole_arn=arn:aws:iam::111122223333:role/x\nsource_profile=nobody\n\
+                    [staging]\nregion=eu-west-1\n";
         let files = MemoryFiles::default().with("/h/.aws/config", text);
         let environment = Environment::from_iter([("HOME", "/h")]);
-        let surroundings =
-            Surroundings { environment: &environment, session_name: "ada@laptop".into(), own_program: None };
-        Config::read(&Places::from(&environment).unwrap(), &files, &surroundings).unwrap()
+        Config::read(&Places::from(&environment).unwrap(), &files, &Surroundings::of(&environment)).unwrap()
     }
 
     fn names(words: &[&str]) -> Vec<String> {
@@ -113,6 +145,8 @@ mod tests {
         assert_eq!(unknown.why, "there is no identity prdo");
         assert!(unknown.mend.unwrap().starts_with("prod, or"));
         assert_eq!(meant(&["something-else"], None).unwrap_err().mend.as_deref(), Some("credenza list"));
+        let left_out = meant(&["staging"], None).unwrap_err().why;
+        assert!(left_out.contains("/h/.aws/config:10: section [staging] is left out: in this file"), "{left_out}");
         let broken = meant(&["prod", "broken"], None).unwrap_err();
         assert!(broken.why.contains("/h/.aws/config:") && broken.why.contains("nobody"), "{}", broken.why);
     }

@@ -3,6 +3,7 @@
 //! Reading never fails as a whole because of one bad section: what is unusable stays listed, with its file, line and
 //! reason. Only our own TOML is strict: unknown keys are errors, and all complaints come at once.
 
+pub mod asked;
 pub mod child_files;
 pub mod complaint;
 pub mod duration;
@@ -15,7 +16,7 @@ pub mod shared;
 pub mod toml;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use complaint::{Complaint, ConfigError};
@@ -59,6 +60,8 @@ impl Config {
             environment: &world.environment,
             session_name: format!("{}@{}", ourselves::user_name(&world.environment), ourselves::host_name()),
             own_program: ourselves::executable().ok(),
+            folder: crate::world::places::absolute(Path::new(".")),
+            kept_address: places.kept_address(&*world.files),
         };
         Self::read(&places, &*world.files, &surroundings)
     }
@@ -81,11 +84,17 @@ impl Config {
             );
             Complaint::at(listen.place.clone(), text)
         });
+        let missing = own.missing(&shared);
         Ok(Self {
             places: places.clone(),
             server: own.server,
             identities,
-            complaints: exposed.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).collect(),
+            complaints: exposed
+                .into_iter()
+                .chain(missing)
+                .chain(shared.complaints.iter().cloned())
+                .chain(resolved)
+                .collect(),
             watched: places.watched(),
             shared: Arc::new(shared),
         })

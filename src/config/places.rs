@@ -1,12 +1,13 @@
 //! [`Places`]: where everything lies, from the environment alone. Nothing is opened or made here.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::world::{Environment, places};
+use crate::world::{Environment, Files, places};
 
 /// Where everything lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub enum PlaceError {
     },
 }
 
+/// Where a daemon keeps the address that it took, below the state folder: `app/address.rs`.
+pub const ADDRESS_FILE: &str = "address.json";
+
 /// `sun_path` holds 104 bytes on macOS, a closing zero included.
 const MOST_SOCKET_BYTES: usize = 103;
 
@@ -75,7 +79,7 @@ impl Places {
     /// assert_eq!(places.state.to_str(), Some("/home/ada/.local/state/credenza"));
     /// ```
     pub fn from(environment: &Environment) -> Result<Self, PlaceError> {
-        let lookup = Lookup { environment, home: path(environment, "HOME").filter(|home| home.is_absolute()) };
+        let lookup = Lookup { environment, home: path(environment, "HOME") };
         let state = match lookup.named("CREDENZA_STATE_DIR")? {
             Some(state) => state,
             None => {
@@ -122,6 +126,12 @@ impl Places {
             return Err(PlaceError::SocketPathTooLong { path: socket.display().to_string(), length });
         }
         Ok(socket)
+    }
+
+    /// The address that a daemon took and keeps ([`ADDRESS_FILE`]), where one did.
+    pub(super) fn kept_address(&self, files: &dyn Files) -> Option<SocketAddr> {
+        let kept: serde_json::Value = serde_json::from_slice(&files.read(&self.state.join(ADDRESS_FILE)).ok()?).ok()?;
+        kept.get("address")?.as_str()?.parse().ok()
     }
 
     /// The files that are read, whether or not they are there.
@@ -183,7 +193,11 @@ impl Lookup<'_> {
     }
 
     fn home(&self, what: &'static str, instead: &'static str) -> Result<PathBuf, PlaceError> {
-        self.home.clone().ok_or(PlaceError::NoHome { what, instead })
+        match &self.home {
+            Some(home) if home.is_absolute() => Ok(home.clone()),
+            Some(home) => Err(PlaceError::Relative { variable: "HOME", path: home.display().to_string() }),
+            None => Err(PlaceError::NoHome { what, instead }),
+        }
     }
 }
 
@@ -263,6 +277,8 @@ mod tests {
         let without = [("CREDENZA_STATE_DIR", "/s"), ("CREDENZA_CONFIG", "/c"), ("AWS_CONFIG_FILE", "/a")];
         let error = places(&without).unwrap_err().to_string();
         assert!(error.contains("AWS_SHARED_CREDENTIALS_FILE"), "{error}");
+        let error = places(&[("HOME", "ada")]).unwrap_err().to_string();
+        assert_eq!(error, "HOME is ada, which is no absolute path: write it from / on");
         let all = [&without[..], &[("AWS_SHARED_CREDENTIALS_FILE", "/b")]].concat();
         assert_eq!(places(&all).unwrap().runtime, Path::new("/s/run"));
     }

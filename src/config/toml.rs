@@ -72,13 +72,8 @@ impl<'a> Reader<'a> {
                 );
                 continue;
             }
-            let nearest = known
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(known, key), known))
-                .min()
-                .filter(|(distance, known)| *distance <= known.len().max(key.len()) / 2);
-            let mend = match nearest {
-                Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+            let mend = match nearest(key, known.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("known are {}", known.join(", ")),
             };
             self.complain(start, format!("unknown key `{key}` in {name}: {mend}"));
@@ -170,6 +165,15 @@ impl<'a> Reader<'a> {
         self.complain(item.span().start, format!("`{name}` is {} {found}, and {wanted} is wanted", article(found)));
         None
     }
+}
+
+/// The known word that was probably meant, if one is near enough.
+pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(known, word), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().max(word.len()) / 2)
+        .map(|(_, known)| known)
 }
 
 fn article(noun: &str) -> &'static str {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use super::shape;
+use crate::config::asked;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued};
 use crate::secret::Secret;
 use crate::world::World;
@@ -27,9 +28,15 @@ pub(super) async fn keys(
     argv: &[String],
     account_id: Option<&str>,
 ) -> Result<Issued, Failure> {
+    if asked::by(&world.environment, profile) {
+        let text = format!(
+            "the credential_process of profile `{profile}` asks for itself: have it get its keys from elsewhere"
+        );
+        return Err(Failure::new(FailureClass::Refused, "ProcessAsksItself", text));
+    }
     let run = Run {
         argv: argv.iter().map(OsString::from).collect(),
-        environment: (*world.environment).clone(),
+        environment: asked::told(&world.environment, profile),
         time_limit: TIME_LIMIT,
         output_limit: OUTPUT_LIMIT,
     };

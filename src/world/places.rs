@@ -20,6 +20,14 @@ pub fn user_temporary_folder(environment: &Environment) -> Option<PathBuf> {
     (cfg!(target_os = "macos") && folder.starts_with("/var/folders")).then_some(folder)
 }
 
+/// `~` and `~/x` as a shell reads them: below `HOME`. Anything else stays as it is.
+pub fn expanded(path: &Path, environment: &Environment) -> PathBuf {
+    match (path.strip_prefix("~"), environment.raw("HOME").filter(|home| !home.is_empty())) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.to_owned(),
+    }
+}
+
 /// The path seen from the folder that we were started in, where it is not absolute already.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())

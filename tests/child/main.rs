@@ -7,6 +7,7 @@
 mod codes;
 mod credential;
 mod environment;
+mod helpers;
 mod inherited;
 mod nested;
 mod quoting;

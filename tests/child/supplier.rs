@@ -161,3 +161,30 @@ fn a_daemon_that_comes_later_supplies_from_then_on() {
     until("the job is announced", || jobs() == 1);
     assert_eq!(job.key(), key, "what is held stays");
 }
+
+/// What `exec` says of a daemon that was started in other surroundings, and how it ends.
+fn exec_elsewhere(home: &Home, variable: (&str, &str)) -> crate::support::Said {
+    let mut exec = home.credenza(&["exec", "surroundings", "--", "true"]);
+    crate::support::Said::of(exec.env(variable.0, variable.1).output().unwrap())
+}
+
+#[test]
+fn a_daemon_that_would_ask_another_metadata_service_does_not_supply() {
+    let home = Home::new();
+    let text = std::fs::read_to_string(home.path(".aws/config")).unwrap();
+    let role = crate::support::role("my-role");
+    home.write(
+        ".aws/config",
+        &format!("{text}[profile surroundings]\nrole_arn = {role}\ncredential_source = Ec2InstanceMetadata\n"),
+    );
+    home.run(&["up"]).good();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for variable in [
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{nobody}")),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ] {
+        let said = exec_elsewhere(&home, (variable.0, &variable.1));
+        assert!(said.err.contains("surroundings means something else to the daemon"), "{said:?}");
+        assert_eq!(said.code, Some(125), "{said:?}");
+    }
+}

@@ -25,7 +25,7 @@ fn read(name: &str) -> Vec<u8> {
 fn what_we_write_is_what_other_readers_are_tested_with() {
     let shared = ours(&read("given.config"), &read("given.credentials"));
     let environment = Environment::default();
-    let surroundings = Surroundings { environment: &environment, session_name: String::new(), own_program: None };
+    let surroundings = Surroundings::of(&environment);
     let (identities, _) = resolve(&shared, &Own::default(), &surroundings);
     let files = child_files(&shared, &identities, Path::new(PROGRAM)).unwrap();
     assert_eq!(files.config, String::from_utf8(read("config")).unwrap());

@@ -79,7 +79,7 @@ fn file() -> impl Strategy<Value = String> {
 
 fn for_child(shared: &SharedFiles) -> ChildFiles {
     let environment = Environment::default();
-    let surroundings = Surroundings { environment: &environment, session_name: String::new(), own_program: None };
+    let surroundings = Surroundings::of(&environment);
     let (identities, _) = resolve(shared, &Own::default(), &surroundings);
     child_files(shared, &identities, Path::new("/opt/it's #1/credenza")).unwrap()
 }

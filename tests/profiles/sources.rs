@@ -30,7 +30,7 @@ fn cases() -> Vec<(String, Expected, Identity)> {
     let expected: BTreeMap<String, Expected> = serde_json::from_slice(&expected).unwrap();
     let environment =
         Environment::from_iter([("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT"), ("AWS_SECRET_ACCESS_KEY", "hunter2")]);
-    let surroundings = Surroundings { environment: &environment, session_name: String::new(), own_program: None };
+    let surroundings = Surroundings::of(&environment);
     let read = |name: &str, kind: &str| std::fs::read(folder.join(format!("sources/{name}.{kind}"))).unwrap();
     let identity = |name: &str| {
         let shared = ours(&read(name, "config"), &read(name, "credentials"));

@@ -21,7 +21,7 @@ fn shared(config: &str, credentials: &str) -> SharedFiles {
 fn files(config: &str, credentials: &str) -> ChildFiles {
     let shared = shared(config, credentials);
     let environment = Environment::default();
-    let surroundings = Surroundings { environment: &environment, session_name: String::new(), own_program: None };
+    let surroundings = Surroundings::of(&environment);
     let (identities, _) = resolve(&shared, &Own::default(), &surroundings);
     child_files(&shared, &identities, Path::new(PROGRAM)).unwrap()
 }
@@ -127,7 +127,7 @@ fn an_identity_of_our_toml_is_a_profile_too() {
         .with("/h/.aws/config", "[profile prod]\nregion = eu-west-1\ncredential_process = /bin/x\n")
         .with("/h/.config/credenza/config.toml", "[identity.narrow]\nprofile = \"prod\"\n");
     let environment = Environment::default();
-    let surroundings = Surroundings { environment: &environment, session_name: String::new(), own_program: None };
+    let surroundings = Surroundings::of(&environment);
     let config = Config::read(&places, &files, &surroundings).unwrap();
     let text = child_files(&config.shared, &config.identities, Path::new(PROGRAM)).unwrap().config;
     assert!(text.contains("[profile narrow]\nregion = eu-west-1\ncredential_process = "), "{text}");

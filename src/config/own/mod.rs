@@ -18,7 +18,8 @@ use ::toml::de::DeTable;
 use super::complaint::{Complaint, ConfigError};
 use super::identity::Place;
 use super::places::Places;
-use super::toml::{Keys, Reader, Written, address};
+use super::shared::SharedFiles;
+use super::toml::{Keys, Reader, Written, address, nearest};
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
@@ -90,6 +91,24 @@ impl Own {
         let mut own = layer(&places.system_config, false);
         own.lay_over(layer(&places.config, places.config_named));
         if complaints.is_empty() { Ok(own) } else { Err(ConfigError { complaints }) }
+    }
+
+    /// A complaint about each identity whose profile is not there: what is said about it would hold for nobody.
+    pub(super) fn missing(&self, shared: &SharedFiles) -> Vec<Complaint> {
+        let complaint = |(name, said): (&IdentityName, &Said)| {
+            let written = said.profile.as_ref();
+            let profile = written.map_or(&**name, |written| written.value.as_str());
+            if shared.profiles.contains_key(profile) {
+                return None;
+            }
+            let place = written.map_or(&said.place, |written| &written.place).clone();
+            let mend = match nearest(profile, shared.profiles.keys().map(|known| &**known)) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "write it into the shared config file".to_owned(),
+            };
+            Some(Complaint::at(place, format!("there is no profile `{profile}`: {mend}")))
+        };
+        self.identities.iter().filter_map(complaint).collect()
     }
 
     fn lay_over(&mut self, upper: Self) {

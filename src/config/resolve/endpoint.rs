@@ -6,10 +6,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::Resolver;
 use super::view::View;
+use super::{Resolver, Surroundings, relative};
 use crate::config::identity::{Place, StsEndpoint, Unusable};
-use crate::world::Environment;
 
 impl Resolver<'_> {
     /// The region that is written for the identity, else that of what it is assumed from.
@@ -34,7 +33,11 @@ impl Resolver<'_> {
         let region = region
             .or_else(|| environment.text("AWS_REGION"))
             .or_else(|| environment.text("AWS_DEFAULT_REGION"))
-            .unwrap_or_else(|| region_of_partition(role_arn));
+            .or_else(|| region_of_partition(role_arn));
+        let Some(region) = region else {
+            let reason = "nothing names a region, and the role's partition has no common one: write region";
+            return Err(view.unusable("role_arn", reason));
+        };
         if !is_host_label(region) {
             return Err(view.unusable("region", format!("region = {region} is no region, such as eu-central-1")));
         }
@@ -77,12 +80,9 @@ impl Resolver<'_> {
 }
 
 /// `AWS_CA_BUNDLE`, else the profile's `ca_bundle`: the order of botocore.
-pub(super) fn ca_bundle(view: &View<'_>, environment: &Environment) -> Option<PathBuf> {
-    let written = PathBuf::from(environment.text("AWS_CA_BUNDLE").or_else(|| view.text("ca_bundle"))?);
-    match (written.strip_prefix("~"), environment.text("HOME")) {
-        (Ok(rest), Some(home)) => Some(PathBuf::from(home).join(rest)),
-        _ => Some(written),
-    }
+pub(super) fn ca_bundle(view: &View<'_>, surroundings: &Surroundings<'_>) -> Option<PathBuf> {
+    let written = surroundings.environment.text("AWS_CA_BUNDLE").or_else(|| view.text("ca_bundle"))?;
+    Some(relative::absolute(written, surroundings))
 }
 
 /// `https`, or `http` to this machine.
@@ -98,12 +98,14 @@ fn is_safe(uri: &http::Uri) -> bool {
     }
 }
 
-/// Where nothing names a region: the partition's own, `us-east-1` for the common one.
-fn region_of_partition(role_arn: Option<&str>) -> &'static str {
+/// Where nothing names a region: the partition's own, `us-east-1` for the common one. Of another partition (`aws-iso`,
+/// `aws-eusc`) none is guessed: keys must not go to an STS that does not know them.
+fn region_of_partition(role_arn: Option<&str>) -> Option<&'static str> {
     match role_arn.and_then(|arn| arn.split(':').nth(1)) {
-        Some("aws-cn") => "cn-north-1",
-        Some("aws-us-gov") => "us-gov-west-1",
-        _ => "us-east-1",
+        None | Some("aws") => Some("us-east-1"),
+        Some("aws-cn") => Some("cn-north-1"),
+        Some("aws-us-gov") => Some("us-gov-west-1"),
+        Some(_) => None,
     }
 }
 

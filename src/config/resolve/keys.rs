@@ -1,15 +1,15 @@
 //! Where a profile's own keys come from, in botocore's order: web identity, IAM Identity Center, keys of the credentials
 //! file, `aws login`, a process, keys of the config file (`botocore/credentials.py`, `ProfileProviderBuilder`).
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::view::View;
-use super::{Failed, Resolver};
+use super::{Failed, Resolver, Surroundings, relative};
 use crate::config::identity::{KeysOrigin, Kind};
 use crate::config::own::Server;
 use crate::config::shared::words;
 use crate::credential::AwsKeys;
-use crate::world::Environment;
 
 /// What a profile has of its own.
 pub(super) enum OwnSource {
@@ -45,7 +45,7 @@ impl Resolver<'_> {
     fn process(&self, view: &View<'_>) -> Result<OwnSource, Failed> {
         let failed = |reason: &str| Failed::new(Kind::Process, view.unusable("credential_process", reason));
         let written = view.text("credential_process").ok_or_else(|| failed("credential_process has no command"))?;
-        let argv = words::split(written).ok_or_else(|| failed("a quote in credential_process is not closed"))?;
+        let mut argv = words::split(written).ok_or_else(|| failed("a quote in credential_process is not closed"))?;
         if argv.first().is_none_or(String::is_empty) {
             return Err(failed("credential_process has no command"));
         }
@@ -54,6 +54,9 @@ impl Resolver<'_> {
                 "credential_process calls credenza, which would ask itself: write where the keys come from instead, \
                  such as role_arn and source_profile",
             ));
+        }
+        if let Some(program) = relative::program(&argv[0], self.surroundings) {
+            argv[0] = program;
         }
         let account_id = view.text("aws_account_id").map(str::to_owned);
         Ok(OwnSource::Keys(Kind::Process, KeysOrigin::Process { profile: view.profile.clone(), argv, account_id }))
@@ -72,7 +75,7 @@ impl Resolver<'_> {
                         .to_owned())
                 }
             }
-            "EcsContainer" if is_our_endpoint(environment, &self.own.server) => Err(
+            "EcsContainer" if is_our_endpoint(self.surroundings, &self.own.server) => Err(
                 "credential_source = EcsContainer, but the container endpoint of this environment is Credenza's own, \
                      which would ask itself: run it outside of `credenza exec` and `credenza env`"
                     .to_owned(),
@@ -144,24 +147,42 @@ fn nothing(view: &View<'_>) -> Failed {
 }
 
 /// Whether a command would ask Credenza: by its own name or path, or as `credenza credential` within a shell's or `env`'s
-/// words.
+/// words. By any other name, such as a script's, it is stopped when it runs: `config/asked.rs`.
 fn calls_us(argv: &[String], own_program: Option<&Path>) -> bool {
+    let own_name = own_program.and_then(Path::file_name);
     let is_us = |word: &str| {
-        let path = Path::new(word);
-        own_program.is_some_and(|own| own == path) || path.file_name().is_some_and(|name| name == "credenza")
+        let name = Path::new(word).file_name();
+        name.is_some_and(|name| name == "credenza" || Some(name) == own_name)
     };
     if argv.first().is_some_and(|program| is_us(program)) {
         return true;
     }
     let words: Vec<&str> = argv.iter().flat_map(|word| word.split_whitespace()).collect();
-    words.windows(2).any(|pair| is_us(pair[0].trim_matches(QUOTES)) && pair[1] == "credential")
+    words.iter().enumerate().any(|(at, word)| is_us(word.trim_matches(QUOTES)) && asks(&words[at + 1..]))
+}
+
+/// Whether what follows our name is `credential`, perhaps with options before it, some with a value of their own.
+fn asks(words: &[&str]) -> bool {
+    let mut may_be_a_value = false;
+    for word in words {
+        if *word == "credential" {
+            return true;
+        }
+        match word.starts_with('-') {
+            true => may_be_a_value = true,
+            false if may_be_a_value => may_be_a_value = false,
+            false => return false,
+        }
+    }
+    false
 }
 
 const QUOTES: [char; 2] = ['"', '\''];
 
 /// Whether the container endpoint that the environment names is one that we hand out: a shell of `exec` or `env`
-/// (`CREDENZA_IDENTITY`), or the main listener's address.
-fn is_our_endpoint(environment: &Environment, server: &Server) -> bool {
+/// (`CREDENZA_IDENTITY`), or the main listener's address: what it is to be, or what a daemon took instead.
+fn is_our_endpoint(surroundings: &Surroundings<'_>, server: &Server) -> bool {
+    let environment = surroundings.environment;
     if environment.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some() {
         return false;
     }
@@ -170,6 +191,7 @@ fn is_our_endpoint(environment: &Environment, server: &Server) -> bool {
         return true;
     }
     let authority = uri.strip_prefix("http://").and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-    let port = server.address().port();
-    authority == server.address().to_string() || authority == format!("localhost:{port}")
+    let is_at =
+        |address: &SocketAddr| authority == address.to_string() || authority == format!("localhost:{}", address.port());
+    is_at(&server.address()) || surroundings.kept_address.as_ref().is_some_and(is_at)
 }

@@ -9,6 +9,7 @@ mod digest;
 mod endpoint;
 mod keys;
 mod params;
+mod relative;
 mod role;
 mod view;
 
@@ -16,6 +17,7 @@ mod view;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::complaint::Complaint;
@@ -35,6 +37,18 @@ pub struct Surroundings<'a> {
     pub session_name: String,
     /// The absolute path of our own program: a `credential_process` that names it would ask itself.
     pub own_program: Option<PathBuf>,
+    /// The folder that we were started in, from which AWS tools see a relative path.
+    pub folder: PathBuf,
+    /// The address that a daemon keeps for itself: a container endpoint there is our own.
+    pub kept_address: Option<SocketAddr>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Variables, and nothing else that is known.
+    pub fn of(environment: &'a Environment) -> Self {
+        let folder = PathBuf::from("/");
+        Self { environment, session_name: String::new(), own_program: None, folder, kept_address: None }
+    }
 }
 
 /// Everything that can be served or that could be, and what should be said about it.
@@ -97,7 +111,8 @@ impl Resolver<'_> {
             Ok((kind, definition)) => (kind, Ok(definition), None),
             Err(failed) => (failed.kind, Err(failed.unusable), failed.root),
         };
-        let ca_bundle = endpoint::ca_bundle(view, self.surroundings.environment);
+        let ca_bundle = endpoint::ca_bundle(view, self.surroundings);
+        let warnings = warnings.into_iter().chain(relative::warnings(view, kind)).collect();
         let base = match &definition {
             Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),
             _ => None,

@@ -1,12 +1,13 @@
 //! What a view defines: keys, a role or a web identity, with everything that STS is asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::keys::{OwnSource, needs_code};
 use super::view::View;
 use super::{Failed, Resolver, params};
 use crate::config::identity::{AwsDefinition, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition};
 use crate::credential::IdentityName;
+use crate::world::places;
 
 impl Resolver<'_> {
     pub(super) fn definition(
@@ -102,11 +103,8 @@ impl Resolver<'_> {
 
     /// The token's file: absolute, or below `~`. A relative one would mean another file for the daemon than for a shell.
     fn token_file(&self, view: &View<'_>) -> Result<PathBuf, Unusable> {
-        let written = PathBuf::from(view.text("web_identity_token_file").unwrap_or_default());
-        let path = match (written.strip_prefix("~"), self.surroundings.environment.text("HOME")) {
-            (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
-            _ => written,
-        };
+        let written = Path::new(view.text("web_identity_token_file").unwrap_or_default());
+        let path = places::expanded(written, self.surroundings.environment);
         if path.is_absolute() {
             return Ok(path);
         }
@@ -120,6 +118,11 @@ impl Resolver<'_> {
             (Some(_), Some(_)) => {
                 let reason = "role_arn has both source_profile and credential_source: take one of them out";
                 return Err(failed("credential_source", reason.to_owned()));
+            }
+            (None, None) if view.value("web_identity_token_process").is_some() => {
+                let reason = "web_identity_token_process is not read: write web_identity_token_file, or what else the role is \
+                              assumed with";
+                return Err(failed("web_identity_token_process", reason.to_owned()));
             }
             (None, None) => {
                 let reason = "role_arn needs source_profile or credential_source, which say what it is assumed with";

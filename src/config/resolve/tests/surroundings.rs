@@ -28,6 +28,12 @@ fn the_region_is_the_profiles_the_sources_the_environments_or_the_partitions() {
     assert_eq!(config.identities["top"].region, None);
     let china = with_keys("[profile a]\nrole_arn = arn:aws-cn:iam::123456789012:role/x\nsource_profile = base\n");
     assert_eq!(role(&china, "a").sts.region, "cn-north-1");
+    let secret = "[profile a]\nrole_arn = arn:aws-iso:iam::123456789012:role/x\nsource_profile = base\n";
+    assert!(
+        reason(&with_keys(secret), "a")
+            .ends_with("2: nothing names a region, and the role's partition has no common one: write region")
+    );
+    assert_eq!(role(&with_keys(&format!("{secret}region = us-iso-east-1\n")), "a").sts.region, "us-iso-east-1");
 }
 
 #[test]
@@ -87,6 +93,25 @@ fn the_ca_bundle_is_the_environments_or_the_profiles() {
     let bundle = |variables| Given { config, variables, ..Given::default() }.config().identities["a"].ca_bundle.clone();
     assert_eq!(bundle(&[]).as_deref(), Some(Path::new("/h/ca.pem")));
     assert_eq!(bundle(&[("AWS_CA_BUNDLE", "/etc/ca.pem")]).as_deref(), Some(Path::new("/etc/ca.pem")));
+    assert_eq!(bundle(&[("AWS_CA_BUNDLE", "certs/ca.pem")]).as_deref(), Some(Path::new("/work/certs/ca.pem")));
+}
+
+#[test]
+fn a_relative_path_is_seen_from_where_we_were_started_and_its_owner_is_warned() {
+    let config = with_keys(&format!(
+        "[profile p]\ncredential_process = ./get --for me\nca_bundle = ca.pem\n\
+         [profile q]\ncredential_process = get --for me\nca_bundle = ~/ca.pem\n\
+         [profile r]\n{ROLE}source_profile = p\n"
+    ));
+    for (name, program) in [("p", "/work/./get"), ("q", "get"), ("r", "/work/./get")] {
+        let KeysOrigin::Process { argv, .. } = origin(&config, name) else { panic!("{name}") };
+        assert_eq!(argv[0], program);
+    }
+    assert_eq!(config.identities["p"].ca_bundle.as_deref(), Some(Path::new("/work/ca.pem")));
+    let warnings = &config.identities["p"].warnings;
+    assert!(warnings[0].starts_with("credential_process is ./get, seen from the folder"), "{warnings:?}");
+    assert!(warnings[1].starts_with("ca_bundle is ca.pem, seen from the folder"), "{warnings:?}");
+    assert_eq!(config.identities["q"].warnings, [""; 0]);
 }
 
 #[test]
@@ -107,6 +132,7 @@ fn a_container_source_that_is_our_own_endpoint_is_refused() {
     assert!(!usable(&[uri("http://127.0.0.1:40001/creds/x"), ("CREDENZA_IDENTITY", "x")], ""));
     assert!(!usable(&[uri("http://127.0.0.1:9711/creds/x")], ""));
     assert!(!usable(&[uri("http://localhost:9711/creds/x")], ""));
+    assert!(!usable(&[uri("http://127.0.0.1:40711/creds/x")], ""), "what a daemon took instead");
     assert!(!usable(&[uri("http://127.0.0.1:7000")], "[server]\nlisten = \"127.0.0.1:7000\"\n"));
     assert!(usable(&[uri("http://127.0.0.1:9711/creds/x")], "[server]\nlisten = \"127.0.0.1:7000\"\n"));
     assert!(usable(&[uri("http://169.254.170.23/v1/credentials")], ""));

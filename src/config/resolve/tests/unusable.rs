@@ -22,6 +22,10 @@ fn a_role_needs_exactly_one_source() {
     let both = format!("{ROLE}source_profile = base\ncredential_source = Environment\n");
     fails(&both, "4: role_arn has both source_profile and credential_source: take one of them out");
     fails(ROLE, "2: role_arn needs source_profile or credential_source, which say what it is assumed with");
+    fails(
+        &format!("{ROLE}web_identity_token_process = /bin/token\n"),
+        "3: web_identity_token_process is not read: write web_identity_token_file, or what else the role is assumed with",
+    );
     fails(&format!("{ROLE}source_profile = gone\n"), "3: source_profile = gone, but there is no such profile");
     fails(
         &format!("{ROLE}source_profile = a\n"),
@@ -63,12 +67,20 @@ fn a_process_that_would_ask_us_is_refused() {
         "env A=1 credenza credential x",
         "sh -c 'credenza credential x'",
         "sh -c '\"/opt/bin/credenza\" credential x'",
+        "/usr/local/bin/cz credential x",
+        "sh -c 'cz credential x'",
+        "credenza --log-level debug credential x",
+        "sh -c 'credenza --log-format=json --log-level debug credential x'",
     ] {
         let config = with_keys(&format!("[profile a]\ncredential_process = {command}\n"));
         assert!(reason(&config, "a").contains("calls credenza, which would ask itself"), "{command}");
     }
-    for command in ["op read op://Private/credenza", "/opt/bin/my-credenza credential", "cat /srv/credenza credentials"]
-    {
+    for command in [
+        "op read op://Private/credenza",
+        "/opt/bin/my-credenza credential",
+        "cat /srv/credenza credentials",
+        "cat /srv/credenza and credential",
+    ] {
         let config = with_keys(&format!("[profile a]\ncredential_process = {command}\n"));
         assert!(config.identities["a"].definition.is_ok(), "{command}");
     }
@@ -155,4 +167,14 @@ fn our_toml_about_a_profile_that_is_not_there_or_shadows_one() {
         format!("{ours}:4: profile = \"other\", but `base` is a profile itself: choose another name")
     );
     assert!(reason(&config, "top").contains("it is assumed from `role`, which cannot be used"));
+    let complaints: Vec<String> = config.complaints.iter().map(ToString::to_string).collect();
+    let expected = [
+        format!("{ours}:4: there is no profile `other`: write it into the shared config file"),
+        format!("{ours}:1: there is no profile `ghost`: write it into the shared config file"),
+    ];
+    assert_eq!(complaints, expected, "the policy that it was to have holds for nobody");
+    let toml = "[identity.bsae]\npolicy = '{}'\n";
+    let config = Given { credentials: KEYS, toml, ..Given::default() }.config();
+    let complaint = config.complaints[0].to_string();
+    assert_eq!(complaint, format!("{ours}:1: there is no profile `bsae`: did you mean `base`?"));
 }

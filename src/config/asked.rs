@@ -1,0 +1,65 @@
+//! Who asks whom: a helper program is told for which profiles it runs, so that one that asks Credenza for the same thing,
+//! by a link, a script or a shell, is refused instead of started again and again without end.
+//!
+//! `source/aws_process.rs` tells it; that file and `cli/identities.rs` refuse. What a profile's text shows by itself is
+//! refused earlier: `config/resolve/keys.rs`.
+
+use super::{AwsDefinition, Config, KeysOrigin, RoleBase};
+use crate::credential::IdentityName;
+use crate::world::Environment;
+
+/// The profiles whose programs we were started by, one a line: no profile's name holds a line break.
+pub const ASKED: &str = "CREDENZA_ASKED";
+
+/// The environment for the program of a profile.
+pub fn told(environment: &Environment, profile: &str) -> Environment {
+    let asked = match environment.text(ASKED) {
+        Some(others) => format!("{others}\n{profile}"),
+        None => profile.to_owned(),
+    };
+    environment.clone().with(ASKED, asked)
+}
+
+/// Whether we were started, at whatever distance, by the program of this profile.
+pub fn by(environment: &Environment, profile: &str) -> bool {
+    environment.text(ASKED).is_some_and(|asked| asked.lines().any(|asked| asked == profile))
+}
+
+impl Config {
+    /// The profile whose program makes the keys that an identity rests on, at the end of whatever chain.
+    pub fn program_below(&self, identity: &str) -> Option<&IdentityName> {
+        let mut name = identity;
+        loop {
+            let origin = match self.identities.get(name)?.definition.as_ref().ok()? {
+                AwsDefinition::Keys { origin, .. } => origin,
+                AwsDefinition::Role(role) => match &role.base {
+                    RoleBase::Keys(origin) => origin,
+                    // a circle has no definition
+                    RoleBase::Identity(base) => {
+                        name = base;
+                        continue;
+                    }
+                },
+                AwsDefinition::WebIdentity(_) => return None,
+            };
+            return match origin {
+                KeysOrigin::Process { profile, .. } => Some(profile),
+                _ => None,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_told_of_every_profile_that_it_runs_for() {
+        let environment = told(&told(&Environment::default(), "a"), "b,c");
+        for (profile, expected) in [("a", true), ("b,c", true), ("b", false), ("", false)] {
+            assert_eq!(by(&environment, profile), expected, "{profile}");
+        }
+        assert!(!by(&Environment::default(), "a"));
+    }
+}
