@@ -3,7 +3,7 @@
 //! Fifty commands that find none at once start one: who holds the lock starts it, the others find it. Called by `up`,
 //! `down`, `env` and `exec`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::config::{Config, Places};
 use crate::control::{Client, ClientError};
 use crate::world::background::Background;
 use crate::world::folder::Folder;
-use crate::world::{Environment, World, ourselves};
+use crate::world::{Environment, World, ourselves, places};
 
 /// Why there is no daemon to speak to.
 #[derive(Debug, Error)]
@@ -186,14 +186,17 @@ fn reduced(environment: &Environment, config: &Config) -> Environment {
     let kept: Environment = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     // a daemon's folder is `/`: a relative path would mean another file there. In a shell of `env`, the files are not those
     // that the variables name but the originals.
-    FILES
-        .iter()
-        .fold(kept, |kept, name| match kept.text(name) {
-            Some(path) if !path.starts_with(['/', '~']) => {
-                let path = crate::world::places::absolute(Path::new(path));
-                kept.with(name, path)
+    let absolute = |path: &Path| places::absolute(&places::expanded(path, environment));
+    let paths = FILES.iter().chain(FOLDERS);
+    paths
+        .fold(kept, |kept, name| match kept.raw(name).filter(|value| !value.is_empty()).map(OsStr::to_owned) {
+            None => kept,
+            Some(value) if FOLDERS.contains(name) => {
+                let folders = std::env::split_paths(&value).map(|folder| absolute(&folder));
+                let folders = std::env::join_paths(folders).unwrap_or_else(|_| value.clone());
+                kept.with(name, folders)
             }
-            _ => kept,
+            Some(value) => kept.with(name, absolute(Path::new(&value))),
         })
         .with("AWS_CONFIG_FILE", config.places.aws_config.as_os_str())
         .with("AWS_SHARED_CREDENTIALS_FILE", config.places.aws_credentials.as_os_str())
@@ -257,7 +260,10 @@ const LISTED: &[&str] = &[
 const LISTED_PREFIXES: &[&str] = &["XDG_", "LC_"];
 
 /// Those whose value is a file.
-const FILES: &[&str] = &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const FILES: &[&str] = &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+
+/// Those whose value is a list of folders.
+const FOLDERS: &[&str] = &["SSL_CERT_DIR"];
 
 #[cfg(test)]
 mod tests {
@@ -274,6 +280,7 @@ mod tests {
             ("AWS_CONFIG_FILE", "/state/run/wired-1.config"),
             ("CREDENZA_OUTER_AWS_CONFIG_FILE", "/nowhere/config"),
             ("AWS_CA_BUNDLE", "certificates/ca.pem"),
+            ("SSL_CERT_DIR", "certificates:/etc/ssl/certs:~/ca"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_PROFILE", "prod"),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"),
@@ -285,6 +292,7 @@ mod tests {
         let config = Config::load(&world).unwrap();
         let reduced = reduced(&world.environment, &config);
         let here = std::env::current_dir().unwrap().join("certificates/ca.pem");
+        let folders = format!("{}:/etc/ssl/certs:/nowhere/ca", here.parent().unwrap().display());
         let expected = [
             ("AWS_CA_BUNDLE", here.to_str().unwrap()),
             ("AWS_CONFIG_FILE", "/nowhere/config"),
@@ -294,6 +302,7 @@ mod tests {
             ("HOME", "/nowhere"),
             ("HTTPS_PROXY", "http://proxy:3128"),
             ("LC_CTYPE", "C"),
+            ("SSL_CERT_DIR", &folders),
         ];
         let found: Vec<_> =
             reduced.all().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap())).collect();

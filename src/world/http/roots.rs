@@ -12,7 +12,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::world::Environment;
+use crate::world::files::{Files as _, SystemFiles};
+use crate::world::{Environment, places};
 
 /// Why TLS cannot be set up: a file that the user named is no bundle.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ impl Added {
     /// What the environment names, and one bundle more.
     pub(super) fn from(environment: &Environment, bundle: Option<&Path>) -> Self {
         let named = |name| environment.raw(name).filter(|value| !value.is_empty());
-        let file = |name| Some((name, PathBuf::from(named(name)?)));
+        let file = |name| Some((name, places::expanded(Path::new(named(name)?), environment)));
         let bundle = bundle.map(|path| ("ca_bundle", path.to_owned()));
         let folders = named("SSL_CERT_DIR").map(|folders| std::env::split_paths(folders).collect());
         Self {
@@ -49,7 +50,7 @@ impl Added {
         let mut all = Vec::new();
         for (name, path) in &self.files {
             let wrong = |reason: String| Unready(format!("{name} names {}: {reason}", path.display()));
-            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            let pem = SystemFiles.read(path).map_err(|error| wrong(error.to_string()))?;
             let before = all.len();
             for certificate in CertificateDer::pem_slice_iter(&pem) {
                 all.push(certificate.map_err(|error| wrong(format!("it is no PEM file ({error})")))?);
