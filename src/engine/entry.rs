@@ -162,13 +162,16 @@ impl Entry {
 const REMEMBER_FAILURE: Duration = Duration::from_secs(15 * 60);
 
 impl SessionEntry {
-    /// Whether a credential can be made from it now.
-    pub(super) fn usable(&self, freshly: bool, now: Now) -> bool {
+    /// Whether a credential can be made from it now. One without an end is used again and again, also after failures of
+    /// what is made of it: its source may be a program that opens a browser.
+    pub(super) fn usable(&self, freshly: bool, no_older_than: Option<Duration>, now: Now) -> bool {
         let Some(session) = &self.held else { return false };
-        if freshly {
-            return now.boot.saturating_sub(session.received.boot) < FRESH;
+        let age = now.boot.saturating_sub(session.received.boot);
+        match session.remaining(now) {
+            None => no_older_than.is_none_or(|limit| age < limit),
+            Some(_) if freshly => age < FRESH,
+            Some(left) => left >= enough_for_a_call(session.lifetime().unwrap_or_default()),
         }
-        session.remaining(now).is_none_or(|left| left >= enough_for_a_call(session.lifetime().unwrap_or_default()))
     }
 }
 

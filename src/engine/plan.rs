@@ -114,9 +114,9 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
                 return Step::Start(Start { target, by, again });
             }
             Need::Credential(base) => by = base.clone(),
-            Need::Session { key, freshly } => {
+            Need::Session { key, freshly, no_older_than } => {
                 let session = state.sessions.get(key);
-                if session.is_some_and(|session| session.usable(*freshly, now)) {
+                if session.is_some_and(|session| session.usable(*freshly, *no_older_than, now)) {
                     return Step::Start(Start { target, by, again });
                 }
                 if session.is_some_and(|session| session.attempts.flight.is_some()) {

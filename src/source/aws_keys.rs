@@ -30,7 +30,11 @@ const GOOD_FOR: Duration = Duration::from_secs(30 * 60);
 
 impl Source for Keys {
     fn needs(&self) -> Need {
-        Need::Session { key: self.origin.session_key(), freshly: self.origin.changes() }
+        Need::Session {
+            key: self.origin.session_key(),
+            freshly: self.origin.changes(),
+            no_older_than: self.origin.asked_again_after(),
+        }
     }
 
     fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {

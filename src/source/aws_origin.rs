@@ -46,13 +46,9 @@ impl Origin {
         }
     }
 
-    /// The same keys, to be asked for again after an hour where asking may bring others and nobody named an end: a rotated
-    /// key must not need a restart.
-    pub(super) fn until_asked_again(&self, mut keys: Issued) -> Issued {
-        if keys.expiration.is_none() && self.changes() {
-            keys.expiration = self.world.clock.now().wall.checked_add(ASK_AGAIN);
-        }
-        keys
+    /// The age at which keys without an end are asked for again: a rotated key must not need a restart.
+    pub(super) fn asked_again_after(&self) -> Option<Duration> {
+        self.changes().then_some(ASK_AGAIN)
     }
 
     /// The keys now. Without an end where nobody named one.

@@ -27,7 +27,9 @@ pub(super) enum Base {
 impl Source for Role {
     fn needs(&self) -> Need {
         match &self.base {
-            Base::Keys(origin) => Need::Session { key: origin.session_key(), freshly: false },
+            Base::Keys(origin) => {
+                Need::Session { key: origin.session_key(), freshly: false, no_older_than: origin.asked_again_after() }
+            }
             Base::Identity(name) => Need::Credential(Ask::aws(name.clone())),
         }
     }
@@ -39,7 +41,7 @@ impl Source for Role {
         };
         Box::pin(async move {
             match origin {
-                Some(origin) => origin.fetch().await.map(|keys| origin.until_asked_again(keys)),
+                Some(origin) => origin.fetch().await,
                 None => Err(wrong_ingredient()),
             }
         })

@@ -56,13 +56,16 @@ pub const BETWEEN_SUCCESSES: Duration = Duration::from_secs(60);
 pub enum Need {
     /// Nothing: it makes its credential from what it is (a web-identity token file).
     Nothing,
-    /// A session of this key, renewed by the same source. `freshly`: the credential is the session itself, so a new one
-    /// needs a new session; otherwise a session that still works will do.
+    /// A session of this key, renewed by the same source.
     Session {
         /// The session's key in the engine's table.
         key: SessionKey,
-        /// Whether the credential can be no younger than the session.
+        /// The credential ends when the session does, so a new one needs a new session. Says nothing of a session without
+        /// an end: what is made of it has an end of its own.
         freshly: bool,
+        /// A session whose end nobody named is made anew at this age, such as an hour: by then asking again may bring
+        /// other keys.
+        no_older_than: Option<Duration>,
     },
     /// Another ask's credential: the base of a role.
     Credential(Ask),

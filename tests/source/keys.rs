@@ -1,9 +1,10 @@
 //! Keys of a profile's own: sessions of long-term ones, temporary ones as they are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use credenza::credential::FailureClass;
-use credenza::source::Need;
+use credenza::credential::{FailureClass, Session};
+use credenza::source::{Ingredient, Need};
 use simcloud::Keys;
 
 use crate::stage::*;
@@ -78,10 +79,31 @@ async fn a_role_asks_a_process_again_after_an_hour_at_the_latest() {
             key_lines(&keys)
         ))
         .program("printing", &printed(&keys, None));
-    let session = stage.source("role").renew().await.unwrap();
-    assert_eq!(session.expiration, Some(start() + HOUR), "a rotated key must not need a restart");
-    let session = stage.source("other").renew().await.unwrap();
-    assert_eq!(session.expiration, None, "a file that changes is another definition");
+    let asked_again = |name| match stage.source(name).needs() {
+        Need::Session { no_older_than, .. } => no_older_than,
+        need => panic!("{need:?}"),
+    };
+    assert_eq!(asked_again("role"), Some(HOUR), "a rotated key must not need a restart");
+    assert_eq!(asked_again("other"), None, "a file that changes is another definition");
+    assert_eq!(stage.source("role").renew().await.unwrap().expiration, None, "no end is made up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_role_had_its_process_print_does_not_leave_unverified() {
+    let stage = Stage::new();
+    let keys = Keys::temporary();
+    stage.cloud.add_user_with_keys("ada", ACCOUNT, keys.clone());
+    let role = role_arn("deploy");
+    let stage = stage
+        .config(&format!(
+            "[profile base]\ncredential_process = printing\n[profile role]\nrole_arn = {role}\nsource_profile = base\n"
+        ))
+        .program("printing", &printed(&keys, None));
+    let issued = stage.source("role").renew().await.unwrap();
+    let session = Session { issued, received: credenza::world::Clock::now(&*stage.clock) };
+    let issued = stage.source("base").issue(Ingredient::Session(Arc::new(session))).await.unwrap();
+    assert_eq!(stage.cloud.count("GetCallerIdentity"), 1);
+    assert_eq!(issued.expiration, Some(start() + Duration::from_secs(30 * 60)));
 }
 
 #[tokio::test(start_paused = true)]

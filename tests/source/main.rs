@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // tests, helpers included
 
 mod contract;
+mod engine;
 mod errors;
 mod keys;
 mod roles;

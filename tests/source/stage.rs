@@ -1,6 +1,7 @@
 //! A cloud, a user's files, and the little that an engine does: obtain what a source needs, then issue.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +30,7 @@ pub(crate) struct Stage {
     environment: Environment,
     files: MemoryFiles,
     processes: BTreeMap<String, String>,
+    runs: Arc<AtomicUsize>,
     elsewhere: Arc<Elsewhere>,
 }
 
@@ -46,6 +48,7 @@ impl Stage {
             environment: Environment::from_iter([("HOME", "/home/ada"), ("USER", "ada")]),
             files: MemoryFiles::default(),
             processes: BTreeMap::new(),
+            runs: Arc::default(),
             elsewhere: Arc::new(|_, _| false),
         }
     }
@@ -106,7 +109,7 @@ impl Stage {
                 }
                 if elsewhere(uri, io) { Ok(()) } else { Err("nobody there".to_owned()) }
             })),
-            processes: Arc::new(Printing(self.processes.clone())),
+            processes: Arc::new(Printing { programs: self.processes.clone(), runs: self.runs.clone() }),
             ..World::system()
         }
     }
@@ -140,6 +143,11 @@ impl Stage {
     /// The cloud's own judgement of what was issued.
     pub(crate) fn good(&self, issued: &Issued) -> simcloud::Issued {
         self.cloud.judge(&as_cloud_keys(issued)).unwrap()
+    }
+
+    /// How often a program was run.
+    pub(crate) fn runs(&self) -> usize {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// The parameters of the last call of an action.
@@ -204,12 +212,16 @@ pub(crate) fn printed(keys: &Keys, expiration: Option<SystemTime>) -> String {
 }
 
 /// Programs that print what they were told to. Real ones run in the unit tests, where time is real.
-struct Printing(BTreeMap<String, String>);
+struct Printing {
+    programs: BTreeMap<String, String>,
+    runs: Arc<AtomicUsize>,
+}
 
 impl Processes for Printing {
     fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>> {
         let program = run.argv.first().cloned().unwrap_or_default().into_string().unwrap();
-        let prints = self.0.get(&program).cloned();
+        let prints = self.programs.get(&program).cloned();
+        self.runs.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             match prints {
                 Some(prints) => Ok(Ran { code: Some(0), stdout: prints.into_bytes().into(), stderr: Vec::new() }),

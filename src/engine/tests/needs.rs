@@ -6,7 +6,7 @@ use crate::engine::{AskState, Settings};
 use crate::source::Need;
 
 fn session(key_name: &str, freshly: bool) -> Need {
-    Need::Session { key: key(key_name), freshly }
+    Need::Session { key: key(key_name), freshly, no_older_than: None }
 }
 
 fn chain_of_five() -> [Part; 5] {
@@ -161,6 +161,21 @@ async fn a_session_without_an_end_is_made_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_without_an_end_is_made_anew_at_the_age_that_its_source_names() {
+    let need = Need::Session { key: key("process:prod"), freshly: true, no_older_than: Some(HOUR) };
+    let stage = Stage::set([("prod", need, 30 * MINUTE)]);
+    stage.fake("prod").now_does(Does::Fails(TryLater, "UpstreamUnavailable"));
+    stage.code("prod").await;
+    stage.pass(59 * MINUTE).await;
+    let fake = stage.fake("prod");
+    assert!(fake.issues() > 10, "{}", fake.issues());
+    assert_eq!(fake.renewals(), 1, "whatever became of it, it is as good as before");
+    fake.now_does(Does::Works);
+    stage.pass(HOUR).await;
+    assert_eq!(fake.renewals(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_with_an_end_is_renewed_before_it() {
     let mut stage = Stage::set([("prod", session("process:prod", false), HOUR)]);
     stage.change("prod", |fake| fake.session_life = Some(12 * HOUR));
@@ -185,7 +200,8 @@ async fn a_credential_that_is_its_session_needs_a_new_one_each_time() {
 #[tokio::test(start_paused = true)]
 async fn asks_that_share_a_fresh_session_and_come_together_make_one() {
     let parts = ["a", "b", "c"].map(|name| (name, session("process:shared", true), HOUR));
-    let stage = Stage::set(parts);
+    let mut stage = Stage::set(parts);
+    ["a", "b", "c"].into_iter().for_each(|name| stage.change(name, |fake| fake.session_life = Some(HOUR)));
     for name in ["a", "b", "c"] {
         stage.key_id(name).await;
     }

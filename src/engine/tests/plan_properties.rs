@@ -77,8 +77,8 @@ fn book(definitions: &[Defined]) -> Book {
         let session = key(&format!("keys:{}", defined.session));
         let need = match defined.need {
             0 => Need::Nothing,
-            1 => Need::Session { key: session.clone(), freshly: false },
-            2 => Need::Session { key: session.clone(), freshly: true },
+            1 => Need::Session { key: session.clone(), freshly: false, no_older_than: None },
+            2 => Need::Session { key: session.clone(), freshly: true, no_older_than: Some(HOUR) },
             _ if number == 0 => Need::Nothing,
             _ => Need::Credential(name(defined.base.index(number))),
         };

@@ -19,7 +19,7 @@ struct Version {
 
 impl Source for Version {
     fn needs(&self) -> Need {
-        Need::Session { key: key("keys:prod"), freshly: false }
+        Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None }
     }
 
     fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {

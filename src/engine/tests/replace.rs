@@ -66,7 +66,7 @@ async fn a_role_that_changed_its_base_is_made_from_the_new_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_made_by_a_definition_that_changed_is_dropped_also_in_flight() {
-    let keys = || Need::Session { key: key("keys:prod"), freshly: false };
+    let keys = || Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None };
     let mut stage = Stage::set([("prod", keys(), HOUR)]);
     stage.key_id("prod").await;
     redefine(&mut stage, ("prod", keys(), HOUR));
@@ -111,7 +111,7 @@ async fn a_change_of_configuration_forgets_the_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_forgotten_is_fetched_again_only_when_asked_for_with_its_session() {
-    let keys = Need::Session { key: key("keys:prod"), freshly: false };
+    let keys = Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None };
     let stage = Stage::set([("prod", keys, HOUR), plain("other", HOUR)]);
     stage.key_id("prod").await;
     stage.key_id("other").await;
