@@ -58,6 +58,15 @@ pub struct AwsKeys {
 }
 
 impl AwsKeys {
+    /// The longest that a key id may be (API_Credentials: 128 characters).
+    pub const LONGEST_ID: usize = 128;
+
+    /// The longest that the secret and the token may be together, as JSON has them: a quotation mark and a backslash
+    /// count for two. AWS names no limit for tokens, known ones stay below 4 KiB. A document with these, a role's ARN
+    /// of 2,048 characters and the rest stays below 8 KiB; aws-c-auth reads no answer over 10,000 bytes
+    /// (`credentials_provider_ecs.c`), and its clients are ours.
+    pub const LONGEST_SECRETS: usize = 5000;
+
     /// Long-term keys of a user: they have no end, and never leave through an endpoint.
     pub fn long_term(&self) -> bool {
         self.session_token.is_none()

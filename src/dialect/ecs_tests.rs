@@ -87,6 +87,25 @@ fn what_is_not_known_is_left_out() {
 }
 
 #[test]
+fn c04_the_largest_document_stays_below_8_kib() {
+    // a third is the secret's and two thirds the token's; each backslash is two bytes in JSON
+    let secrets = "\\".repeat(AwsKeys::LONGEST_SECRETS / 2);
+    let (secret, token) = secrets.split_at(secrets.len() / 3);
+    let largest = Credential {
+        keys: AwsKeys {
+            access_key_id: "\"".repeat(AwsKeys::LONGEST_ID),
+            secret_access_key: Secret::new(secret),
+            session_token: Some(Secret::new(token)),
+        },
+        role_arn: Some("r".repeat(2048)), // what AssumeRole takes at most
+        ..credential()
+    };
+    let answer = write(&largest, now()).unwrap();
+    assert!(answer.body.len() < 8 * 1024, "{}", answer.body.len());
+    assert_eq!(json(&answer)["Token"], token);
+}
+
+#[test]
 fn what_is_not_whole_never_leaves_with_a_200() {
     let blank = |change: fn(&mut AwsKeys)| {
         let mut credential = credential();

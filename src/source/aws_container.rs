@@ -132,7 +132,7 @@ pub(super) fn read(body: &[u8]) -> Result<Issued, &'static str> {
         keys,
         expiration: Some(SystemTime::from(end)),
         server_offset: ClockOffset::None,
-        account_id: given.account_id,
+        account_id: shape::account(given.account_id),
         role_arn: None,
         warnings: Vec::new(),
         received: None,

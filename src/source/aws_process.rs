@@ -147,7 +147,7 @@ fn read(stdout: &[u8], now: SystemTime) -> Result<Issued, String> {
         keys,
         expiration,
         server_offset: ClockOffset::None,
-        account_id: printed.account_id.filter(|account| !account.is_empty()),
+        account_id: shape::account(printed.account_id),
         role_arn: None,
         warnings: Vec::new(),
         received: None,
