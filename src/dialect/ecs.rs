@@ -184,6 +184,14 @@ fn say(refusal: &Refusal) -> Said<'_> {
         Refusal::Method => {
             (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "MethodNotAllowed", "use GET or HEAD".into())
         }
+        Refusal::HeadTooLarge => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "Head Too Large",
+            "HeadTooLarge",
+            "the path and the headers are over 16 KiB: send the path and the token that `credenza env` prints, and little \
+             else"
+                .into(),
+        ),
         Refusal::BodyTooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large", "BodyTooLarge", "send no body: use GET or HEAD".into())
         }

@@ -143,6 +143,7 @@ fn every_refusal_has_its_status_and_says_it_twice_in_one_line() {
         (Refusal::Forwarded, 403, "ForwardedRequest", "NO_PROXY"),
         (Refusal::Browser, 403, "BrowserRequest", "credenza exec"),
         (Refusal::Method, 405, "MethodNotAllowed", "GET or HEAD"),
+        (Refusal::HeadTooLarge, 431, "HeadTooLarge", "credenza env"),
         (Refusal::BodyTooLarge, 413, "BodyTooLarge", "no body"),
         (Refusal::TokenMissing, 403, "TokenMissing", "credenza exec"),
         (Refusal::TokenUnknown, 403, "TokenRefused", "credenza env"),

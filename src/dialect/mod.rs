@@ -32,6 +32,8 @@ pub enum Refusal {
     Forwarded,
     /// A browser sent it.
     Browser,
+    /// The head is over 16 KiB.
+    HeadTooLarge,
     /// Neither GET nor HEAD.
     Method,
     /// The body is over 64 KiB.
@@ -62,6 +64,7 @@ impl Refusal {
             Self::Host => "host-refused",
             Self::Forwarded => "forwarded",
             Self::Browser => "browser",
+            Self::HeadTooLarge => "head-too-large",
             Self::Method => "method",
             Self::BodyTooLarge => "body-too-large",
             Self::TokenMissing => "token-missing",
@@ -79,7 +82,7 @@ impl Refusal {
 /// A whole answer. Cheap to clone, so that one can be kept as long as its credential.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// 200, 400, 403, 405, 413, 500 or 503; never 404, 429 or 3xx, which clients misread or multiply.
+    /// 200, 400, 403, 405, 413, 431, 500 or 503; never 404, 429 or 3xx, which clients misread or multiply.
     pub status: StatusCode,
     /// The reason phrase, where the usual one would say less: some clients show nothing else.
     pub reason: Option<&'static str>,

@@ -32,7 +32,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long the client may take nothing of an answer.
     pub stall: Duration,
-    /// The most that a head may hold; over it is 431.
+    /// The most that is read of a head; over it is hyper's own 431, which has no body. It is twice what the
+    /// [gate](super::gate::MOST_HEAD_BYTES) lets through, so that what is a little too large is told so in words.
     pub head_bytes: usize,
 }
 
@@ -42,7 +43,7 @@ impl Default for Limits {
             head: Duration::from_secs(5),
             idle: Duration::from_secs(60),
             stall: Duration::from_secs(10),
-            head_bytes: 16 * 1024,
+            head_bytes: 2 * super::gate::MOST_HEAD_BYTES,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER,
+    TRANSFER_ENCODING,
 };
 use http::{Method, Uri, Version};
 
@@ -34,6 +35,10 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderVal
         return Err(Refusal::Malformed("the target must be a path"));
     }
     let seen = survey(head.headers)?;
+    let target_bytes = head.target.path_and_query().map_or(0, |target| target.as_str().len());
+    if target_bytes + seen.header_bytes > MOST_HEAD_BYTES {
+        return Err(Refusal::HeadTooLarge);
+    }
     match seen.host {
         Some(host) if names_us(host.as_bytes(), bound) => {}
         Some(_) => return Err(Refusal::Host),
@@ -50,6 +55,10 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderVal
     if !matches!(*head.method, Method::GET | Method::HEAD) {
         return Err(Refusal::Method);
     }
+    if seen.chunked {
+        // hyper passes over a length that stands beside it, others may go by the length (RFC 9112, 6.1)
+        return Err(Refusal::Malformed("a body in chunks"));
+    }
     if seen.body_bytes > MOST_BODY_BYTES {
         return Err(Refusal::BodyTooLarge);
     }
@@ -59,12 +68,17 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderVal
 /// A body says nothing to us; one that is larger than this is not even waited for.
 pub const MOST_BODY_BYTES: u64 = 64 * 1024;
 
+/// The most that the target and the headers may hold. What is far larger is not even read: see [`super::conn::Limits`].
+pub const MOST_HEAD_BYTES: usize = 16 * 1024;
+
 #[derive(Default)]
 struct Seen<'r> {
     host: Option<&'r HeaderValue>,
     token: Option<&'r HeaderValue>,
     forwarded: bool,
     browser: bool,
+    chunked: bool,
+    header_bytes: usize,
     body_bytes: u64,
 }
 
@@ -72,6 +86,7 @@ struct Seen<'r> {
 fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
     let mut seen = Seen::default();
     for (name, value) in headers {
+        seen.header_bytes += name.as_str().len() + value.len() + ": \r\n".len();
         if name == HOST {
             if seen.host.replace(value).is_some() {
                 return Err(Refusal::Malformed("two Host headers"));
@@ -82,6 +97,8 @@ fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
             }
         } else if name == CONTENT_LENGTH {
             seen.body_bytes = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        } else if name == TRANSFER_ENCODING {
+            seen.chunked = true;
         } else {
             seen.forwarded |= forwards(name);
             seen.browser |= browses(name);
@@ -256,6 +273,25 @@ mod tests {
         assert!(Request { method: Method::HEAD, ..Request::with(&[]) }.examine(LOOPBACK).is_ok());
         assert!(Request::with(&[("content-length", "65536")]).examine(LOOPBACK).is_ok());
         assert_eq!(Request::with(&[("content-length", "65537")]).examine(LOOPBACK), Err(Refusal::BodyTooLarge));
+        let chunked = Request::with(&[("transfer-encoding", "chunked")]);
+        assert_eq!(chunked.examine(LOOPBACK), Err(Refusal::Malformed("a body in chunks")));
+        assert_eq!(Request { method: Method::POST, ..chunked }.examine(LOOPBACK), Err(Refusal::Method));
+    }
+
+    #[test]
+    fn the_target_and_the_headers_count_to_a_head() {
+        let padding = |bytes: usize| &*String::leak("x".repeat(bytes));
+        let path = |bytes: usize| &*String::leak(format!("/creds/x?{}", "x".repeat(bytes)));
+        for (request, good) in [
+            (Request::with(&[("x-padding", padding(16_000))]), true),
+            (Request::with(&[("x-padding", padding(16_384))]), false),
+            (Request { target: path(16_000), ..Request::with(&[]) }, true),
+            (Request { target: path(16_384), ..Request::with(&[]) }, false),
+            (Request { target: path(8_000), ..Request::with(&[("x-padding", padding(8_500))]) }, false),
+        ] {
+            let refused = request.examine(LOOPBACK).err();
+            assert_eq!(refused, (!good).then_some(Refusal::HeadTooLarge));
+        }
     }
 
     #[test]

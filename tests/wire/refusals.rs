@@ -85,12 +85,18 @@ async fn c11_browsers_and_forwarded_requests_are_403_on_every_route() {
 async fn c11_what_can_be_read_in_two_ways_is_400() {
     let (stage, address) = Stage::listening(VALID);
     let token = &stage.token;
+    let chunked = |length: &str| {
+        let head = format!("\r\n{length}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        stage.get("/creds/default").replace("\r\n\r\n", &head)
+    };
     for request in [
         format!("GET /creds/default HTTP/1.1\r\nAuthorization: {token}\r\n\r\n"),
         format!("GET /creds/default HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nAuthorization: {token}\r\n\r\n"),
         stage.get("/creds/default").replace("\r\n\r\n", &format!("\r\nAuthorization: {token}\r\n\r\n")),
         stage.get("http://127.0.0.1/creds/default"),
         stage.get("http://evil.example/creds/default"),
+        chunked(""),
+        chunked("Content-Length: 5\r\n"),
     ] {
         assert_refused(&send(address, request).await, 400, "MalformedRequest");
     }
