@@ -1,6 +1,8 @@
 //! The address: kept, left to others, and named when it cannot be had.
 
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Stdio;
 
 use crate::home::{Home, a_port_of_our_own};
 use crate::wire::{get, key};
@@ -37,6 +39,44 @@ fn an_address_that_others_can_reach_is_refused() {
     let home = Home::new();
     home.configure("[server]\nlisten = \"0.0.0.0:0\"\n");
     home.run(&["serve"]).failed(3, &["0.0.0.0:0", "loopback"]);
+}
+
+#[test]
+fn c32_neither_the_daemon_nor_exec_can_be_reached_at_another_address_of_the_machine() {
+    let home = Home::new();
+    let daemon = home.serve();
+    only_there(daemon.address);
+
+    let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; read until_told";
+    let mut exec = home.credenza(&["exec", "prod", "--", "sh", "-c", script]);
+    let mut child = exec.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let address = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap().0;
+    only_there(address.parse().unwrap());
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+fn only_there(address: SocketAddr) {
+    assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
+    TcpStream::connect(address).unwrap();
+    let refuses = |other: IpAddr| {
+        let error = TcpStream::connect((other, address.port())).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{other}");
+    };
+    refuses(Ipv4Addr::new(127, 0, 0, 2).into());
+    match an_address_of_this_machine() {
+        Some(other) => refuses(other),
+        None => println!("skipped: an address that others could reach: this machine has none but loopback"),
+    }
+}
+
+/// The address that the machine would send from; nothing is sent.
+fn an_address_of_this_machine() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 
 #[test]
