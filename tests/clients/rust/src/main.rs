@@ -1,19 +1,21 @@
 //! The AWS SDK for Rust of the client matrix: one pair of clients for the life of the process.
 //!
 //! It reads one call a line from stdin (`sts`, `s3`) and answers each with one line of JSON on stdout. What it is built
-//! without is the SDK's default HTTP client, which would bring a second crypto provider into the tree.
+//! without is the SDK's default HTTP client, which would bring a second crypto provider into the tree; the one in its
+//! place is made as that one is.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, ConnectorBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let config = aws_config::from_env().http_client(Builder::new().tls_provider(tls).build_https()).load().await;
+    let config = aws_config::from_env().http_client(http_client()).load().await;
     let sts = aws_sdk_sts::Client::new(&config);
     let s3 = aws_sdk_s3::Client::new(&config);
 
@@ -35,6 +37,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// The SDK's default (`default_https_client` in aws-smithy-runtime's `client/http.rs`), with another crypto provider: a
+/// proxy that the environment names is used, as it is since behaviour version 2025-08-07. The builder's own
+/// `build_https` never uses one.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        let mut connector = ConnectorBuilder::default().tls_provider(tls).proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
 }
 
 fn failed(error: &(dyn Error + 'static)) -> Value {
