@@ -100,3 +100,17 @@ fn without_a_home_the_error_names_it() {
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&output.stderr).contains("HOME"));
 }
+
+#[test]
+fn a_state_folder_that_cannot_be_ours_is_125_and_named() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path(".local/state")).unwrap();
+    home.write(".local/state/credenza", "no folder");
+    let said = home.exec(&["my-role", "--", "echo", "started"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(125), ""), "{said:?}");
+    assert!(
+        said.err.contains("cannot run echo") && said.err.contains(".local/state/credenza is no folder"),
+        "{said:?}"
+    );
+    assert_eq!(home.cloud.count("AssumeRole"), 0);
+}

@@ -6,7 +6,10 @@ use crate::support::{Home, Said, fed};
 
 /// Has one shell run a probe, once by itself and once through us; both must say the same.
 fn same_with_and_without(setup: &str, probe: &str) -> String {
-    let home = Home::new();
+    same_at(&Home::new(), setup, probe)
+}
+
+fn same_at(home: &Home, setup: &str, probe: &str) -> String {
     let script = format!("{setup}\n{probe} > ~/without\ncredenza exec my-role -- {probe} > ~/with");
     Said::of(home.command("bash", &["-c", &script]).current_dir(home.path(".")).output().unwrap()).good();
     let said = |name: &str| std::fs::read_to_string(home.path(name)).unwrap();
@@ -50,8 +53,17 @@ fn umask_and_folder_are_kept() {
 fn descriptors_beyond_the_standard_three_are_passed_on_and_ours_are_not() {
     // the probe lists its own: a shell's would change while it looks
     let setup = "exec 7</dev/null 9</dev/zero";
-    let said = same_with_and_without(setup, "ls /proc/self/fd");
-    assert!(["7", "9"].iter().all(|open| said.lines().any(|line| line == *open)), "{said}");
+    let with_daemon = Home::new();
+    with_daemon.run(&["up"]).good();
+    for home in [&Home::new(), &with_daemon] {
+        let said = same_at(home, setup, "ls /proc/self/fd");
+        assert!(["7", "9"].iter().all(|open| said.lines().any(|line| line == *open)), "{said}");
+    }
+    let sockets = "bash -c 'for fd in /proc/$PPID/fd/*; do readlink $fd; done'";
+    let ours = Said::of(
+        with_daemon.command("bash", &["-c", &format!("credenza exec my-role -- {sockets}")]).output().unwrap(),
+    );
+    assert!(ours.good().matches("socket:").count() >= 2, "the endpoint and the control connection were there");
     let said = same_with_and_without(setup, "readlink /proc/self/fd/7 /proc/self/fd/9");
     assert_eq!(said, "/dev/null\n/dev/zero\n");
 }

@@ -18,3 +18,4 @@ mod supplier;
 mod support;
 mod terminal;
 mod token_file;
+mod waiting;

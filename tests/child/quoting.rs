@@ -25,8 +25,14 @@ const VALUES: [&[u8]; 12] = [
     b"\xff\xfe no text",
 ];
 
-const SHELLS: [(&str, EnvFormat); 4] =
-    [("bash", EnvFormat::Bash), ("dash", EnvFormat::Bash), ("zsh", EnvFormat::Zsh), ("fish", EnvFormat::Fish)];
+const SHELLS: [(&str, EnvFormat); 6] = [
+    ("bash", EnvFormat::Bash),
+    ("dash", EnvFormat::Bash),
+    ("mksh", EnvFormat::Bash),
+    ("busybox", EnvFormat::Bash),
+    ("zsh", EnvFormat::Zsh),
+    ("fish", EnvFormat::Fish),
+];
 
 /// Runs a script in a shell that has no start-up files, and gives back its standard output.
 fn run(shell: &str, script: &[u8], variables: &[(&str, &str)]) -> Vec<u8> {
@@ -36,6 +42,7 @@ fn run(shell: &str, script: &[u8], variables: &[(&str, &str)]) -> Vec<u8> {
         "bash" => &["--norc", "--noprofile"],
         "zsh" => &["-f"],
         "fish" => &["--no-config"],
+        "busybox" => &["sh"],
         _ => &[],
     };
     command.args(plain).arg("-c").arg(OsString::from_vec(script.to_vec())).current_dir(home.path());

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use crate::support::{Home, Said, ask, until};
+use crate::support::{Home, Said, a_port_of_our_own, ask, until};
 
 const SHELLS: [&str; 4] = ["bash", "dash", "zsh", "fish"];
 
@@ -134,9 +134,8 @@ fn the_right_ends_with_the_shell() {
 fn c70_a_shell_goes_on_with_the_same_address_and_token_after_the_daemon_was_killed() {
     let home = Home::new();
     // while it is dead, another test's daemon could take the usual port
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     std::fs::create_dir_all(home.path(".config/credenza")).unwrap();
-    home.write(".config/credenza/config.toml", &format!("[server]\nlisten = \"{free}\"\n"));
+    home.write(".config/credenza/config.toml", &format!("[server]\nlisten = \"{}\"\n", a_port_of_our_own()));
     let mut shell = Shell::start(&home);
     let said = shell.says(
         "eval \"$(credenza env my-role)\"; echo $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN",

@@ -1,45 +1,11 @@
 //! `exec` and a daemon: supplied by it where it means the same, and going on without it.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::{Home, ask, until};
-
-/// A child of `exec` that tells its endpoint and then only waits.
-struct Waiting {
-    exec: Child,
-    url: String,
-    token: String,
-}
-
-impl Waiting {
-    fn start(home: &Home, identities: &[&str]) -> Self {
-        let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN; exec cat >/dev/null";
-        let words = [&["exec"], identities, &["--", "sh", "-c", script]].concat();
-        let mut exec = home.credenza(&words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(exec.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (url, token) = line.trim_end().split_once(' ').expect("an endpoint");
-        Self { url: url.to_owned(), token: token.to_owned(), exec }
-    }
-
-    /// The access key id that the endpoint hands out.
-    fn key(&self) -> String {
-        let (status, body) = ask(&self.url, &self.token).unwrap();
-        assert_eq!(status, 200, "{body}");
-        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
-        answer["AccessKeyId"].as_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        drop(self.exec.stdin.take()); // the end of `cat`
-        let _ = self.exec.wait();
-    }
-}
+use crate::waiting::Waiting;
 
 fn daemon(home: &Home) -> u32 {
     let status: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).good()).unwrap();

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -118,6 +118,19 @@ impl Drop for Home {
     fn drop(&mut self) {
         if self.run_folder().join("control.sock").exists() {
             let _ = self.credenza(&["down"]).output();
+        }
+    }
+}
+
+/// A free port outside of the range from which the system gives ports to connections, so that it can be left and taken
+/// again.
+pub(crate) fn a_port_of_our_own() -> SocketAddr {
+    let mut noise = [0; 2];
+    loop {
+        getrandom::fill(&mut noise).unwrap();
+        let port = 10_000 + u16::from_le_bytes(noise) % 20_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
         }
     }
 }

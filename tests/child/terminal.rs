@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Home, until};
+use crate::support::{Home, ask, until};
 
 /// A terminal that a person sits at.
 struct Terminal {
@@ -110,20 +110,30 @@ fn ctrl_c_ends_a_plain_child_and_the_shells_loop_around_us() {
     until("the files are gone", || home.generated().is_empty());
 }
 
+/// Whether a process is stopped: `T` in `/proc/PID/stat`.
+fn stopped(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.starts_with('T')
+}
+
 #[test]
-#[ignore = "what is typed right after bash says Stopped is lost now and then: wait for its prompt"]
 fn ctrl_z_stops_both_and_fg_continues_both() {
     let home = Home::new();
     let mut terminal = Terminal::new(&home);
-    terminal.enter("credenza exec my-role -- sh -c 'echo rea''dy; exec cat'");
-    terminal.expect("ready");
+    terminal.enter("credenza exec my-role -- sh -c 'echo pids-$PPID-$$-rea''dy; exec cat'");
+    let shown = terminal.expect("-ready");
+    let pids = shown.rsplit_once("pids-").unwrap().1.trim_end_matches("-ready").to_owned();
+    let (exec, child) = pids.split_once('-').unwrap();
     for _ in 0..2 {
         terminal.press(CTRL_Z);
+        // a program that waits for input and is only signalled as yet would still take what is typed next
+        until("both are stopped", || stopped(exec) && stopped(child));
         terminal.expect("Stopped");
         terminal.enter("jobs -l; echo shell-$((40 + 2))");
         terminal.expect("shell-42");
+        assert!(stopped(exec) && stopped(child), "what the shell was told continued them");
         terminal.enter("fg");
-        terminal.expect("credenza exec");
+        until("both go on", || !stopped(exec) && !stopped(child));
         terminal.enter("to the child");
         terminal.expect("to the child");
     }
@@ -133,17 +143,50 @@ fn ctrl_z_stops_both_and_fg_continues_both() {
 }
 
 #[test]
+fn a_stop_that_is_sent_to_us_alone_is_not_passed_on() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home);
+    // it leaves the terminal alone: in the background, reading would stop it
+    let script = "trap 'echo got-TSTP' TSTP\ntrap 'echo got-USR1' USR1\necho pids-$PPID-$$-ready\n\
+                  while [ ! -e ~/go ]; do sleep 0.02; done\n";
+    home.write("traps", script);
+    terminal.enter("credenza exec my-role -- bash ~/traps");
+    let shown = terminal.expect("-ready");
+    let pids = shown.rsplit_once("pids-").unwrap().1.trim_end_matches("-ready").to_owned();
+    let (exec, child) = pids.split_once('-').unwrap();
+    let send = |signal: &str| {
+        assert!(std::process::Command::new("kill").args([signal, exec]).status().unwrap().success());
+    };
+    send("-TSTP");
+    until("we are stopped", || stopped(exec));
+    assert!(!stopped(child));
+    send("-CONT");
+    until("we go on", || !stopped(exec));
+    // what is passed on shows that whatever came before it would have been
+    send("-USR1");
+    let shown = terminal.expect("got-USR1");
+    assert!(!shown.contains("got-TSTP") && !stopped(child), "{shown}");
+    home.write("go", "");
+    until("all have ended", || home.generated().is_empty());
+}
+
+#[test]
 fn a_stopped_job_serves_again_after_bg() {
     let home = Home::new();
     let mut terminal = Terminal::new(&home);
-    let ask = "curl -s -o /dev/null -w %{http_code} -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_CONTAINER_CREDENTIALS_FULL_URI";
-    home.write("ask", &format!("echo ready\nwhile [ ! -e $HOME/go ]; do sleep 0.02; done\necho status-$({ask})\n"));
-    terminal.enter("credenza exec my-role -- sh ~/ask");
+    let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN > ~/endpoint\n\
+                  echo ready\nwhile [ ! -e ~/go ]; do sleep 0.02; done\necho went-on\n";
+    home.write("tell", script);
+    terminal.enter("credenza exec my-role -- sh ~/tell");
     terminal.expect("ready");
     terminal.press(CTRL_Z);
     terminal.expect("Stopped");
     terminal.enter("bg; touch ~/go");
-    terminal.expect("status-200");
+    let endpoint = std::fs::read_to_string(home.path("endpoint")).unwrap();
+    let (url, token) = endpoint.trim_end().split_once(' ').unwrap();
+    // stopped, it would not answer at all
+    assert_eq!(ask(url, token).unwrap().0, 200);
+    terminal.expect("went-on");
 }
 
 #[test]
