@@ -6,7 +6,9 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::wiring::{FULL_URI, IDENTITY, OUTER, REGION, REMOVED, SET, TOKEN, TOKEN_FILE, outer_name};
+use super::wiring::{
+    FULL_URI, IDENTITY, OUTER, REGION, REMOVED, SET, STATIC, STATIC_KEYS, TOKEN, TOKEN_FILE, outer_name,
+};
 use super::{Changes, address, no_proxy};
 use crate::app::generated;
 use crate::world::Environment;
@@ -17,7 +19,7 @@ pub fn original(environment: &Environment) -> Environment {
         return environment.clone();
     }
     let outer = |name: &str| environment.raw(&outer_name(name)).map(OsStr::to_owned);
-    let ours: Vec<&str> = SET.into_iter().filter(|name| is_ours(environment, name)).collect();
+    let ours: Vec<&str> = SET.into_iter().chain(STATIC_KEYS).filter(|name| is_ours(environment, name)).collect();
     let absent = REMOVED.into_iter().filter(|name| environment.raw(name).is_none());
     let restored: Vec<_> = ours.iter().copied().chain(absent).filter_map(|name| Some((name, outer(name)?))).collect();
     let unwired: Environment = environment
@@ -49,7 +51,7 @@ pub fn undoing(environment: &Environment) -> Changes {
 
 fn is_our_own_name(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    name == IDENTITY || name == REGION || name.starts_with(OUTER)
+    [IDENTITY, REGION, STATIC].contains(&&*name) || name.starts_with(OUTER)
 }
 
 /// Whether a variable still holds what we wired into it.
@@ -66,9 +68,14 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
             let before: Environment = ["NO_PROXY", "no_proxy"].into_iter().filter_map(outer).collect();
             holds(name) == Some(no_proxy::of(&before, name).as_ref())
         }
+        _ if STATIC_KEYS.contains(&name) => {
+            environment.text(STATIC).is_some_and(|ours| environment.text(KEY_ID) == Some(ours))
+        }
         _ => false,
     }
 }
+
+const KEY_ID: &str = STATIC_KEYS[0];
 
 /// Whether a shared file is one that we generated: `STATE/run/wired-NAME.config`.
 fn is_generated(path: &Path) -> bool {

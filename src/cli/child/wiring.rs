@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use super::changes::Changes;
 use super::no_proxy;
 use super::original::original;
-use crate::credential::IdentityName;
+use crate::cli::printed::timestamp;
+use crate::credential::{AwsKeys, Credential, IdentityName};
 use crate::secret::Secret;
 use crate::world::Environment;
 
@@ -58,6 +59,15 @@ pub struct StaticKeys {
     pub expiration: String,
 }
 
+impl StaticKeys {
+    /// Those of a credential; `None` for long-term keys.
+    pub fn of(credential: &Credential) -> Option<Self> {
+        let AwsKeys { access_key_id, secret_access_key, session_token } = credential.keys.clone();
+        let session_token = session_token.filter(|token| !token.is_empty())?;
+        Some(Self { access_key_id, secret_access_key, session_token, expiration: timestamp(credential.expiration) })
+    }
+}
+
 /// The container endpoint's address.
 pub const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 /// The container endpoint's token.
@@ -68,6 +78,8 @@ pub const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 pub const IDENTITY: &str = "CREDENZA_IDENTITY";
 /// The region that was wired in, so that a nested command can tell it from one that somebody wrote.
 pub const REGION: &str = "CREDENZA_REGION";
+/// The access key id that `--static-env` wired in: while `AWS_ACCESS_KEY_ID` is the same, the keys are ours, to be undone.
+pub const STATIC: &str = "CREDENZA_STATIC";
 /// Before the name of a variable: what it held outside.
 pub const OUTER: &str = "CREDENZA_OUTER_";
 
@@ -89,6 +101,10 @@ pub const REMOVED: [&str; 15] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
+
+/// What `--static-env` sets.
+pub const STATIC_KEYS: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"];
 
 /// What is never kept under another name: keys and tokens that are not ours.
 pub const SECRET: [&str; 8] = [
@@ -143,6 +159,7 @@ impl Wiring {
         put("NO_PROXY", Some(no_proxy::of(&before, "NO_PROXY").into()));
         put("no_proxy", Some(no_proxy::of(&before, "no_proxy").into()));
         put(IDENTITY, Some(self.default.as_ref().into()));
+        put(STATIC, self.static_keys.as_ref().map(|keys| keys.access_key_id.clone().into()));
         match &self.token {
             Token::Value(token) => changes.set_secret(TOKEN, token.clone()),
             Token::File(file) => changes.set(TOKEN_FILE, file),
