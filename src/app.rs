@@ -21,14 +21,16 @@ mod daemon;
 mod endpoint;
 pub mod generated;
 pub mod logging;
+mod notes;
 mod once;
 mod recipes;
 mod supply;
+mod trail;
 
 pub use crate::server::listener::BindError;
 pub use daemon::{AUDIT, App};
 pub use endpoint::{Endpoint, EndpointOptions};
-pub use once::once;
+pub use once::{Once, once};
 
 /// The URL of an identity's credential, such as `http://127.0.0.1:9711/creds/prod`.
 pub fn url(base: &str, identity: &str) -> String {

@@ -11,21 +11,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::AppError;
-use super::daemon::{AUDIT, AUDIT_CAP};
+use super::notes;
 use super::recipes::names;
 use super::supply::{News, Sought, Supply};
+use super::trail::{self, HandedOut};
 use crate::config::Config;
-use crate::credential::{Ask, IdentityName, Outcome};
+use crate::credential::{Ask, Credential, IdentityName, Now, Outcome};
 use crate::engine::{Engine, Reset, Settings};
 use crate::log::audit::Audit;
-use crate::log::capped::CappedFile;
 use crate::secret::Secret;
 use crate::server::grant::{GrantSpec, Grants, Holder, Scope};
 use crate::server::listener::Listener;
 use crate::server::service::{Names, Service};
 use crate::source::daemon::DAEMON_AWAY;
 use crate::world::World;
-use crate::world::folder::Folder;
 
 /// What an endpoint is for.
 #[derive(Clone, Debug)]
@@ -42,6 +41,7 @@ pub struct Endpoint {
     address: SocketAddr,
     token: Secret,
     notes: Vec<String>,
+    others: Vec<IdentityName>,
     engine: Engine,
     audit: Audit,
     names: watch::Sender<Names>,
@@ -59,7 +59,7 @@ impl Endpoint {
     /// Where no port can be had, or the state folder is not as it must be.
     pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
         let EndpointOptions { identities, command } = options;
-        let state = Arc::new(Folder::open_or_make(&config.places.state)?);
+        let audit = trail::open(world, &config.places, "exec")?;
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.address();
         let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
@@ -70,6 +70,7 @@ impl Endpoint {
             life: None,
             holder: Holder::Connection,
         })?;
+        let others = identities.iter().skip(1).cloned().collect();
         let (news, heard) = mpsc::unbounded_channel();
         let supply = Supply {
             world: world.clone(),
@@ -81,13 +82,12 @@ impl Endpoint {
         };
         let Sought { supplier, notes } = supply.seek().await;
         let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
-        let audit = Audit::start(CappedFile::open(state, AUDIT, AUDIT_CAP)?, "exec", world.clock.clone());
         let (names, known) = watch::channel(names(&config));
         let stop = watch::Sender::new(false);
         let service = Service::new(engine.clone(), grants, known, audit.clone(), world.clock.clone());
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
-        Ok(Self { address, token, notes, engine, audit, names, stop, serving, supplying, news })
+        Ok(Self { address, token, notes, others, engine, audit, names, stop, serving, supplying, news })
     }
 
     /// The base of its URLs, such as `http://127.0.0.1:40123`.
@@ -125,6 +125,18 @@ impl Endpoint {
             }
             outcome => outcome,
         }
+    }
+
+    /// What came of the fetches so far that a person should know, one line each: for whoever had no log meanwhile.
+    pub fn fetched_notes(&self) -> Vec<String> {
+        notes::of(&self.engine.snapshot(), &self.others)
+    }
+
+    /// Writes down that a process was given the keys themselves, past the endpoint.
+    pub fn handed_out(&self, identity: &IdentityName, credential: &Arc<Credential>, to: u32, now: Now) {
+        let outcome = Ok(Arc::clone(credential));
+        HandedOut { dialect: "static-env", identity, outcome: &outcome, to: Some(to), since: now }
+            .note(&self.audit, now);
     }
 
     /// Begins to fetch a credential ahead of its first use.

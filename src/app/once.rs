@@ -3,16 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::notes;
 use super::recipes::Book;
+use super::trail::{self, HandedOut};
 use crate::config::Config;
 use crate::credential::{Ask, IdentityName, Outcome};
 use crate::engine::{Engine, Settings};
-use crate::world::World;
+use crate::world::{World, ourselves};
 
-/// Fetches one credential from the identity's own sources, waiting up to `patience`.
-pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, patience: Duration) -> Outcome {
+/// What came of it.
+#[derive(Debug)]
+pub struct Once {
+    /// The credential, or why there is none.
+    pub outcome: Outcome,
+    /// What the person should know, one line each.
+    pub notes: Vec<String>,
+}
+
+/// Fetches one credential from the identity's own sources, waiting up to `patience`, and writes down that it was handed
+/// out. A trail that cannot be written is told of, and no reason to hand out nothing: a daemon goes on as well.
+pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, patience: Duration) -> Once {
+    let since = world.clock.now();
+    let trail = trail::open(world, &config.places, "credential");
     let engine = Engine::start(world.clone(), Arc::new(Book::of(config, world.clone())), Settings::default());
-    let outcome = engine.get(&Ask::aws(identity), patience).await;
+    let outcome = engine.get(&Ask::aws(Arc::clone(&identity)), patience).await;
+    let mut notes = notes::of(&engine.snapshot(), &[]);
     engine.stop().await;
-    outcome
+    match trail {
+        Ok(audit) => {
+            let to = ourselves::parent().ok().map(|parent| parent.pid);
+            let handed_out = HandedOut { dialect: "process", identity: &identity, outcome: &outcome, to, since };
+            handed_out.note(&audit, world.clock.now());
+            audit.close().await;
+        }
+        Err(error) => notes.push(format!("the audit trail cannot be written: {error}")),
+    }
+    Once { outcome, notes }
 }

@@ -73,7 +73,9 @@ async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
     if let Some(printed) = from_daemon(&identity, &config).await? {
         return Ok(printed);
     }
-    match app::once(world, Arc::new(config), identity.name.clone(), PATIENCE).await {
+    let once = app::once(world, Arc::new(config), identity.name.clone(), PATIENCE).await;
+    runtime::say_unlogged(context, &once.notes);
+    match once.outcome {
         Ok(credential) => Ok(Printed::of(&credential)),
         Err(failure) => Err(Trouble::of_failure(cannot(name), &failure)),
     }

@@ -3,21 +3,25 @@
 //! The order is: who is meant, an endpoint for them, the first credential (a command that cannot have it is not
 //! started), the files, the child. Then the endpoint serves and the files follow the user's own until the child ends.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::child::{StaticKeys, Token, Wiring, address};
-use super::{Context, Exit, Trouble, identities, runtime, say};
+use super::child::{Token, Wiring, address};
+use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
-use crate::app::{AppError, Endpoint, EndpointOptions};
+use crate::app::{Endpoint, EndpointOptions};
 use crate::config::Config;
-use crate::credential::{Credential, IdentityName};
-use crate::world::child::{self, Ended, Start, StartError};
+use crate::credential::IdentityName;
+use crate::world::child::{self, Ended, Start};
 use crate::world::watch::FileWatch;
-use crate::world::{Environment, World};
+use crate::world::World;
+use command::Command;
+
+mod command;
+mod static_keys;
 
 /// What `exec` takes.
 #[derive(Debug, Args)]
@@ -34,7 +38,7 @@ pub struct ExecArgs {
     /// Put temporary keys themselves into the environment, for tools that know nothing else
     #[arg(long, conflicts_with = "token_file")]
     pub static_env: bool,
-    /// Never ask a person for a login or a code: fail instead, naming the command
+    /// Never ask a person for a login or a code. Nothing that this version serves needs one
     #[arg(long)]
     pub no_login: bool,
     /// The command and its arguments [default: $SHELL]
@@ -76,6 +80,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) });
     let (credential, mut files) = (credential, files.map_err(|error| command.unbuilt(error))?);
     let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
+    // with no waiting in between: what lands later is logged
+    runtime::say_unlogged(context, &endpoint.fetched_notes());
     runtime::log_what_follows(context)?;
 
     let token = match arguments.token_file {
@@ -83,12 +89,12 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         false => Token::Value(endpoint.token().clone()),
     };
     let static_keys = match arguments.static_env {
-        true => Some(static_keys(&default, &credential, &world, &command)?),
+        true => Some(static_keys::of(&default, &credential, world.clock.now(), &command)?),
         false => None,
     };
     let wiring = Wiring {
         url: address::url(&endpoint.base(), &default),
-        default,
+        default: default.clone(),
         token,
         region: arguments.region.clone(),
         identity_region: region,
@@ -98,7 +104,12 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     };
     let environment = wiring.changes(&outer).applied_to(&outer);
     let ended = match child::start(Start { environment, ..command.start.clone() }) {
-        Ok(child) => serve_until_ended(child, &mut files, &endpoint).await,
+        Ok(child) => {
+            if arguments.static_env {
+                endpoint.handed_out(&default, &credential, child.id(), world.clock.now());
+            }
+            serve_until_ended(child, &mut files, &endpoint).await
+        }
         Err(error) => Err(command.unstarted(&error)),
     };
     drop(files);
@@ -150,76 +161,5 @@ impl Files {
                 Err(error) => tracing::warn!(error = %error, "the configuration stays as it was"),
             }
         }
-    }
-}
-
-fn static_keys(
-    identity: &IdentityName,
-    credential: &Credential,
-    world: &World,
-    command: &Command,
-) -> Result<StaticKeys, Trouble> {
-    let Some(session_token) = credential.keys.session_token.clone() else {
-        let why = format!("{identity} has long-term keys, which never go into an environment");
-        return Err(Trouble::failed(command.cannot(), why).mend("the same without --static-env"));
-    };
-    let now = world.clock.now();
-    let expiration = super::printed::timestamp(credential.expiration);
-    let minutes = credential.remaining(now).as_secs() / 60;
-    let left =
-        if minutes < 120 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) };
-    say::err(&format!(
-        "credenza: the keys of {identity} in this environment end at {expiration} (in {left}) and are not renewed\n"
-    ));
-    Ok(StaticKeys {
-        access_key_id: credential.keys.access_key_id.clone(),
-        secret_access_key: credential.keys.secret_access_key.clone(),
-        session_token,
-        expiration,
-    })
-}
-
-/// What is to be run, and how it is spoken of.
-struct Command {
-    start: Start,
-}
-
-impl Command {
-    /// The words that were typed, else the user's shell.
-    fn of(words: &[OsString], outer: &Environment) -> Self {
-        let (program, arguments) = match words.split_first() {
-            Some((program, arguments)) => (program.clone(), arguments.to_vec()),
-            None => {
-                (outer.raw("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh")).into(), vec![])
-            }
-        };
-        Self { start: Start { program, arguments, environment: Environment::default() } }
-    }
-
-    /// Its name, without its folder and its arguments.
-    fn name(&self) -> String {
-        let name = std::path::Path::new(&self.start.program).file_name();
-        name.unwrap_or(&self.start.program).to_string_lossy().into_owned()
-    }
-
-    fn cannot(&self) -> String {
-        format!("cannot run {}", self.start.program.to_string_lossy())
-    }
-
-    fn cannot_with(&self, identity: &str) -> String {
-        format!("{} with {identity}", self.cannot())
-    }
-
-    fn unbuilt(&self, error: impl Into<AppError>) -> Trouble {
-        Trouble::of_app(self.cannot(), &error.into())
-    }
-
-    fn unstarted(&self, error: &StartError) -> Trouble {
-        let exit = match error {
-            StartError::NotFound => Exit::NotFound,
-            StartError::CannotRun(_) => Exit::CannotRun,
-            StartError::System(_) => Exit::Failed,
-        };
-        Trouble::new(exit, self.cannot(), error.to_string())
     }
 }

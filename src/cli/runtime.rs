@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
 
-use super::{Context, Globals, LogFormat, LogLevel, Trouble};
+use super::{Context, Globals, LogFormat, LogLevel, Trouble, say};
 use crate::app::logging::{LogOptions, start_log};
 use crate::world::system;
 
@@ -32,17 +32,29 @@ fn block_on<T>(
     result
 }
 
-/// Begins a command that holds credentials and says by itself what fails: no dump of it is left, and nothing is logged
-/// before [`log_what_follows`], unless a log was asked for.
+/// Begins a command that says by itself what fails: nothing is logged before [`log_what_follows`], unless a log was asked
+/// for.
 pub fn begin(context: &Context) -> Result<(), Trouble> {
     if log_is_asked_for(context) {
         log_to_stderr(context, LevelFilter::ERROR)?;
     }
-    if let Err(error) = system::forbid_dumps() {
-        tracing::warn!(reason = %error, "core dumps of this process cannot be forbidden");
-    }
     Ok(())
 }
+
+/// Says what a log would have said, where there is none yet: warnings are given once, and nobody repeats them.
+pub fn say_unlogged(context: &Context, notes: &[String]) {
+    if !log_is_asked_for(context) {
+        notes.iter().for_each(|note| say::err(&format!("credenza: {note}\n")));
+    }
+}
+
+/// Lets a process that serves hold as many connections as its listener takes. Not worth not starting for.
+pub fn raise_file_limit() -> std::io::Result<u64> {
+    system::raise_file_limit(FILES)
+}
+
+/// The server's 12,000 connections, and room for everything else.
+const FILES: u64 = 16_384;
 
 /// Logs what happens from now on, if nothing is logged yet. Where a person sits at stderr, a command owns the screen by
 /// now, and only what the person must act on is worth disturbing it.

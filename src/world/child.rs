@@ -112,6 +112,11 @@ fn listen() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
 }
 
 impl Child {
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.pid.as_raw_pid().unsigned_abs()
+    }
+
     /// Waits for its end, passing on what is sent to us meanwhile.
     pub async fn ended(mut self) -> io::Result<Ended> {
         loop {
