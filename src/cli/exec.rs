@@ -15,9 +15,9 @@ use crate::app::generated::{Generated, GeneratedError};
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::Config;
 use crate::credential::IdentityName;
+use crate::world::World;
 use crate::world::child::{self, Ended, Start};
 use crate::world::watch::FileWatch;
-use crate::world::World;
 use command::Command;
 
 mod command;
@@ -70,6 +70,9 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
     let (default, region) = (names[0].clone(), meant[0].region.clone());
 
+    if let Err(error) = runtime::raise_file_limit() {
+        say::err(&format!("credenza: the limit of open files cannot be raised: {error}\n"));
+    }
     let options = EndpointOptions { identities: names.clone(), command: command.name() };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {

@@ -147,6 +147,10 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Trouble> {
+    // every command reads long-term keys, or is told a token
+    if let Err(error) = system::forbid_dumps() {
+        say::err(&format!("credenza: core dumps of this command cannot be forbidden: {error}\n"));
+    }
     let context = Context::new(cli.globals);
     match cli.command {
         Command::Exec(arguments) => exec::run(arguments, context),

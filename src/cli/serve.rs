@@ -24,7 +24,9 @@ pub fn run(arguments: ServeArgs, context: Context) -> Result<u8, Trouble> {
     } else {
         runtime::log_to_stderr(&context, LevelFilter::INFO)?;
     }
-    harden();
+    if let Err(error) = runtime::raise_file_limit() {
+        tracing::warn!(reason = %error, "the limit of open files cannot be raised");
+    }
     runtime::wait_with_many(async {
         let app = App::build(context.world).await.map_err(|error| Trouble::of_app(WHAT, &error))?;
         end_by_signals(&app).map_err(|error| Trouble::failed(WHAT, error.to_string()))?;
@@ -38,19 +40,6 @@ pub fn run(arguments: ServeArgs, context: Context) -> Result<u8, Trouble> {
 
 /// What failed, in the words of [`Trouble`]: a daemon that was started in the background is heard by these.
 pub const WHAT: &str = "cannot serve";
-
-/// Neither is worth not starting for.
-fn harden() {
-    if let Err(error) = system::forbid_dumps() {
-        tracing::warn!(reason = %error, "core dumps of this process cannot be forbidden");
-    }
-    if let Err(error) = system::raise_file_limit(FILES) {
-        tracing::warn!(reason = %error, "the limit of open files cannot be raised");
-    }
-}
-
-/// The server's 12,000 connections, and room for everything else.
-const FILES: u64 = 16_384;
 
 /// TERM and INT end it in good order; HUP too, unless it is ignored as `nohup` has it.
 fn end_by_signals(app: &App) -> std::io::Result<()> {

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods)] // these tests start processes: that is their point
+#![allow(clippy::print_stdout)] // "skipped: why"
 
 mod codes;
 mod credential;
 mod environment;
+mod hardened;
 mod helpers;
 mod inherited;
 mod nested;
@@ -18,4 +20,6 @@ mod supplier;
 mod support;
 mod terminal;
 mod token_file;
+mod trail;
 mod waiting;
+mod warnings;
