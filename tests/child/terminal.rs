@@ -148,7 +148,7 @@ fn a_stop_that_is_sent_to_us_alone_is_not_passed_on() {
     let mut terminal = Terminal::new(&home);
     // it leaves the terminal alone: in the background, reading would stop it
     let script = "trap 'echo got-TSTP' TSTP\ntrap 'echo got-USR1' USR1\necho pids-$PPID-$$-ready\n\
-                  while [ ! -e ~/go ]; do sleep 0.02; done\n";
+                  while [ -e ~ -a ! -e ~/go ]; do sleep 0.02; done\n";
     home.write("traps", script);
     terminal.enter("credenza exec my-role -- bash ~/traps");
     let shown = terminal.expect("-ready");
@@ -175,7 +175,7 @@ fn a_stopped_job_serves_again_after_bg() {
     let home = Home::new();
     let mut terminal = Terminal::new(&home);
     let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN > ~/endpoint\n\
-                  echo ready\nwhile [ ! -e ~/go ]; do sleep 0.02; done\necho went-on\n";
+                  echo ready\nwhile [ -e ~ -a ! -e ~/go ]; do sleep 0.02; done\necho went-on\n";
     home.write("tell", script);
     terminal.enter("credenza exec my-role -- sh ~/tell");
     terminal.expect("ready");
