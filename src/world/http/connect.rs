@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use tower_service::Service;
 
 use super::proxy::Proxies;
@@ -30,7 +30,7 @@ struct Shared {
     proxies: Proxies,
     added: Arc<Added>,
     limit: Duration,
-    tls: Mutex<Option<Arc<rustls::ClientConfig>>>,
+    tls: Mutex<Arc<OnceCell<Arc<rustls::ClientConfig>>>>,
 }
 
 /// What a connection to the next hop is: the upstream itself, or a proxy, by TLS or not.
@@ -45,18 +45,20 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false); // TLS lies above
         tcp.set_nodelay(true);
+        // shared out among a name's addresses: a dead one must leave time for the next
+        tcp.set_connect_timeout(Some(limit));
         Self(Arc::new(Shared {
             tcp,
             proxies: Proxies::from(environment),
             added: Arc::new(Added::from(environment, bundle.as_deref())),
             limit,
-            tls: Mutex::new(None),
+            tls: Mutex::default(),
         }))
     }
 
     /// Has the next connection read the authorities anew: one failed, and the user may be mending them.
-    pub(super) async fn forget_roots(&self) {
-        *self.0.tls.lock().await = None;
+    pub(super) fn forget_roots(&self) {
+        *self.0.tls.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 
     async fn connect(&self, uri: Uri) -> Result<MaybeHttpsStream<Hop>, BoxError> {
@@ -80,13 +82,13 @@ impl Connector {
     }
 
     async fn tls(&self) -> Result<Arc<rustls::ClientConfig>, BoxError> {
-        let mut held = self.0.tls.lock().await;
-        if let Some(tls) = &*held {
-            return Ok(tls.clone());
-        }
-        let added = self.0.added.clone();
-        let made = Arc::new(tokio::task::spawn_blocking(move || roots::tls(&added)).await??);
-        Ok(held.insert(made).clone())
+        let cell = self.0.tls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let made = cell.get_or_try_init(|| async {
+            let added = self.0.added.clone();
+            let made = tokio::task::spawn_blocking(move || roots::tls(&added)).await??;
+            Ok::<_, BoxError>(Arc::new(made))
+        });
+        made.await.cloned()
     }
 }
 

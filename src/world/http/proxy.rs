@@ -11,31 +11,53 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use crate::world::Environment;
 
 /// The rules of one environment.
-pub(super) struct Proxies(Matcher);
+pub(super) struct Proxies {
+    rules: Matcher,
+    /// The variable that names a proxy in words that mean none.
+    unreadable: Option<&'static str>,
+}
 
 impl Proxies {
     /// Reads the variables; in each pair the lower-case name wins where both are set, as in curl.
     pub(super) fn from(environment: &Environment) -> Self {
-        let first = |names: [&str; 2]| names.iter().find_map(|name| environment.text(name)).unwrap_or("").to_owned();
-        let matcher = Matcher::builder()
-            .https(first(["https_proxy", "HTTPS_PROXY"]))
-            .all(first(["all_proxy", "ALL_PROXY"]))
-            .no(first(["no_proxy", "NO_PROXY"]));
-        Self(matcher.build())
+        let set = |name: &&&'static str| environment.raw(name).is_some_and(|value| !value.is_empty());
+        let named = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].iter().find(set).copied();
+        let no = ["no_proxy", "NO_PROXY"].iter().find_map(|name| environment.text(name)).unwrap_or_default();
+        let rules = |proxy: &str| Matcher::builder().https(proxy.to_owned()).no(no.to_owned()).build();
+        match named.map(|name| (name, environment.text(name).filter(|proxy| is_readable(proxy)))) {
+            None => Self { rules: rules(""), unreadable: None },
+            Some((_, Some(proxy))) => Self { rules: rules(proxy), unreadable: None },
+            // NO_PROXY counts still
+            Some((name, None)) => Self { rules: rules("http://unreadable.invalid"), unreadable: Some(name) },
+        }
     }
 
-    /// The proxy for a request, if it goes through one. Proxies that do not speak HTTP (`socks5://`) are an error, told
-    /// by their scheme: going past them might leak what they are to hide.
+    /// The proxy for a request, if it goes through one. A proxy that does not speak HTTP (`socks5://`) is an error, told by
+    /// its scheme, and so is what cannot be read: going past them might leak what they are to hide.
     pub(super) fn proxy_for(&self, uri: &Uri) -> Result<Option<Intercept>, String> {
         if uri.scheme_str() != Some("https") || uri.host().is_none_or(is_near) {
             return Ok(None);
         }
-        let Some(proxy) = self.0.intercept(uri) else { return Ok(None) };
+        let Some(proxy) = self.rules.intercept(uri) else { return Ok(None) };
+        if let Some(variable) = self.unreadable {
+            return Err(format!(
+                "{variable} is no HTTP proxy's address, such as http://proxy.example:3128: mend or unset it"
+            ));
+        }
         match proxy.uri().scheme_str() {
             Some("http" | "https") => Ok(Some(proxy)),
             other => Err(format!("a proxy of kind {} is not known: use an HTTP proxy", other.unwrap_or("?"))),
         }
     }
+}
+
+/// Whether the library understands a proxy's address: what it cannot read is no proxy at all to it, and the beginning of a
+/// password with a `#` or a `/` is a port.
+fn is_readable(proxy: &str) -> bool {
+    let somewhere = Uri::from_static("https://somewhere.invalid/");
+    let Some(proxy) = Matcher::builder().https(proxy.to_owned()).build().intercept(&somewhere) else { return false };
+    let authority = proxy.uri().authority();
+    authority.is_some_and(|authority| authority.port_u16().is_some() || authority.as_str() == authority.host())
 }
 
 /// Whether a host is this machine or its link: `localhost`, loopback and link-local addresses, and AWS's own IPv6
@@ -94,5 +116,35 @@ mod tests {
         let environment = Environment::from_iter([("ALL_PROXY", "socks5://user:pass@proxy:1080")]);
         let error = Proxies::from(&environment).proxy_for(&Uri::from_static(STS)).unwrap_err();
         assert!(error.contains("socks5") && !error.contains("pass"), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_read_is_no_reason_to_go_past_it() {
+        for (variable, value) in [
+            ("HTTPS_PROXY", "socks://user:hunter2@proxy:1080"),
+            ("https_proxy", "htp://proxy:3128"),
+            ("ALL_PROXY", "http://user:hunter2#x@proxy:3128 "),
+            ("all_proxy", "/proxy"),
+            ("HTTPS_PROXY", "http://"),
+        ] {
+            let environment = Environment::from_iter([(variable, value), ("NO_PROXY", ".example.com")]);
+            let proxies = Proxies::from(&environment);
+            let error = proxies.proxy_for(&Uri::from_static(STS)).unwrap_err();
+            assert!(error.starts_with(&format!("{variable} is no HTTP proxy's address")), "{value}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+            assert!(proxies.proxy_for(&Uri::from_static("https://sts.example.com/")).unwrap().is_none(), "{value}");
+            assert!(proxies.proxy_for(&Uri::from_static("https://localhost/")).unwrap().is_none(), "{value}");
+        }
+        // the other variable does not stand in for it
+        let both = Environment::from_iter([("HTTPS_PROXY", "htp://p:1"), ("ALL_PROXY", "http://p:1")]);
+        assert!(Proxies::from(&both).proxy_for(&Uri::from_static(STS)).is_err());
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_text_is_none_that_can_be_read() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let value = std::ffi::OsStr::from_bytes(b"http://pr\xffxy:3128");
+        let environment = Environment::from_iter([("HTTPS_PROXY", value)]);
+        assert!(Proxies::from(&environment).proxy_for(&Uri::from_static(STS)).is_err());
     }
 }

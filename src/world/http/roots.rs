@@ -93,17 +93,24 @@ fn verifier(added: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) 
 /// `SSL_CERT_FILE` stand in for them, and takes that from the process's own environment.
 #[cfg(not(target_vendor = "apple"))]
 fn verifier(added: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Verifier, Unready> {
-    let mut roots = rustls::RootCertStore::empty();
-    // a bundle that somebody else keeps may hold what rustls does not understand; the rest still counts
-    roots.add_parsable_certificates(system_certificates());
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots.add_parsable_certificates(added);
+    let roots = store(system_certificates(), added);
     rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map(|verifier| verifier as Verifier)
         .map_err(|error| Unready(format!("TLS cannot be set up: {error}")))
+}
+
+/// The system's authorities, Mozilla's where it has none, and those that were added to them.
+#[cfg(not(target_vendor = "apple"))]
+fn store(system: Vec<CertificateDer<'static>>, added: Vec<CertificateDer<'static>>) -> rustls::RootCertStore {
+    let mut roots = rustls::RootCertStore::empty();
+    // a bundle that somebody else keeps may hold what rustls does not understand; the rest still counts
+    roots.add_parsable_certificates(system);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots.add_parsable_certificates(added);
+    roots
 }
 
 /// The bundle where the system keeps one, else its folders of certificates.
@@ -163,6 +170,8 @@ mod tests {
             [("AWS_CA_BUNDLE", &paths[0]), ("SSL_CERT_FILE", &paths[1]), ("SSL_CERT_DIR", &inside)];
         assert_eq!(added(&environment, Some(&paths[2])).unwrap().len(), 4);
         assert_eq!(added(&[], None).unwrap().len(), 0);
+        let below_home = [("HOME", folder.path()), ("AWS_CA_BUNDLE", Path::new("~/0.pem"))];
+        assert_eq!(added(&below_home, None).unwrap().len(), 1);
         assert_eq!(added(&[("AWS_CA_BUNDLE", Path::new(""))], None).unwrap().len(), 0, "empty is unset");
     }
 
@@ -173,11 +182,35 @@ mod tests {
         std::fs::write(&empty, "no certificate here").unwrap();
         let torn = folder.path().join("torn");
         std::fs::write(&torn, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").unwrap();
-        for (path, reason) in [(&empty, "holds no certificate"), (&none, "No such file"), (&torn, "no PEM file")] {
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        for (path, reason) in [
+            (&pipe, "no regular file"),
+            (&empty, "holds no certificate"),
+            (&none, "No such file"),
+            (&torn, "no PEM file"),
+        ] {
             let error = added(&[("AWS_CA_BUNDLE", path)], None).unwrap_err().to_string();
             assert!(error.starts_with(&format!("AWS_CA_BUNDLE names {}: ", path.display())), "{error}");
             assert!(error.contains(reason), "{error}");
         }
+    }
+
+    #[cfg(not(target_vendor = "apple"))]
+    #[test]
+    fn what_is_added_is_added_to_the_systems_or_to_mozillas() {
+        let authority = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap().cert.der().clone();
+        let (one, other, garbage) = (authority("one"), authority("other"), CertificateDer::from(vec![1, 2, 3]));
+        let mozilla = webpki_roots::TLS_SERVER_ROOTS.len();
+        assert!(mozilla > 100);
+        let store = |system: &[&CertificateDer<'static>], added: &[&CertificateDer<'static>]| {
+            let owned = |list: &[&CertificateDer<'static>]| list.iter().map(|one| (*one).clone()).collect();
+            super::store(owned(system), owned(added)).len()
+        };
+        assert_eq!(store(&[&one], &[&other]), 2);
+        assert_eq!(store(&[&one, &garbage], &[&garbage]), 1);
+        assert_eq!(store(&[], &[&other]), mozilla + 1);
+        assert_eq!(store(&[&garbage], &[]), mozilla);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -111,6 +110,23 @@ impl Server {
     }
 }
 
+/// A server that sends these bytes to whoever asks, and then nothing more for ever.
+pub(super) async fn server_that_says(bytes: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read_u8().await;
+            // who is asked may have heard enough before the end
+            let _ = stream.write_all(&bytes).await;
+            held.push(stream);
+        }
+    });
+    address
+}
+
 async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, requests: Arc<AtomicUsize>, hang_up: Arc<Notify>) {
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
         requests.fetch_add(1, Ordering::SeqCst);
@@ -131,10 +147,6 @@ async fn answer(request: http::Request<hyper::body::Incoming>) -> Result<http::R
         "/redirect" => answer.status(302).header("location", "/echo").body(Full::default()),
         "/never" => std::future::pending().await,
         "/break" => return Err(std::io::Error::other("on purpose")),
-        "/slow-body" => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
-            answer.body(Full::default())
-        }
         path => match path.strip_prefix("/bytes/").map(|count| count.parse().unwrap()) {
             Some(count) => answer.body(Full::from(vec![b'x'; count])),
             None => answer.body(Full::from(body)),

@@ -112,7 +112,7 @@ impl Http for Upstream {
                         if !error.is_connect() {
                             return Err(HttpError::Broken { host: host.clone(), reason });
                         }
-                        connections.connector.forget_roots().await;
+                        connections.connector.forget_roots();
                         Err(HttpError::Connect { host: host.clone(), reason })
                     }
                 }

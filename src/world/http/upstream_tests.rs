@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::net::TcpListener;
 
-use super::test_server::{Authority, Proxy, Server};
+use super::test_server::{Authority, Proxy, Server, server_that_says};
 use super::*;
 use crate::world::clock::SystemClock;
 use crate::world::simulated::SimulatedClock;
@@ -188,6 +188,24 @@ async fn who_never_answers_is_given_up() {
     let request = http::Request::get(server.url("http", "127.0.0.1", "/never")).body(Bytes::new()).unwrap();
     let error = upstream(&[]).send(request, short).await.unwrap_err();
     assert!(matches!(error, HttpError::TimedOut { after, .. } if after == short.total), "{error}");
+}
+
+#[tokio::test]
+async fn who_stops_in_the_middle_of_a_body_is_given_up() {
+    let address = server_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":".to_vec()).await;
+    let short = HttpLimits { total: Duration::from_millis(200), ..limits() };
+    let request = http::Request::get(format!("http://{address}/")).body(Bytes::new()).unwrap();
+    let error = upstream(&[]).send(request, short).await.unwrap_err();
+    assert!(matches!(error, HttpError::TimedOut { after, .. } if after == short.total), "{error}");
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let mut head = b"HTTP/1.1 200 OK\r\nX-Endless: ".to_vec();
+    head.resize(256 << 10, b'x');
+    let address = server_that_says(head).await;
+    let error = ask(&upstream(&[]), &format!("http://{address}/")).await.unwrap_err();
+    assert!(matches!(&error, HttpError::Broken { reason, .. } if reason.contains("too large")), "{error}");
 }
 
 #[tokio::test]
