@@ -7,7 +7,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
@@ -21,7 +21,24 @@ pub struct FileWatch {
     news: bool,
     told: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
-    watched: Vec<PathBuf>,
+    watched: Vec<Folder>,
+}
+
+/// A folder that is watched, and what tells it from another that was made in its place: the system forgets to watch one
+/// that was removed, and its inode may be taken again at once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Folder {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    made: Option<SystemTime>,
+}
+
+impl Folder {
+    fn at(path: &Path) -> Option<Self> {
+        let data = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
+        Some(Self { path: path.to_owned(), device: data.dev(), inode: data.ino(), made: data.created().ok() })
+    }
 }
 
 impl FileWatch {
@@ -55,6 +72,7 @@ impl FileWatch {
             if self.news {
                 self.settled().await;
                 self.news = false;
+                self.watch_folders();
                 return;
             }
             let _ = timeout(LOOK, self.told.notified()).await;
@@ -83,19 +101,22 @@ impl FileWatch {
     /// Watches the folders that the files are in, and those that links lead to, as far as they are there by now.
     fn watch_folders(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let parents = self.paths.iter().filter_map(|path| path.parent().map(Path::to_owned));
-        let targets = self.paths.iter().filter_map(|path| Some(path.canonicalize().ok()?.parent()?.to_owned()));
-        let mut folders: Vec<PathBuf> = parents.chain(targets).filter(|folder| folder.is_dir()).collect();
+        let parents = self.paths.iter().filter_map(|path| Folder::at(path.parent()?));
+        let targets = self.paths.iter().filter_map(|path| Folder::at(path.canonicalize().ok()?.parent()?));
+        let mut folders: Vec<Folder> = parents.chain(targets).collect();
         folders.sort();
         folders.dedup();
         if folders == self.watched {
             return;
         }
         for gone in self.watched.iter().filter(|folder| !folders.contains(folder)) {
-            let _ = watcher.unwatch(gone);
+            let _ = watcher.unwatch(&gone.path);
         }
-        let watch = |folder: &PathBuf| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok();
-        self.watched = folders.into_iter().filter(watch).collect();
+        let mut watch = |folder: &Folder| {
+            self.watched.contains(folder) || watcher.watch(&folder.path, RecursiveMode::NonRecursive).is_ok()
+        };
+        folders.retain(|folder| watch(folder));
+        self.watched = folders;
     }
 }
 
@@ -182,6 +203,26 @@ mod tests {
         let mut watch = FileWatch::on(vec![link]);
         std::fs::write(&target, "two, longer").unwrap();
         assert!(seen(&mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_made_again_is_watched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join(".aws");
+        let file = inner.join("config");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(&file, "one").unwrap();
+        let mut watch = FileWatch::on(vec![file.clone()]);
+        for round in ["two", "three", "four"] {
+            std::fs::remove_dir_all(&inner).unwrap();
+            std::fs::create_dir(&inner).unwrap();
+            std::fs::write(&file, round).unwrap();
+            assert!(seen(&mut watch).await, "{round}");
+            // the system's word on the folder before may be told after
+            while timeout(Duration::from_millis(300), watch.changed()).await.is_ok() {}
+            std::fs::write(&file, format!("{round}, longer")).unwrap();
+            assert!(seen(&mut watch).await, "{round}, longer");
+        }
     }
 
     #[tokio::test]
