@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::shape;
+use super::{said, shape};
 use crate::config::asked;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued};
 use crate::secret::Secret;
@@ -41,25 +41,34 @@ pub(super) async fn keys(
         output_limit: OUTPUT_LIMIT,
     };
     let ran = world.processes.run(run).await.map_err(|error| could_not_run(profile, &error))?;
+    let saying = |failure: Failure| {
+        let private = format!("{} ({})", failure.public, said::by_a_program(&ran.stderr, &ran.stdout));
+        failure.because(private)
+    };
     if ran.code != Some(0) {
         let how = ran.code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
-        return Err(saying(failed(profile, &how, "run its command by hand"), &ran.stderr));
+        return Err(saying(failed(profile, &how, BY_HAND)));
     }
     let now = world.clock.now().wall;
-    read(&ran.stdout, now).map(|issued| with_account(issued, account_id)).map_err(|why| {
-        let how = format!("printed no usable credentials: {why}");
-        saying(failed(profile, &how, "run its command by hand"), &ran.stderr)
-    })
+    read(&ran.stdout, now)
+        .map(|issued| with_account(issued, account_id))
+        .map_err(|why| saying(failed(profile, &format!("printed no usable credentials: {why}"), BY_HAND)))
 }
 
+/// What it said goes to the person who runs us, never to a client.
 fn could_not_run(profile: &str, error: &RunError) -> Failure {
-    let (why, remedy) = match error {
-        RunError::Start { .. } => ("could not be started", "check the path of its command"),
-        RunError::TimedOut { .. } => ("took too long and was ended", "run its command by hand"),
-        RunError::TooMuch { .. } => ("printed too much and was ended", "run its command by hand"),
+    let (failure, stderr) = match error {
+        RunError::Start { .. } => (failed(profile, "could not be started", "check the path of its command"), None),
+        RunError::NoRoom { .. } => {
+            let text =
+                format!("the credential_process of profile `{profile}` could not be started now; it is run again soon");
+            (Failure::new(FailureClass::TryLater, "ProcessFailed", text), None)
+        }
+        RunError::TimedOut { stderr, .. } => (failed(profile, "took too long and was ended", BY_HAND), Some(stderr)),
+        RunError::TooMuch { stderr, .. } => (failed(profile, "printed too much and was ended", BY_HAND), Some(stderr)),
     };
-    let failure = failed(profile, why, remedy);
-    let private = format!("{} ({error})", failure.public);
+    let said = stderr.map(|stderr| format!("; {}", said::by_a_program(stderr, &[]))).unwrap_or_default();
+    let private = format!("{} ({error}{said})", failure.public);
     failure.because(private)
 }
 
@@ -68,38 +77,7 @@ fn failed(profile: &str, why: &str, remedy: &str) -> Failure {
     Failure::new(FailureClass::NeedsPerson, "ProcessFailed", text)
 }
 
-/// What the program said goes to the person who runs us, never to a client.
-fn saying(failure: Failure, stderr: &[u8]) -> Failure {
-    let private = match cleaned(stderr).as_str() {
-        "" => format!("{} (it said nothing)", failure.public),
-        said => format!("{} (it said: {said})", failure.public),
-    };
-    failure.because(private)
-}
-
-/// What a program said, as a log and a terminal may show it: its last part, without control characters and colours.
-fn cleaned(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let mut clean = String::new();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '\u{1b}' && characters.next_if_eq(&'[').is_some() {
-            // a control sequence ends with its first letter (ECMA-48 section 5.4)
-            while characters.next().is_some_and(|inside| !inside.is_ascii_alphabetic()) {}
-        } else if character.is_control() || character.is_whitespace() {
-            if !clean.ends_with(' ') {
-                clean.push(' ');
-            }
-        } else {
-            clean.push(character);
-        }
-    }
-    let clean = clean.trim();
-    let skipped = clean.chars().count().saturating_sub(LONGEST_SAYING);
-    clean.chars().skip(skipped).collect()
-}
-
-const LONGEST_SAYING: usize = 500;
+const BY_HAND: &str = "run its command by hand";
 
 /// The output, Version 1. Names are case-sensitive, as in botocore (`botocore/credentials.py`, `ProcessProvider`).
 #[derive(Deserialize)]

@@ -101,8 +101,31 @@ fn output_is_read_strictly() {
     assert!(super::read(b"", NOW).unwrap_err().contains("not JSON"));
 }
 
+#[tokio::test]
+async fn keys_that_a_program_says_instead_of_printing_them_are_hidden() {
+    let (key, printed) = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a-short-token");
+    let json = format!(r#"{{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"{key}","SessionToken":"{printed}"}}"#);
+    for script in [
+        format!("echo '{json}' >&2; exit 3"),
+        format!("echo '{json}'; echo 'got {key} and {printed}' >&2; exit 3"),
+        format!("echo '{json}' >&2; yes"),
+    ] {
+        let failure = shell(&script).await.unwrap_err();
+        assert!(failure.private.contains("it said: ") && failure.private.contains("[hidden]"), "{}", failure.private);
+        assert!(!failure.private.contains(key) && !failure.private.contains(printed), "{}", failure.private);
+    }
+}
+
+#[tokio::test]
+async fn what_a_program_said_before_it_was_ended_is_told_to_its_owner() {
+    let failure = shell("echo 'open the browser' >&2; yes").await.unwrap_err();
+    assert!(failure.private.ends_with("bytes and was ended; it said: open the browser)"), "{}", failure.private);
+    assert!(!failure.public.contains("browser"), "{}", failure.public);
+}
+
 #[test]
-fn a_long_saying_is_shown_by_its_end() {
-    let said = cleaned(format!("{} the end", "x".repeat(2000)).as_bytes());
-    assert!(said.chars().count() == LONGEST_SAYING && said.ends_with("the end"));
+fn a_machine_without_room_for_a_program_is_tried_again() {
+    let failure =
+        could_not_run("legacy", &RunError::NoRoom { program: "x".into(), reason: "Too many open files".into() });
+    assert_eq!(failure.class, FailureClass::TryLater);
 }

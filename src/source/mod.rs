@@ -24,6 +24,7 @@ mod aws_role;
 mod aws_sts;
 mod aws_web_identity;
 mod aws_wire;
+mod said;
 mod shape;
 
 pub use self::aws_build::build;

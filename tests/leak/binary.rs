@@ -24,7 +24,7 @@ const BABBLED: &str = "bAbBlEdByAChildProgram/+0123456789abcdef";
 const MISWRITTEN: &str = "mIsWrItTeNiNtOaFiLe/+0123456789abcdef0123";
 
 /// The identities, and whether each can be served.
-const IDENTITIES: [(&str, bool); 13] = [
+const IDENTITIES: [(&str, bool); 14] = [
     ("default", true),
     ("role", true),
     ("chained", true),
@@ -34,6 +34,7 @@ const IDENTITIES: [(&str, bool); 13] = [
     ("throttled", false),
     ("torn", false),
     ("lied-to", false),
+    ("says", false),
     ("babbles", false),
     ("garbled", false),
     ("web", false),
@@ -174,6 +175,7 @@ fn config(home: &Path) -> String {
         role("lied-to", "source_profile = default"),
         role("web", &format!("web_identity_token_file = {}", web.display())),
         program("prints", &format!("cat {}", printed.display())),
+        program("says", &format!("sh -c \"cat {} >&2; exit 3\"", printed.display())),
         program("babbles", &format!("sh -c \"cat {}; exit 3\"", printed.display())),
         program("garbled", &format!("sh -c \"head -c 150 {}\"", printed.display())),
     ]
