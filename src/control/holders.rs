@@ -37,9 +37,9 @@ impl Holders {
     pub fn watch(&self, name: &str, process: Running) {
         let (this, name) = (self.clone(), name.to_owned());
         tokio::spawn(async move {
-            match Watch::new(&process) {
-                Ok(watch) => watch.ended().await,
-                Err(error) => tracing::debug!(grant = %name, reason = %error, "its shell cannot be watched"),
+            // an error: it has ended already
+            if let Ok(watch) = Watch::new(&process) {
+                watch.ended().await;
             }
             // the name may be another grant's by now
             let _ = this.end(|grant| {
@@ -84,9 +84,11 @@ const TIDY: Duration = Duration::from_secs(60);
 
 struct Gone;
 
+/// The shell that a grant is for, unless it is gone. One that cannot be told of now is watched on.
 fn shell_of(grant: &Grant) -> Option<Result<Running, Gone>> {
     let Holder::Shell { pid, started } = &grant.holder else { return None };
-    Some(running::find(*pid).ok().filter(|found| found.started == *started).ok_or(Gone))
+    let shell = Running { pid: *pid, parent: 0, uid: 0, started: started.clone(), program: String::new() };
+    Some(if running::runs(&shell) == Some(false) { Err(Gone) } else { Ok(shell) })
 }
 
 /// Removes the file only if it still holds this grant's token: its owner may have put something else there.

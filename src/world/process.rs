@@ -53,6 +53,14 @@ pub enum RunError {
         /// The system's words.
         reason: String,
     },
+    /// The machine had no room for it just now: no descriptor, process or memory left. Later it may have.
+    #[error("cannot run {program} now: {reason}")]
+    NoRoom {
+        /// The program's name.
+        program: String,
+        /// The system's words.
+        reason: String,
+    },
     /// It took too long and was ended.
     #[error("{program} took longer than {after:?} and was ended")]
     TimedOut {
@@ -60,6 +68,8 @@ pub enum RunError {
         program: String,
         /// The limit.
         after: Duration,
+        /// What it had said to a person.
+        stderr: Vec<u8>,
     },
     /// It wrote too much and was ended.
     #[error("{program} wrote more than {limit} bytes and was ended")]
@@ -68,5 +78,7 @@ pub enum RunError {
         program: String,
         /// The limit.
         limit: usize,
+        /// What it had said to a person.
+        stderr: Vec<u8>,
     },
 }

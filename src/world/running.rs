@@ -40,7 +40,7 @@ pub struct Watch(Watching);
 enum Watching {
     /// A descriptor that becomes readable when the process ends.
     Descriptor(AsyncFd<OwnedFd>),
-    /// A sandbox gave us none: its start time is looked at now and again.
+    /// We were given none: its start time is looked at now and again.
     Looked(Running),
 }
 
@@ -52,16 +52,18 @@ impl Watch {
     /// tokio runtime.
     pub fn new(process: &Running) -> io::Result<Self> {
         let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
-        let watching = match exit_descriptor(pid) {
-            Ok(descriptor) => Watching::Descriptor(system::readable(descriptor)?),
-            Err(error) if unsupported(&error) => Watching::Looked(process.clone()),
-            Err(error) => return Err(error),
+        let watching = match exit_descriptor(pid).and_then(system::readable) {
+            Ok(descriptor) => Watching::Descriptor(descriptor),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+            // an old kernel, a sandbox, no descriptor left: no sign that it has ended
+            Err(_) => Watching::Looked(process.clone()),
         };
         // only now is it certain that the watched process is the one that was found
-        if find(process.pid)?.started != process.started {
-            return Err(io::ErrorKind::NotFound.into());
+        match runs(process) {
+            Some(true) => Ok(Self(watching)),
+            Some(false) => Err(io::ErrorKind::NotFound.into()),
+            None => Ok(Self(Watching::Looked(process.clone()))),
         }
-        Ok(Self(watching))
     }
 
     /// Returns when the process has ended, whether or not anybody has waited for it.
@@ -72,7 +74,7 @@ impl Watch {
                 let _ = descriptor.readable().await;
             }
             Watching::Looked(process) => {
-                while find(process.pid).is_ok_and(|now| now.started == process.started) {
+                while runs(process) != Some(false) {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             }
@@ -80,10 +82,17 @@ impl Watch {
     }
 }
 
-/// Old kernels and some sandboxes have no pidfd, or forbid it.
-fn unsupported(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
-        || error.raw_os_error() == Some(rustix::io::Errno::NOSYS.raw_os_error())
+/// Whether it still runs; `None` where that cannot be told now, as when no descriptor is left to look with.
+pub fn runs(process: &Running) -> Option<bool> {
+    told(find(process.pid), &process.started)
+}
+
+fn told(found: io::Result<Running>, started: &str) -> Option<bool> {
+    match found {
+        Ok(now) => Some(now.started == started),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -214,6 +223,17 @@ mod tests {
         child.kill().unwrap();
         tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn only_a_process_that_is_not_there_has_ended() {
+        let ours = find(std::process::id()).unwrap();
+        assert_eq!(told(Ok(ours.clone()), &ours.started), Some(true));
+        assert_eq!(told(Ok(ours), "another"), Some(false));
+        assert_eq!(told(Err(io::ErrorKind::NotFound.into()), ""), Some(false));
+        for errno in [rustix::io::Errno::MFILE, rustix::io::Errno::NOMEM, rustix::io::Errno::ACCESS] {
+            assert_eq!(told(Err(errno.into()), ""), None, "{errno}");
+        }
     }
 
     #[tokio::test]

@@ -156,9 +156,7 @@ pub enum Signals {
 pub enum Group {
     /// Ours: the terminal's Ctrl-C reaches both.
     Ours,
-    /// A new one, which can be ended as a whole.
-    New,
-    /// A new session: no terminal at all (setsid(2)).
+    /// That of a new session: no terminal at all (setsid(2)), and it can be ended as a whole.
     NewSession,
 }
 
@@ -167,9 +165,6 @@ impl ChildStart {
     /// to its default in every child.
     pub fn apply(self, command: &mut Command) {
         let inherited = *inherited();
-        if self.group == Group::New {
-            command.process_group(0);
-        }
         let highest = getrlimit(Resource::Nofile).current;
         // SAFETY: the closure runs between fork and exec and calls only async-signal-safe functions (signal-safety(7)):
         // sigaction, pthread_sigmask, setrlimit, setsid, umask, close_range, fcntl. It allocates nothing and takes no lock.

@@ -252,3 +252,15 @@ fn a_terminal_that_goes_away_takes_everything_along() {
     until("the child is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
     until("the files are gone", || home.generated().is_empty());
 }
+
+#[test]
+fn a_helper_that_asks_at_the_terminal_is_told_at_once_that_there_is_none() {
+    let home = Home::new();
+    let text = std::fs::read_to_string(home.path(".aws/config")).unwrap();
+    let process = "sh -c 'read -r code </dev/tty || { echo sees no terminal >&2; exit 9; }'";
+    home.write(".aws/config", &format!("{text}[profile asks]\ncredential_process = {process}\n"));
+    let mut terminal = Terminal::new(&home);
+    terminal.enter("credenza exec asks -- echo started; echo code-$?");
+    let shown = terminal.expect("code-125");
+    assert!(shown.contains("ended with code 9") && shown.contains("sees no terminal"), "{shown}");
+}

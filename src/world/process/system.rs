@@ -1,4 +1,5 @@
-//! Helper programs run for real: each in a process group of its own, with nothing of ours but three descriptors.
+//! Helper programs run for real: each in a session of its own, with nothing of ours but three descriptors. Without our
+//! terminal, too: one that asked its person there would be stopped, or draw into the screen of `exec`'s child.
 //!
 //! A `credential_process` may start others (a shell, an agent). When its time or its room is used up, or when it ends, the
 //! whole group is ended with it, before its number can belong to somebody else.
@@ -6,10 +7,11 @@
 use std::io;
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{Processes, Ran, Run, RunError};
@@ -34,8 +36,7 @@ const AFTER_THE_END: Duration = Duration::from_millis(500);
 async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     let program = run.argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     let deadline = Instant::now() + run.time_limit;
-    let mut group = ChildGroup::start(&run)
-        .map_err(|error| RunError::Start { program: program.clone(), reason: error.to_string() })?;
+    let mut group = ChildGroup::start(&run).map_err(|error| not_started(program.clone(), &error))?;
     let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
     let mut out = Output::of(stdout, run.output_limit);
     let mut err = Output::of(stderr, run.output_limit);
@@ -53,18 +54,36 @@ async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     });
     let in_time = in_time.await;
     group.end();
-    let program_wrote_too_much = || RunError::TooMuch { program: program.clone(), limit: run.output_limit };
+    let in_time = match in_time {
+        Ok(Ok(())) => {
+            // what it left in the pipes; who still holds them is not waited for
+            let rest = timeout(AFTER_THE_END, async { tokio::try_join!(out.read(), err.read()) }).await;
+            Ok(rest.unwrap_or(Ok(((), ()))).map(|_| ()))
+        }
+        other => other,
+    };
+    let stderr = err.bytes.to_vec();
     match in_time {
-        Err(_) => return Err(RunError::TimedOut { program, after: run.time_limit }),
-        Ok(Err(TooMuch)) => return Err(program_wrote_too_much()),
+        Err(_) => return Err(RunError::TimedOut { program, after: run.time_limit, stderr }),
+        Ok(Err(TooMuch)) => return Err(RunError::TooMuch { program, limit: run.output_limit, stderr }),
         Ok(Ok(())) => {}
     }
-    if let Ok(rest) = timeout(AFTER_THE_END, async { tokio::try_join!(out.read(), err.read()) }).await {
-        rest.map_err(|TooMuch| program_wrote_too_much())?;
-    }
     let status = group.wait().await.map_err(|error| RunError::Start { program, reason: error.to_string() })?;
-    Ok(Ran { code: status.code(), stdout: out.bytes, stderr: err.bytes.to_vec() })
+    Ok(Ran { code: status.code(), stdout: out.bytes, stderr })
 }
+
+fn not_started(program: String, error: &io::Error) -> RunError {
+    let reason = error.to_string();
+    // TXTBSY: its file is being written
+    let passing = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY];
+    match passing.iter().any(|passing| error.raw_os_error() == Some(passing.raw_os_error())) {
+        true => RunError::NoRoom { program, reason },
+        false => RunError::Start { program, reason },
+    }
+}
+
+/// How often a program is looked at that cannot be watched.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A child and its process group, which is ended when this is dropped: a run that is given up leaves nothing behind.
 struct ChildGroup {
@@ -82,14 +101,14 @@ impl ChildGroup {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let start = ChildStart {
             signals: Signals::AsInherited,
-            group: Group::New,
+            group: Group::NewSession,
             only_standard_descriptors: true,
             umask: None,
         };
         start.apply(command.as_std_mut());
         let child = command.spawn()?;
         let leader = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        // no watch: it has ended already, and nobody but us can have waited for it
+        // none where it has ended already, or where the machine has no descriptor left for one
         let watch = child.id().and_then(|pid| Watch::new(&running::find(pid).ok()?).ok());
         Ok(Self { child, leader, watch })
     }
@@ -97,7 +116,14 @@ impl ChildGroup {
     /// Returns when the leader has ended. It is not waited for yet, so its number, which is the group's, is still its own.
     async fn leader_ended(&self) {
         if let Some(watch) = &self.watch {
-            watch.ended().await;
+            return watch.ended().await;
+        }
+        let Some(leader) = self.leader else { return };
+        // an error: it is no child of ours any more
+        let look =
+            || waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT);
+        while matches!(look(), Ok(None) | Err(Errno::INTR)) {
+            sleep(LOOK_EVERY).await;
         }
     }
 

@@ -120,6 +120,43 @@ async fn a_program_that_writes_too_much_is_ended() {
     }
 }
 
+#[tokio::test]
+async fn what_a_program_said_before_it_was_ended_is_told() {
+    let mut run = shell("echo 'please touch your key' >&2; sleep 600");
+    run.time_limit = Duration::from_secs(2);
+    let error = SystemProcesses.run(run).await.unwrap_err();
+    assert!(matches!(&error, RunError::TimedOut { stderr, .. } if stderr == b"please touch your key\n"), "{error:?}");
+    let error = super::tests::run("echo 'no such page' >&2; yes").await.unwrap_err();
+    assert!(matches!(&error, RunError::TooMuch { stderr, .. } if stderr == b"no such page\n"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_watched_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    let mut group = ChildGroup::start(&shell(&format!("until [ -e {} ]; do sleep 0.01; done", go.display()))).unwrap();
+    group.watch = None;
+    let mut ended = Box::pin(group.leader_ended());
+    assert!(timeout(Duration::from_millis(50), &mut ended).await.is_err(), "it still runs");
+    std::fs::write(&go, "").unwrap();
+    timeout(Duration::from_secs(10), ended).await.unwrap();
+    assert_eq!(group.wait().await.unwrap().code(), Some(0), "it was not killed");
+}
+
+#[test]
+fn a_machine_without_room_is_no_fault_of_the_program() {
+    for (errno, passing) in [
+        (Errno::AGAIN, true),
+        (Errno::MFILE, true),
+        (Errno::TXTBSY, true),
+        (Errno::NOENT, false),
+        (Errno::ACCESS, false),
+    ] {
+        let error = not_started("helper".into(), &errno.into());
+        assert_eq!(matches!(error, RunError::NoRoom { .. }), passing, "{errno}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn it_gets_three_descriptors_and_the_limits_and_signals_that_we_were_started_with() {
