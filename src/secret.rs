@@ -4,8 +4,9 @@
 //! and no `PartialEq`; `Debug` says only that something is there. [`Secret::expose`] is called where a response or a
 //! request is written, and nowhere else.
 
-use std::fmt;
+use std::{fmt, io};
 
+use bytes::Bytes;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,31 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
+    /// The text that `write` writes, which must be the same each time: it is called once to measure and once to write, so
+    /// that the text never moves. A buffer that grew would leave copies behind, unwiped.
+    ///
+    /// # Errors
+    ///
+    /// What `write` fails with; and text that is not UTF-8.
+    pub fn written(write: impl Fn(&mut dyn io::Write) -> io::Result<()>) -> io::Result<Self> {
+        let mut length = Length(0);
+        write(&mut length)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(length.0));
+        write(&mut *text)?;
+        match String::from_utf8(std::mem::take(&mut *text)) {
+            Ok(text) => Ok(Self::new(text)),
+            Err(error) => {
+                drop(Zeroizing::new(error.into_bytes()));
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
+    }
+
+    /// The text as the body of an answer, wiped when the last who holds it lets go.
+    pub fn into_bytes(mut self) -> Bytes {
+        wiped(Zeroizing::new(std::mem::take(&mut *self.0).into_bytes()))
+    }
+
     /// The text itself: for a response or a request that is being written, and for nothing else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -44,6 +70,31 @@ impl Secret {
     /// The SHA-256 of the text: what may be kept at rest to recognise a token later.
     pub fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
+    }
+}
+
+/// Bytes whose memory is wiped when the last who holds them lets go. What hyper and the kernel copy is theirs.
+pub fn wiped(bytes: Zeroizing<Vec<u8>>) -> Bytes {
+    struct Wiped(Zeroizing<Vec<u8>>);
+    impl AsRef<[u8]> for Wiped {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Bytes::from_owner(Wiped(bytes))
+}
+
+/// Keeps nothing but how much was written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -108,6 +159,18 @@ mod tests {
     fn a_secret_prints_nothing_of_itself() {
         let secret = Secret::new("hunter2hunter2");
         assert!(!format!("{secret:?} {:?}", Some(&secret)).contains("hunter"));
+    }
+
+    #[test]
+    fn what_is_written_never_moves() {
+        let pieces = ["{\"a\":", "\"", "hunter2", "\"}"];
+        let written = Secret::written(|out| pieces.iter().try_for_each(|piece| out.write_all(piece.as_bytes())));
+        let written = written.unwrap();
+        assert_eq!(written.expose(), r#"{"a":"hunter2"}"#);
+        assert_eq!(written.0.capacity(), written.0.len(), "room for all of it, and no more");
+        let at = written.expose().as_ptr();
+        assert_eq!(written.into_bytes().as_ptr(), at);
+        assert!(Secret::written(|out| out.write_all(&[0xff])).is_err());
     }
 
     #[test]

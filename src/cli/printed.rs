@@ -135,9 +135,12 @@ pub(super) fn timestamp(time: SystemTime) -> String {
 }
 
 fn json(document: &impl Serialize) -> Secret {
-    let mut text = serde_json::to_string(document).unwrap_or_default();
-    text.push('\n');
-    Secret::new(text)
+    let written = Secret::written(|out| {
+        serde_json::to_writer(&mut *out, document)?;
+        out.write_all(b"\n")
+    });
+    // text and numbers are JSON, always
+    written.unwrap_or_else(|_| Secret::new("\n"))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Asked, Refusal};
 use crate::credential::{Credential, Failure, FailureClass, Now};
+use crate::secret::wiped;
 
 /// The path that asks for an identity: `/creds/prod`, `/creds/my%20profile`.
 ///
@@ -110,17 +111,6 @@ struct Document<'a> {
 pub fn timestamp(time: SystemTime) -> Option<String> {
     let time = jiff::Timestamp::try_from(time).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// Bytes whose memory is wiped when the last who holds them lets go. What hyper and the kernel copy is theirs.
-fn wiped(body: Zeroizing<Vec<u8>>) -> Bytes {
-    struct Wiped(Zeroizing<Vec<u8>>);
-    impl AsRef<[u8]> for Wiped {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-    Bytes::from_owner(Wiped(body))
 }
 
 /// The answer to a request that gets no credential: one line of JSON with both spellings of each key, and the remedy in
