@@ -72,13 +72,14 @@ impl Endpoint {
         })?;
         let others = identities.iter().skip(1).cloned().collect();
         let (news, heard) = mpsc::unbounded_channel();
-        let supply = Supply {
+        let mut supply = Supply {
             world: world.clone(),
             config: Arc::clone(&config),
             identities,
             command,
             address: format!("http://{address}"),
             news: news.clone(),
+            generation: 0,
         };
         let Sought { supplier, notes } = supply.seek().await;
         let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());

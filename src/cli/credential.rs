@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::time::{Instant, sleep_until};
 
 use super::printed::Printed;
 use super::{Context, Exit, Trouble, identities, runtime, say};
@@ -14,7 +15,7 @@ use crate::app;
 use crate::config::{Config, Identity};
 use crate::control::{Client, ClientError};
 use crate::credential::FailureClass;
-use crate::credential::handover::Wanted;
+use crate::credential::handover::{self, Wanted};
 use crate::world::ourselves;
 
 mod endpoint;
@@ -84,23 +85,36 @@ async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
 /// What the daemon hands over; `None` where there is no daemon that could.
 async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Printed>, Trouble> {
     let Ok(socket) = config.places.control_socket() else { return Ok(None) };
-    let Ok(mut client) = Client::connect(&socket, ourselves::uid()).await else { return Ok(None) };
+    let mut client = match Client::connect(&socket, ourselves::uid()).await {
+        Ok(client) => client,
+        Err(error) => return Ok(without(&error)),
+    };
     let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     loop {
+        let again = Instant::now() + handover::PATIENCE;
         match client.credential(&wanted).await {
             Ok(handover) => return Ok(Printed::handed_over(handover.issued)),
             Err(ClientError::Refused(refusal)) => match refusal.class() {
-                // the daemon waited already, so it can be asked again at once
-                Some(FailureClass::TryLater) if refusal.code == PENDING && tokio::time::Instant::now() < deadline => {}
+                Some(FailureClass::TryLater) if refusal.is_pending() && again < deadline => sleep_until(again).await,
+                Some(_) if refusal.is_of_its_surroundings() => return Ok(None),
                 Some(class) => {
                     return Err(Trouble::new(exit_of(class), cannot(&identity.name), refusal.message));
                 }
                 None => return Ok(None),
             },
-            Err(_) => return Ok(None),
+            Err(error) => return Ok(without(&error)),
         }
     }
+}
+
+/// A daemon that cannot be asked is done without; the person is told why where a person can mend it. What a
+/// `credential_process` says beside its credential, SDKs pass over.
+fn without(error: &ClientError) -> Option<Printed> {
+    if let ClientError::Version(_) = error {
+        say::err(&format!("credenza: the daemon is not asked: {error}; try: {}\n", handover::START_ANEW));
+    }
+    None
 }
 
 fn exit_of(class: FailureClass) -> Exit {
@@ -110,9 +124,6 @@ fn exit_of(class: FailureClass) -> Exit {
         FailureClass::Refused => Exit::Failed,
     }
 }
-
-/// What a daemon says while its first fetch is in the air.
-const PENDING: &str = "Pending";
 
 /// How long is waited for an upstream.
 const PATIENCE: Duration = Duration::from_secs(60);

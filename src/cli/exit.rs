@@ -8,6 +8,7 @@ use super::say;
 use crate::app::AppError;
 use crate::app::background::BackgroundError;
 use crate::control::ClientError;
+use crate::credential::handover::START_ANEW;
 use crate::credential::{Failure, FailureClass};
 
 /// Why a command failed, as its exit code.
@@ -121,7 +122,7 @@ impl Trouble {
     pub fn of_client(what: impl Into<String>, error: &ClientError) -> Self {
         match error {
             ClientError::NotRunning => Self::failed(what, error.to_string()).mend("credenza up"),
-            ClientError::Version(_) => Self::failed(what, error.to_string()).mend("credenza down && credenza up"),
+            ClientError::Version(_) => Self::failed(what, error.to_string()).mend(START_ANEW),
             ClientError::Refused(refusal) => {
                 let exit = match (refusal.class(), refusal.code.as_str()) {
                     (Some(FailureClass::NeedsPerson), _) => Exit::Person,

@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 
 use super::{view, wire};
-use crate::credential::handover::{self, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
+use crate::credential::handover::{self, HANGS, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
 
 /// A connection to the daemon of this user.
 #[derive(Debug)]
@@ -111,9 +111,9 @@ impl Client {
         self.read(Method::GET, "/v1/status", &()).await
     }
 
-    /// One credential; the daemon answers within 0.8 s.
+    /// One credential; the daemon answers within 0.8 s, and one that hangs is not waited for.
     pub async fn credential(&mut self, wanted: &handover::Wanted) -> Result<Handover, ClientError> {
-        let body = self.send(Method::POST, "/v1/credential", wanted).await?;
+        let body = self.send_within(HANGS, Method::POST, "/v1/credential", wanted).await?;
         handover::read(&body).ok_or_else(|| ClientError::Broken("half a credential".to_owned()))
     }
 
@@ -137,9 +137,11 @@ impl Client {
         self.done(Method::DELETE, &format!("/v1/grant/{}", escaped(name)), &()).await
     }
 
-    /// Lists a job for as long as this connection lives, and tells what the daemon will not supply it with.
+    /// Lists a job for as long as this connection lives, and tells what the daemon will not supply it with. A daemon that
+    /// hangs is not waited for: a job can do without.
     pub async fn announce(&mut self, job: &wire::Job) -> Result<wire::Announced, ClientError> {
-        self.read(Method::POST, "/v1/job", job).await
+        let body = self.send_within(HANGS, Method::POST, "/v1/job", job).await?;
+        parse(&body)
     }
 
     /// Forgets failures and their waits.
@@ -171,10 +173,20 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let body = self.send(method, path, body).await?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Broken(error.to_string()))
+        parse(&body)
     }
 
     async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        self.send_within(EXCHANGE, method, path, body).await
+    }
+
+    async fn send_within(
+        &mut self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Bytes, ClientError> {
         let broken = |error: &dyn std::fmt::Display| ClientError::Broken(error.to_string());
         let body = if method == Method::POST { serde_json::to_vec(body).map_err(|e| broken(&e))? } else { Vec::new() };
         let request = Request::builder()
@@ -195,9 +207,9 @@ impl Client {
             handover::agree(daemon, self.protocol)?;
             Ok::<_, ClientError>((status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(EXCHANGE, exchange)
+        let (status, body) = tokio::time::timeout(limit, exchange)
             .await
-            .map_err(|_| broken(&format!("nothing came within {} s", EXCHANGE.as_secs())))??;
+            .map_err(|_| broken(&format!("nothing came within {} s", limit.as_secs())))??;
         if status == StatusCode::OK {
             return Ok(body);
         }
@@ -214,11 +226,15 @@ impl Drop for Client {
 
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// The daemon answers within its own 0.8 s; more is a machine under load.
+/// What a person waits for may take its time on a machine under load.
 const EXCHANGE: Duration = Duration::from_secs(10);
 
 /// A status with thousands of identities is about one MiB.
 const LARGEST_ANSWER: usize = 32 << 20;
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| ClientError::Broken(error.to_string()))
+}
 
 /// A name as one segment of a path.
 fn escaped(name: &str) -> String {
@@ -235,6 +251,20 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn another_users_daemon_is_told_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let theirs = tokio::net::UnixListener::bind(&path).unwrap();
+        let us = crate::world::ourselves::uid() + 1;
+        let refused = Client::connect(&path, us).await.unwrap_err();
+        assert!(matches!(&refused, ClientError::Connect { reason, .. } if reason.contains("not by us")), "{refused}");
+        let (mut stream, _) = theirs.accept().await.unwrap();
+        let mut heard = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard).await.unwrap();
+        assert_eq!(heard, b"");
+    }
 
     #[tokio::test]
     async fn a_connection_that_a_dying_daemon_took_is_no_daemon() {

@@ -91,3 +91,14 @@ pub(super) enum Disagreed {
     /// The name means something else to the asking side: other files, another role.
     Differs,
 }
+
+impl Disagreed {
+    /// One word for machines.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "UnknownIdentity",
+            Self::Unusable(_) => "Unusable",
+            Self::Differs => "DefinitionDiffers",
+        }
+    }
+}

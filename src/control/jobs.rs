@@ -24,8 +24,7 @@ impl Jobs {
     /// Lists a job until the ticket is dropped.
     pub(super) fn enter(self: &Arc<Self>, job: wire::Job, pid: Option<u32>, now: SystemTime) -> Ticket {
         let wire::Job { command, identities, address } = job;
-        let identities = identities.into_iter().map(|named| named.name).collect();
-        let job = view::Job { command, identities, address, pid, since: view::time(now) };
+        let job = view::Job { command, identities: names(identities), address, pid, since: view::time(now) };
         let number = self.with(|table| {
             table.last += 1;
             table.jobs.insert(table.last, job);
@@ -51,6 +50,22 @@ pub(super) struct Ticket {
     number: u64,
 }
 
+impl Ticket {
+    /// The same job, announced once more.
+    pub(super) fn renew(&self, job: wire::Job) {
+        let wire::Job { command, identities, address } = job;
+        self.jobs.with(|table| {
+            if let Some(listed) = table.jobs.get_mut(&self.number) {
+                *listed = view::Job { command, identities: names(identities), address, ..listed.clone() };
+            }
+        });
+    }
+}
+
+fn names(identities: Vec<wire::Named>) -> Vec<String> {
+    identities.into_iter().map(|named| named.name).collect()
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.jobs.with(|table| table.jobs.remove(&self.number));
@@ -74,6 +89,8 @@ mod tests {
         let listed = || jobs.list().into_iter().map(|job| job.command).collect::<Vec<_>>();
         assert_eq!(listed(), ["aws", "terraform"]);
         assert_eq!(jobs.list()[0].since, "1970-01-01T00:00:00Z");
+        first.renew(job("aws again"));
+        assert_eq!(listed(), ["aws again", "terraform"]);
         drop(first);
         assert_eq!(listed(), ["terraform"]);
         drop(second);

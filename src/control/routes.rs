@@ -17,7 +17,7 @@ use super::daemon::{Daemon, Disagreed, agreed};
 use super::jobs::Ticket;
 use super::{status, wire};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
-use crate::credential::{Ask, Failure, FailureClass, Now, Outcome};
+use crate::credential::{Ask, Failure, FailureClass, Now};
 use crate::engine::Reset;
 use crate::log::audit::{Deed, Handed, Peer};
 use crate::secret::{Digest, Secret};
@@ -50,7 +50,7 @@ impl Visit {
             Ok(body) => (StatusCode::OK, body),
             Err(no) => (no.0, Secret::new(serde_json::to_string(&no.1).unwrap_or_default())),
         };
-        let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.expose().as_bytes())));
+        let mut response = Response::new(Full::new(body.into_bytes()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert("content-type", http::HeaderValue::from_static("application/json"));
@@ -68,9 +68,7 @@ impl Visit {
         }
         let Some(theirs) = theirs else { return Err(bad("the request names no version of the protocol")) };
         handover::agree(PROTOCOL, theirs).map_err(|apart| {
-            let mut no = refusal(StatusCode::UPGRADE_REQUIRED, "ProtocolVersion", apart.to_string());
-            no.1.mend = Some("credenza down && credenza up".to_owned());
-            no
+            mended(refusal(StatusCode::UPGRADE_REQUIRED, "ProtocolVersion", apart.to_string()), handover::START_ANEW)
         })?;
         let body =
             Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
@@ -91,31 +89,40 @@ impl Visit {
         let Daemon { engine, clock, .. } = &*self.daemon;
         let since = clock.now();
         let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
-        loop {
-            let digest = self.agreed(&named)?;
-            let ask = Ask::aws(wanted.identity.as_str());
+        let ask = Ask::aws(wanted.identity.as_str());
+        let mut agreed = self.agreed(&named);
+        let (digest, outcome) = loop {
+            let digest = match agreed {
+                Ok(digest) => digest,
+                Err(why) => {
+                    self.note(&ask, why.code(), None, since);
+                    return Err(disagreed(&named, why));
+                }
+            };
             let outcome = engine.get(&ask, engine.settings().patience).await;
             // the configuration may have changed meanwhile, and the credential with it
-            if self.agreed(&named)? != digest {
-                continue;
+            agreed = self.agreed(&named);
+            if agreed == Ok(digest) {
+                break (digest, outcome);
             }
-            self.note(&ask, &outcome, since);
-            return match outcome {
-                Ok(credential) => Ok(handover::write(&credential, digest, clock.now())),
-                Err(failure) => Err(Box::new((status_of(&failure), Refusal::of(&failure)))),
-            };
+        };
+        match outcome {
+            Ok(credential) => {
+                self.note(&ask, "issued", Some(Handed::of(&credential)), since);
+                Ok(handover::write(&credential, digest, clock.now()))
+            }
+            Err(failure) => {
+                self.note(&ask, failure.code, None, since);
+                Err(Box::new((status_of(&failure), Refusal::of(&failure))))
+            }
         }
     }
 
-    /// Writes down who had what.
-    fn note(&self, ask: &Ask, outcome: &Outcome, since: Now) {
+    /// Writes down who had what, and who was refused what.
+    fn note(&self, ask: &Ask, outcome: &'static str, issued: Option<Handed>, since: Now) {
         let Daemon { audit, clock, .. } = &*self.daemon;
-        let (word, issued) = match outcome {
-            Ok(credential) => ("issued", Some(Handed::of(credential))),
-            Err(failure) => (failure.code, None),
-        };
         let identity = Some(Arc::clone(&ask.identity));
-        let entry = audit.entry(Deed { grant: None, identity, dialect: "control", outcome: word, issued });
+        let entry = audit.entry(Deed { grant: None, identity, dialect: "control", outcome, issued });
         let now = clock.now();
         let ms = u32::try_from(now.boot.saturating_sub(since.boot).as_millis()).unwrap_or(u32::MAX);
         audit.note(&entry, &self.peer, now, ms);
@@ -126,7 +133,7 @@ impl Visit {
         let default =
             identities.first().ok_or_else(|| bad("a grant is a right to at least one identity"))?.name.clone();
         for named in &identities {
-            self.agreed(named)?;
+            self.agreed(named).map_err(|why| disagreed(named, why))?;
         }
         let lasts = lasts_secs.map(Duration::from_secs);
         let (holder, shell, life) = match holder {
@@ -168,13 +175,18 @@ impl Visit {
     }
 
     fn job(&self, job: wire::Job) -> Answer {
-        let refused = |named: &wire::Named| {
-            let no = self.agreed(named).err()?;
-            Some(wire::NotSupplied { name: named.name.clone(), why: no.1.message })
-        };
-        let not_supplied = job.identities.iter().filter_map(refused).collect();
-        let ticket = self.daemon.jobs.enter(job, self.pid, self.daemon.clock.now().wall);
-        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        let mut not_supplied = Vec::new();
+        for named in &job.identities {
+            if let Err(why) = self.agreed(named) {
+                let no = disagreed(named, why).1;
+                not_supplied.push(wire::NotSupplied { name: named.name.clone(), why: no.message, mend: no.mend });
+            }
+        }
+        let mut ticket = self.job.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*ticket {
+            Some(ticket) => ticket.renew(job),
+            None => *ticket = Some(self.daemon.jobs.enter(job, self.pid, self.daemon.clock.now().wall)),
+        }
         json(&wire::Announced { not_supplied })
     }
 
@@ -191,22 +203,28 @@ impl Visit {
         json(&wire::Done {})
     }
 
-    fn agreed(&self, named: &wire::Named) -> Result<Digest, No> {
-        let wire::Named { name, digest } = named;
-        let config = self.daemon.config();
-        agreed(&config, name, digest.as_deref()).map(|identity| identity.digest).map_err(|why| match why {
-            Disagreed::Unknown => {
-                let text = format!("the daemon knows no identity {name}: `credenza list` shows those that it knows");
-                refusal(StatusCode::NOT_FOUND, "UnknownIdentity", text)
-            }
-            Disagreed::Unusable(reason) => refusal(StatusCode::CONFLICT, "Unusable", format!("{name}: {reason}")),
-            Disagreed::Differs => {
-                let text =
-                    format!("{name} means something else to the daemon: it was started with other files or settings");
-                refusal(StatusCode::CONFLICT, "DefinitionDiffers", text)
-            }
-        })
+    /// The digest of what both sides understand by a name.
+    fn agreed(&self, named: &wire::Named) -> Result<Digest, Disagreed> {
+        agreed(&self.daemon.config(), &named.name, named.digest.as_deref()).map(|identity| identity.digest)
     }
+}
+
+fn disagreed(wire::Named { name, digest }: &wire::Named, why: Disagreed) -> No {
+    let code = why.code();
+    let (status, text, mend) = match why {
+        Disagreed::Unknown => {
+            // who says what it means knows it: from files that are not the daemon's
+            let mend = if digest.is_some() { handover::START_ANEW } else { "credenza list" };
+            (StatusCode::NOT_FOUND, format!("the daemon knows no identity {name}"), mend)
+        }
+        Disagreed::Unusable(reason) => (StatusCode::CONFLICT, format!("{name}: {reason}"), "credenza list"),
+        Disagreed::Differs => {
+            let text =
+                format!("{name} means something else to the daemon: it was started with other files or settings");
+            (StatusCode::CONFLICT, text, handover::START_ANEW)
+        }
+    };
+    mended(refusal(status, code, text), mend)
 }
 
 /// Requests name at most a few thousand identities.
@@ -240,6 +258,12 @@ fn status_of(failure: &Failure) -> StatusCode {
 fn refusal(status: StatusCode, code: &str, message: impl Into<String>) -> No {
     let (code, message) = (code.to_owned(), message.into());
     Box::new((status, Refusal { code, class: None, message, public: None, mend: None }))
+}
+
+/// The same with the command that mends it.
+fn mended(mut no: No, command: &str) -> No {
+    no.1.mend = Some(command.to_owned());
+    no
 }
 
 fn bad(why: &str) -> No {

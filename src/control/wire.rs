@@ -83,11 +83,24 @@ pub(super) fn grant_given(
     ends: Option<&str>,
     (config_file, credentials_file): &(PathBuf, PathBuf),
 ) -> Secret {
-    let given = serde_json::json!({
-        "name": name, "token": token.expose(), "address": address, "ends": ends,
-        "config_file": config_file.to_string_lossy(), "credentials_file": credentials_file.to_string_lossy(),
-    });
-    Secret::new(given.to_string())
+    #[derive(Serialize)]
+    struct Given<'a> {
+        name: &'a str,
+        token: &'a str,
+        address: &'a str,
+        ends: Option<&'a str>,
+        config_file: &'a str,
+        credentials_file: &'a str,
+    }
+    let given = Given {
+        name,
+        token: token.expose(),
+        address,
+        ends,
+        config_file: &config_file.to_string_lossy(),
+        credentials_file: &credentials_file.to_string_lossy(),
+    };
+    Secret::written(|out| Ok(serde_json::to_writer(out, &given)?)).unwrap_or_else(|_| Secret::new(""))
 }
 
 /// `POST /v1/grant/NAME/attach`: the grant ends with this process.
@@ -133,6 +146,9 @@ pub struct NotSupplied {
     pub name: String,
     /// One line for a person.
     pub why: String,
+    /// The command that mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
 }
 
 /// `POST /v1/reset`: forget failures and their waits.

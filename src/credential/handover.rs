@@ -18,6 +18,15 @@ pub const PROTOCOL: u32 = 1;
 /// The header that carries it, in every request and every answer.
 pub const PROTOCOL_HEADER: &str = "credenza-protocol";
 
+/// What mends a daemon of another version, or one that was started with other files: the command, for a person.
+pub const START_ANEW: &str = "credenza down && credenza up";
+
+/// A daemon waits for its upstream so long before it says that there is nothing yet ([`Refusal::is_pending`]).
+pub const PATIENCE: Duration = Duration::from_millis(800);
+
+/// A daemon that has not answered after so long hangs: [`PATIENCE`], and more for a machine under load.
+pub const HANGS: Duration = Duration::from_secs(2);
+
 /// A command and a daemon that are too far apart: the one sentence that says so.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the daemon speaks version {daemon} of the control protocol, this command version {command}")]
@@ -81,7 +90,7 @@ pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
         account_id: credential.account_id.as_deref(),
         role_arn: credential.role_arn.as_deref(),
     };
-    Secret::new(serde_json::to_string(&given).unwrap_or_default())
+    Secret::written(|out| Ok(serde_json::to_writer(out, &given)?)).unwrap_or_else(|_| Secret::new(""))
 }
 
 fn text_of(time: SystemTime) -> String {
@@ -193,6 +202,18 @@ impl Refusal {
             public: Some(failure.public.clone()),
             mend: None,
         }
+    }
+
+    /// The fetch is in the air still: the daemon may be asked again [`PATIENCE`] after it was asked last. It says so at
+    /// once where it must leave the upstream alone for a while.
+    pub fn is_pending(&self) -> bool {
+        self.code == "Pending"
+    }
+
+    /// The daemon could not make it where it runs, but a command perhaps can where it does: the helper program wants
+    /// variables that a daemon in the background does not have.
+    pub fn is_of_its_surroundings(&self) -> bool {
+        self.code == "ProcessFailed"
     }
 
     /// What comes next; `None` where the refusal is not about an ask, or its class is of a later version.

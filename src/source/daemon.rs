@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Ingredient, Need, Source};
-use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
+use crate::credential::handover::{self, HANGS, PATIENCE, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
 use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey};
 use crate::secret::Digest;
 use crate::world::http::{Http, HttpLimits};
 use crate::world::{BoxFuture, Clock};
 
-/// The code of the failure of a fetch that found the daemon gone: whoever is told of it serves otherwise at once.
+/// The code of the failure of a fetch that was handed back: whoever is told of it serves otherwise at once.
 pub const DAEMON_AWAY: &str = "DaemonAway";
 
 /// One identity, as a daemon hands it over.
@@ -48,6 +49,13 @@ pub enum HandedBack {
         /// One line.
         why: String,
     },
+    /// It cannot make it in its own surroundings, which may be poorer than ours.
+    Unable {
+        /// The identity.
+        identity: IdentityName,
+        /// One line.
+        why: String,
+    },
 }
 
 impl Source for DaemonSource {
@@ -66,13 +74,14 @@ impl Source for DaemonSource {
         let handed_back = self.handed_back.clone();
         Box::pin(async move {
             loop {
+                let again = Instant::now() + PATIENCE;
                 match ask(&*daemon, &*clock, &identity, digest).await {
                     Answer::Given(issued) => return Ok(*issued),
-                    Answer::Pending => {}
+                    Answer::Pending => sleep_until(again).await,
                     Answer::Failed(failure) => return Err(failure),
                     Answer::HandedBack(why) => {
                         handed_back(why);
-                        let text = "the daemon went away: credentials are fetched without it from now on";
+                        let text = "the daemon does not supply it any more: it is fetched without it from now on";
                         return Err(Failure::new(FailureClass::TryLater, DAEMON_AWAY, text));
                     }
                 }
@@ -93,7 +102,7 @@ impl Source for DaemonSource {
 
 enum Answer {
     Given(Box<Issued>),
-    /// The upstream has not answered the daemon yet. It waited already, so it can be asked again at once.
+    /// The upstream has not answered the daemon yet, or must be left alone for now.
     Pending,
     Failed(Failure),
     HandedBack(HandedBack),
@@ -135,8 +144,11 @@ async fn ask(daemon: &dyn Http, clock: &dyn Clock, identity: &IdentityName, dige
 
 fn refused(identity: &IdentityName, refusal: Refusal) -> Answer {
     let Some(class) = refusal.class() else { return differs(identity, refusal.message) };
-    if refusal.code == PENDING {
+    if refusal.is_pending() {
         return Answer::Pending;
+    }
+    if refusal.is_of_its_surroundings() {
+        return Answer::HandedBack(HandedBack::Unable { identity: identity.clone(), why: refusal.message });
     }
     let code = match class {
         FailureClass::NeedsPerson => "LoginRequired",
@@ -151,15 +163,10 @@ fn differs(identity: &IdentityName, why: String) -> Answer {
     Answer::HandedBack(HandedBack::Differs { identity: identity.clone(), why })
 }
 
-/// What the engine says while the first fetch is in the air.
-const PENDING: &str = "Pending";
-
 /// How long the daemon is left alone.
 const RESTS: Duration = Duration::from_secs(2);
 
-/// The daemon answers within its own 0.8 s; more is a machine under load.
-const LIMITS: HttpLimits =
-    HttpLimits { connect: Duration::from_secs(2), total: Duration::from_secs(10), body_bytes: 1 << 20 };
+const LIMITS: HttpLimits = HttpLimits { connect: HANGS, total: HANGS, body_bytes: 1 << 20 };
 
 #[cfg(test)]
 #[path = "daemon_tests.rs"]

@@ -98,10 +98,22 @@ async fn a_credential_is_asked_for_by_name_and_digest() {
 async fn while_the_daemon_waits_for_its_upstream_so_do_we() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
-    let pending = || (503, failure(FailureClass::TryLater, PENDING));
+    let pending = || (503, failure(FailureClass::TryLater, "Pending"));
     let heard = daemon(&socket, "1", vec![pending(), pending(), (200, credential())]);
+    let before = Instant::now();
     assert!(issue(&socket).await.issued.is_ok());
     assert_eq!(heard.lock().unwrap().len(), 3);
+    assert!(before.elapsed() >= 2 * PATIENCE, "a daemon that says so at once is not asked again at once");
+}
+
+#[tokio::test]
+async fn what_fails_in_the_daemons_surroundings_is_handed_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    daemon(&socket, "1", vec![(403, failure(FailureClass::NeedsPerson, "ProcessFailed"))]);
+    let asked = issue(&socket).await;
+    assert_eq!(asked.issued.unwrap_err().code, DAEMON_AWAY);
+    assert!(matches!(&asked.handed_back[..], [HandedBack::Unable { identity, .. }] if &**identity == "prod"));
 }
 
 #[tokio::test]

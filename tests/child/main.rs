@@ -21,5 +21,6 @@ mod support;
 mod terminal;
 mod token_file;
 mod trail;
+mod unsupplied;
 mod waiting;
 mod warnings;

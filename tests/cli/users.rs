@@ -85,6 +85,51 @@ fn a_second_uid_gets_nothing_from_the_control_socket() {
     );
 }
 
+/// Both sides again: with the variable it is the other user, who holds the socket and tells what it hears.
+#[test]
+fn a_second_uid_that_holds_the_control_socket_is_told_nothing() {
+    if let Ok(socket) = std::env::var("CREDENZA_TEST_HOLD") {
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        fs::rename(&socket, socket.replace("holding", "control.sock")).unwrap();
+        for stream in listener.incoming() {
+            let mut heard = [0; 64];
+            println!("heard {} bytes", stream.unwrap().read(&mut heard).unwrap());
+        }
+        return;
+    }
+    if !root() {
+        println!("skipped: only root can be another user");
+        return;
+    }
+    let home = Home::new();
+    crate::stand_in::make_run_folder(&home);
+    let mode = |mode| {
+        for folder in [".local", ".local/state", ".local/state/credenza", ".local/state/credenza/run"] {
+            fs::set_permissions(home.path(folder), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    mode(0o777);
+    let holding = home.state("run/holding").display().to_string();
+    let test = "a_second_uid_that_holds_the_control_socket_is_told_nothing";
+    let mut holder = as_another(test, "CREDENZA_TEST_HOLD", &holding).spawn().unwrap();
+    until("the other user holds it", || home.socket().exists());
+    mode(0o700);
+    let held = format!("it is held by user {OTHER}, not by us");
+    home.run(&["status"]).failed(3, &[&held]);
+    let served = home.run(&["credential", "prod"]);
+    let under_exec = home.run(&["exec", "prod", "--", "true"]);
+    holder.kill().unwrap();
+    let mut said = String::new();
+    holder.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    holder.wait().unwrap();
+    fs::remove_file(home.socket()).unwrap();
+    assert!(served.code == Some(0) && served.out.contains("ASIAPROD"), "{served:?}");
+    assert!(under_exec.code == Some(0) && under_exec.err.contains(&held), "{under_exec:?}");
+    let heard: Vec<&str> = said.lines().filter(|line| line.contains("heard")).collect();
+    assert!(!heard.is_empty() && heard.iter().all(|line| line.contains("heard 0 bytes")), "{said}");
+}
+
 #[test]
 fn a_second_uid_at_the_port_needs_the_token_as_everyone_does() {
     if let Ok(url) = std::env::var("CREDENZA_TEST_URL") {

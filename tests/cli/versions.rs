@@ -1,11 +1,11 @@
 //! Commands and daemons of different versions: one apart they understand each other, further apart they say so.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::thread::JoinHandle;
 
-use crate::home::Home;
+use crate::home::{Home, Said};
+use crate::stand_in::{StandIn, make_run_folder};
 use crate::wire::control;
 
 /// The version that this build speaks.
@@ -52,10 +52,7 @@ fn stop_is_understood_from_every_version() {
 /// A daemon that speaks another version, and answers each request of one connection with a status of its own time. It
 /// hands back the heads that came.
 fn daemon_of(home: &Home, version: u32) -> JoinHandle<Vec<String>> {
-    for folder in [".local", ".local/state", ".local/state/credenza", ".local/state/credenza/run"] {
-        std::fs::create_dir_all(home.path(folder)).unwrap();
-        std::fs::set_permissions(home.path(folder), std::fs::Permissions::from_mode(0o700)).unwrap();
-    }
+    make_run_folder(home);
     let _ = std::fs::remove_file(home.socket());
     let listener = UnixListener::bind(home.socket()).unwrap();
     let body = serde_json::json!({
@@ -102,4 +99,43 @@ fn a_command_that_is_too_far_apart_says_so_in_one_sentence_with_the_command() {
     assert_eq!(said.err.lines().count(), 2, "{}", said.err);
     daemon.join().unwrap();
     std::fs::remove_file(home.socket()).unwrap();
+}
+
+const CREDENZA: &str = env!("CARGO_BIN_EXE_credenza");
+
+/// The key that a child of `exec` is given.
+fn under_exec(home: &Home) -> Said {
+    home.run(&["exec", "prod", "--", CREDENZA, "credential", "prod", "--from-endpoint"])
+}
+
+#[test]
+fn exec_env_and_credential_take_from_a_daemon_one_version_apart() {
+    let home = Home::new();
+    for version in [OURS - 1, OURS + 1] {
+        let daemon = StandIn::of(&home, version);
+        assert!(home.good(&["credential", "prod"]).contains("ASIASTANDIN"), "{version}");
+        let said = under_exec(&home);
+        assert!(said.out.contains("ASIASTANDIN") && said.err.is_empty(), "{version}: {said:?}");
+        let wired = home.json(&["env", "prod", "--format", "json"]);
+        assert!(wired.to_string().contains("http://127.0.0.1:1/creds/prod"), "{version}: {wired}");
+        let asked = daemon.asked();
+        for route in ["post /v1/credential ", "post /v1/job ", "post /v1/grant "] {
+            assert!(asked.iter().any(|line| line.starts_with(route)), "{version}: {route}: {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn exec_and_credential_do_without_a_daemon_that_is_too_far_apart_and_env_cannot() {
+    let home = Home::new();
+    let _daemon = StandIn::of(&home, OURS + 2);
+    for said in [home.run(&["credential", "prod"]), under_exec(&home)] {
+        assert!(said.code == Some(0) && said.out.contains("ASIAPROD"), "{said:?}");
+        assert!(said.err.contains("the daemon speaks version 3"), "{said:?}");
+        assert!(said.err.contains("try: credenza down && credenza up"), "{said:?}");
+        assert_eq!(said.err.lines().count(), 1, "{said:?}");
+    }
+    let said = home.run(&["env", "prod", "--format", "json"]);
+    said.failed(1, &["the daemon speaks version 3", "try: credenza down && credenza up"]);
+    assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 2), "{said:?}");
 }
