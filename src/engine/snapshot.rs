@@ -6,6 +6,7 @@ use super::Settings;
 use super::attempts::{Attempts, Until, Who};
 use super::entry::Entry;
 use super::state::State;
+use super::{Engine, PoisonError};
 use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
 
 /// Everything that the engine knows at one moment.
@@ -109,6 +110,20 @@ impl AskState {
             Self::Refused => "refused",
             Self::Idle => "idle",
         }
+    }
+}
+
+impl Engine {
+    /// Goes through every ask in the table, in no order: how it stands, and what is left of what is held. Allocates
+    /// nothing: for whoever may ask as often as they like.
+    pub fn fold<T>(&self, start: T, mut next: impl FnMut(T, AskState, Duration) -> T) -> T {
+        let now = self.shared.world.clock.now();
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let awake = state.awake(now.boot);
+        state.asks.values().fold(start, |before, entry| {
+            let active = entry.active(awake, &self.shared.settings);
+            next(before, ask_state(entry, active, now), entry.remaining(now))
+        })
     }
 }
 

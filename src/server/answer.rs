@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 
 use crate::dialect::{Answer, ecs};
-use crate::engine::{AskState, AskView};
+use crate::engine::{AskState, Engine};
 
 /// A response with a whole body.
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -29,28 +29,25 @@ pub(super) fn reply(answer: &Answer) -> Reply {
 }
 
 /// How we are, for who has no token: the health check of a container, a monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Health {
     /// Whatever is asked for can be answered, as far as anyone has asked.
     Ready,
-    /// A person must log in or give a code: `credenza status` says where.
-    LoginNeeded,
     /// Something that clients use cannot be had, and nothing is left of it.
     Broken,
+    /// A person must log in or give a code: `credenza status` says where.
+    LoginNeeded,
 }
 
 impl Health {
     /// Read from the engine's table. What the upstream refused is no fault of ours, nor one that passes: it is left to
     /// `credenza status`.
-    pub(super) fn of(asks: &[AskView]) -> Self {
-        let starved = |ask: &AskView| ask.state == AskState::TryingAgain && ask.remaining <= ecs::LEAST_LIFE;
-        if asks.iter().any(|ask| ask.state == AskState::NeedsPerson) {
-            Self::LoginNeeded
-        } else if asks.iter().any(starved) {
-            Self::Broken
-        } else {
-            Self::Ready
-        }
+    pub(super) fn of(engine: &Engine) -> Self {
+        engine.fold(Self::Ready, |worst, state, remaining| match state {
+            AskState::NeedsPerson => Self::LoginNeeded,
+            AskState::TryingAgain if remaining <= ecs::LEAST_LIFE => worst.max(Self::Broken),
+            _ => worst,
+        })
     }
 
     /// The word for it, and the status that a health check understands.

@@ -91,8 +91,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         let ask = match service.admit(&parts, self.to.ip(), &mut told) {
             Ok(Step::Ask(ask)) => ask,
             Ok(Step::Health) => {
-                let health = Health::of(&service.engine.snapshot().asks);
-                return Answering::Ready(Some(reply(&health.answer())));
+                return Answering::Ready(Some(reply(&Health::of(&service.engine).answer())));
             }
             Err(refusal) => {
                 let (answer, _) = service.settle(&told, Err(refusal), peer, since);
