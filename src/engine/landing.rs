@@ -99,7 +99,8 @@ impl State {
             format!(
                 "the session of {ask} is {} min: Python and .NET clients will ask on every call; \
                  set its duration to 30 min or more",
-                life.as_secs().div_ceil(60)
+                // to the nearest: the upstream's clock may be a little ahead of what it meant
+                life.as_secs().saturating_add(29) / 60
             )
         });
         for warning in warnings.into_iter().chain(short) {

@@ -10,8 +10,9 @@ use std::time::Duration;
 /// With this much left or less nothing is handed out: it could end on its way.
 pub const LAST_MINUTE: Duration = Duration::from_secs(60);
 
-/// Lives of up to this long are too short for the rule: botocore asks for them again on every call, whatever is done.
-pub const SHORT_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Lives of up to this long are too short for the rule: botocore asks for them again on every call, whatever is done. They
+/// are those of up to 15 min, as a server says whose clock is half a minute ahead.
+pub const SHORT_LIFE: Duration = Duration::from_secs(15 * 60 + 30);
 
 /// At which remaining lives something happens to a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +54,23 @@ mod tests {
 
     #[test]
     fn the_table_of_lives() {
-        // (life in minutes, hard and soft in seconds)
+        // (life, hard, soft; all in seconds)
         for (life, hard, soft) in [
-            (5, 60, 210),
-            (10, 60, 420),
-            (15, 60, 630), // fetched every 4.5 min
-            (20, 900, 1000),
-            (25, 1200, 1300),
-            (30, 1200, 1400),
-            (60, 1200, 1500),
-            (720, 1200, 1500),
+            (5 * 60, 60.0, 210.0),
+            (10 * 60, 60.0, 420.0),
+            (15 * 60, 60.0, 630.0), // fetched every 4.5 min
+            (901, 60.0, 630.7),     // the same by a clock that is a little ahead
+            (902, 60.0, 631.4),
+            (930, 60.0, 651.0),
+            (931, 631.0, 731.0),
+            (20 * 60, 900.0, 1000.0),
+            (25 * 60, 1200.0, 1300.0),
+            (30 * 60, 1200.0, 1400.0),
+            (60 * 60, 1200.0, 1500.0),
+            (720 * 60, 1200.0, 1500.0),
         ] {
-            let expected = Thresholds { hard: secs(hard), soft: secs(soft) };
-            assert_eq!(thresholds(secs(life * 60), MIN_LIFE), expected, "{life} min");
+            let expected = Thresholds { hard: Duration::from_secs_f64(hard), soft: Duration::from_secs_f64(soft) };
+            assert_eq!(thresholds(secs(life), MIN_LIFE), expected, "{life} s");
         }
     }
 

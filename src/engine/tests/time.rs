@@ -74,6 +74,28 @@ async fn c25_a_15_minute_role_never_has_less_than_ten_and_is_fetched_every_four_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_15_minute_role_of_a_server_whose_clock_is_two_seconds_ahead_is_a_15_minute_role() {
+    let stage = Stage::set([plain("prod", 15 * MINUTE)]);
+    stage
+        .fake("prod")
+        .now_does(Does::Brings(|issued| issued.expiration = issued.expiration.map(|end| end + 2 * SECOND)));
+    stage.key_id("prod").await;
+    stage.fake("prod").now_takes(PATIENCE / 2);
+    let before = stage.fake("prod").issues();
+    for _ in 0..900 {
+        let asked_at = tokio::time::Instant::now();
+        stage.key_id("prod").await;
+        assert!(asked_at.elapsed().is_zero(), "nobody waits for so short a life");
+        stage.pass(SECOND).await;
+    }
+    let calls = stage.fake("prod").issues() - before;
+    assert!((3..=4).contains(&calls), "{calls}");
+    let warnings = stage.view("prod").warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("is 15 min"), "{warnings:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_15_minute_role_is_warned_about_once() {
     let stage = Stage::set([plain("short", 15 * MINUTE), plain("long", HOUR)]);
     stage.key_id("short").await;
