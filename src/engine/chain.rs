@@ -3,6 +3,8 @@
 //! The stamp of a link says by which definitions the whole chain below it is made: when any of them changes, so does the
 //! stamp, and nothing that was made by other definitions is ever handed out. Pure; called by the engine's tables.
 
+use std::collections::HashSet;
+
 use crate::credential::{Ask, Failure, FailureClass};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe, Recipes};
@@ -21,9 +23,10 @@ pub(super) struct Link {
 /// itself.
 pub(super) fn chain(recipes: &dyn Recipes, ask: &Ask) -> Result<Vec<Link>, Failure> {
     let mut links: Vec<Link> = Vec::new();
+    let mut seen = HashSet::new();
     let mut next = Some(ask.clone());
     while let Some(ask) = next {
-        if links.len() >= LONGEST || links.iter().any(|link| link.ask == ask) {
+        if !seen.insert(ask.clone()) {
             return Err(endless(&links[0].ask));
         }
         let recipe = recipes.recipe(&ask).map_err(|failure| match links.last() {
@@ -45,9 +48,6 @@ pub(super) fn chain(recipes: &dyn Recipes, ask: &Ask) -> Result<Vec<Link>, Failu
     }
     Ok(links)
 }
-
-/// A role from a role from a role ...: nobody has chains like this, but a loop would be one.
-const LONGEST: usize = 32;
 
 /// The failure of something that `needing` needs, as its own: the same class, and it says whose it was.
 pub(super) fn named(failure: &Failure, needing: &str, needed: &str) -> Failure {

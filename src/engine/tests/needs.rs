@@ -112,6 +112,15 @@ async fn a_base_that_another_client_mended_mends_all_without_their_asking() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_chain_may_have_a_hundred_links() {
+    let names: Vec<&'static str> = (0..100).map(|number| &*format!("link-{number}").leak()).collect();
+    let roles = names.windows(2).map(|pair| role(pair[1], pair[0], HOUR));
+    let stage = Stage::set(std::iter::once(plain(names[0], HOUR)).chain(roles));
+    names.iter().for_each(|name| stage.fake(name).now_takes(MILLISECOND));
+    assert_eq!(stage.key_id("link-99").await, "ASIA-link-99-1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_base_that_the_upstream_calls_expired_is_renewed_once() {
     let stage = Stage::set([plain("base", HOUR), role("prod", "base", 15 * MINUTE)]);
     stage.key_id("prod").await;
