@@ -102,6 +102,14 @@ impl Entry {
         self.told.clear();
     }
 
+    /// The ask whose credential this one is made from.
+    pub(super) fn base(&self) -> Option<&Ask> {
+        match &self.need {
+            Need::Credential(base) => Some(base),
+            Need::Nothing | Need::Session { .. } => None,
+        }
+    }
+
     /// What clients get without waiting, if it has enough life.
     pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
         let held = self.held.as_ref()?;

@@ -41,6 +41,7 @@ mod landing;
 mod lease;
 pub mod lifetime;
 mod plan;
+mod room;
 mod snapshot;
 mod state;
 mod task;

@@ -99,7 +99,7 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
     let mut by = ask.clone();
     loop {
         let target = Target::Credential(by.clone());
-        // a chain is entered whole: a link that is missing belongs to an ask that was just dropped
+        // a chain is entered whole, and again whenever a client asks: what is missing belongs to an ask that was dropped
         let Some(entry) = state.asks.get(&by) else { return Step::Aloft };
         if entry.attempts.flight.is_some() {
             return Step::Aloft;

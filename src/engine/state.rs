@@ -4,7 +4,7 @@
 //! `.await`; times come in. Who waits for a change is told after the lock is free again: see [`State::news`]. Called by
 //! the engine's handle (clients) and by its task (the timetable).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::chain::{Link, chain};
 use super::entry::{Entry, SessionEntry};
-use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
+use crate::credential::{Ask, Now, SessionKey};
 use crate::source::{Need, Recipes};
 
 /// What one flight fetches.
@@ -63,7 +63,7 @@ pub(super) struct State {
     pub(super) last_flight: u64,
     /// When the timetable last looked, in boot time.
     pub(super) looked_at: Duration,
-    swept_at: Duration,
+    pub(super) swept_at: Duration,
 }
 
 impl State {
@@ -90,88 +90,6 @@ impl State {
     /// The timetable looks at the clocks once a slice: when it has not, the machine slept, and it does not know yet.
     pub(super) fn overslept(&self, now: Now, settings: &Settings) -> bool {
         now.boot.saturating_sub(self.looked_at) > settings.slice + Duration::from_secs(1)
-    }
-
-    /// Makes sure that an ask has its place in the table, and everything below it too: a chain is entered whole, and no
-    /// link of it leaves while another needs it.
-    pub(super) fn enter(&mut self, ask: &Ask, settings: &Settings) -> Result<(), Failure> {
-        if self.asks.contains_key(ask) {
-            return Ok(());
-        }
-        let links = chain(&*self.recipes, ask)?;
-        let new: Vec<Link> = links.into_iter().filter(|link| !self.asks.contains_key(&link.ask)).collect();
-        self.make_room(new.len(), settings)?;
-        for link in new {
-            let ask = link.ask.clone();
-            self.asks.insert(ask, Entry::new(link));
-        }
-        Ok(())
-    }
-
-    /// The table is bounded: the asks that went unused for longest leave it, never one in the air or waited for.
-    fn make_room(&mut self, wanted: usize, settings: &Settings) -> Result<(), Failure> {
-        while self.asks.len().saturating_add(wanted) > settings.asks_at_most {
-            let needed = self.needed_asks();
-            let longest_unused = self
-                .asks
-                .iter()
-                .filter(|(ask, entry)| {
-                    entry.attempts.flight.is_none()
-                        && entry.demand.is_none()
-                        && !entry.recipe.keep_warm
-                        && !needed.contains(*ask)
-                })
-                .min_by_key(|(_, entry)| entry.used.map(|(awake, _)| awake))
-                .map(|(ask, _)| ask.clone());
-            let Some(ask) = longest_unused else {
-                let text = "more identities are in use than the table holds: try again later";
-                return Err(Failure::new(FailureClass::TryLater, "TooManyIdentities", text));
-            };
-            self.asks.remove(&ask);
-        }
-        Ok(())
-    }
-
-    fn needed_asks(&self) -> HashSet<Ask> {
-        let base = |entry: &Entry| match &entry.need {
-            Need::Credential(base) => Some(base.clone()),
-            Need::Nothing | Need::Session { .. } => None,
-        };
-        self.asks.values().filter_map(base).collect()
-    }
-
-    /// Drops what is over, now and then: dead credentials and sessions, asks that nobody uses, sessions that no ask
-    /// needs.
-    pub(super) fn sweep(&mut self, now: Now, settings: &Settings) {
-        if now.boot.saturating_sub(self.swept_at) < settings.slice {
-            return;
-        }
-        self.swept_at = now.boot;
-        let awake = self.awake(now.boot);
-        for entry in self.asks.values_mut() {
-            entry.held.take_if(|held| held.credential.remaining(now).is_zero());
-        }
-        // one link of an abandoned chain leaves at a time, from the top
-        loop {
-            let needed = self.needed_asks();
-            let before = self.asks.len();
-            self.asks.retain(|ask, entry| needed.contains(ask) || !entry.abandoned(awake, now, settings));
-            if self.asks.len() == before {
-                break;
-            }
-        }
-        let needed: HashSet<SessionKey> = self
-            .asks
-            .values()
-            .filter_map(|entry| match &entry.need {
-                Need::Session { key, .. } => Some(key.clone()),
-                Need::Nothing | Need::Credential(_) => None,
-            })
-            .collect();
-        self.sessions.retain(|key, session| needed.contains(key) || session.attempts.flight.is_some());
-        for session in self.sessions.values_mut() {
-            session.held.take_if(|held| held.remaining(now).is_some_and(|left| left.is_zero()));
-        }
     }
 
     /// The machine slept for so long, as the timetable noticed just now.

@@ -112,6 +112,28 @@ async fn the_table_is_bounded_and_the_longest_unused_leave_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn room_is_made_for_a_chain_but_never_by_a_link_of_it() {
+    let settings = Settings { asks_at_most: 2, ..Settings::default() };
+    let stage = Stage::set_with(settings, [plain("base", HOUR), plain("x", HOUR), role("prod", "base", HOUR)]);
+    for name in ["base", "x"] {
+        stage.key_id(name).await;
+        stage.pass(SECOND).await;
+    }
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+    let names: Vec<_> = stage.engine.snapshot().asks.iter().map(|view| view.ask.to_string()).collect();
+    assert_eq!(names, ["base", "prod"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_is_longer_than_the_table_is_told_so() {
+    let settings = Settings { asks_at_most: 1, ..Settings::default() };
+    let stage = Stage::set_with(settings, [plain("base", HOUR), role("prod", "base", HOUR)]);
+    assert_eq!(stage.code("prod").await, "TooManyIdentities");
+    stage.key_id("base").await;
+    assert_eq!(stage.code("prod").await, "TooManyIdentities");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_full_of_asks_in_flight_drops_none_of_them() {
     let settings = Settings { asks_at_most: 1, ..Settings::default() };
     let stage = Stage::set_with(settings, [plain("slow", HOUR), plain("late", HOUR)]);
