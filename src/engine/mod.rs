@@ -42,6 +42,7 @@ mod lease;
 pub mod lifetime;
 mod plan;
 mod room;
+mod slots;
 mod snapshot;
 mod state;
 mod task;

@@ -5,14 +5,16 @@
 //! step further up. Called by the engine's task and, for one ask at a time, by clients ([`next_step`]).
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use super::Settings;
 use super::attempts::{Failed, Until, Who};
 use super::entry::{Demand, Entry};
+use super::slots::Slots;
 use super::state::{State, Target};
-use crate::credential::{Ask, Now, SessionKey};
+use crate::credential::{Ask, Now};
 use crate::source::Need;
 
 /// What is to be done now, and when to plan again.
@@ -56,7 +58,8 @@ pub(super) enum Step<'a> {
 /// Plans for every ask.
 pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
     let mut plan = Plan::default();
-    let mut wanted: HashMap<Target, (Rank, Start)> = HashMap::new();
+    let mut slots = Slots::left(state, settings);
+    let mut wanted: HashMap<Target, (Rank, Ask)> = HashMap::new();
     let mut look_again = |at: Duration| {
         if at > now.boot {
             plan.next = Some(plan.next.map_or(at, |next| next.min(at)));
@@ -73,11 +76,14 @@ pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
         };
         match next_step(state, ask, who, now) {
             Step::Aloft => {}
-            Step::Start(start) => {
-                let rank = Rank::of(entry, who, start.again, now);
-                let best = wanted.entry(start.target.clone()).or_insert_with(|| (rank, start.clone()));
-                if rank < best.0 {
-                    *best = (rank, start);
+            // the next flight to land makes another plan
+            Step::Start(_) if slots.none() => {}
+            Step::Start(Start { target, by, again }) => {
+                let rank = Rank::of(entry, who, again, now);
+                match wanted.entry(target) {
+                    MapEntry::Vacant(vacant) => drop(vacant.insert((rank, by))),
+                    MapEntry::Occupied(mut best) if rank < best.get().0 => drop(best.insert((rank, by))),
+                    MapEntry::Occupied(_) => {}
                 }
             }
             Step::Wait { whose, until, failed } => {
@@ -90,7 +96,17 @@ pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
             }
         }
     }
-    plan.start = within_slots(state, wanted.into_values().collect(), settings);
+    // of thousands that want to begin, a few can: no need to sort the others
+    let mut wanted: BinaryHeap<Reverse<(Rank, Target, Ask)>> =
+        wanted.into_iter().map(|(target, (rank, by))| Reverse((rank, target, by))).collect();
+    while !slots.none()
+        && let Some(Reverse((rank, target, by))) = wanted.pop()
+    {
+        let Some(entry) = state.asks.get(&by) else { continue };
+        if slots.take(&entry.limited_by, rank.again) {
+            plan.start.push(Start { target, by, again: rank.again });
+        }
+    }
     plan
 }
 
@@ -173,36 +189,4 @@ impl Rank {
     fn of(entry: &Entry, who: Who, again: bool, now: Now) -> Self {
         Self { client_waits: Reverse(matches!(who, Who::Client { .. })), again, remaining: entry.remaining(now) }
     }
-}
-
-fn within_slots(state: &State, mut wanted: Vec<(Rank, Start)>, settings: &Settings) -> Vec<Start> {
-    wanted.sort_by(|(one, start), (other, other_start)| {
-        one.cmp(other).then_with(|| start.target.cmp(&other_start.target))
-    });
-    let mut free = settings.flights_at_once.saturating_sub(state.aloft.len());
-    let mut free_again = settings.flights_at_once.div_ceil(2).saturating_sub(again_aloft(state));
-    let mut of_session: HashMap<&SessionKey, usize> = HashMap::new();
-    for flight in state.aloft.values() {
-        *of_session.entry(&flight.limited_by).or_default() += 1;
-    }
-    let mut start = Vec::new();
-    for (_, wanted) in wanted {
-        if free == 0 {
-            break;
-        }
-        let Some(entry) = state.asks.get(&wanted.by) else { continue };
-        let of_this = of_session.entry(&entry.limited_by).or_default();
-        if *of_this < settings.flights_per_session && (!wanted.again || free_again > 0) {
-            *of_this += 1;
-            free -= 1;
-            free_again -= usize::from(wanted.again);
-            start.push(wanted);
-        }
-    }
-    start
-}
-
-/// What failed the last time gets no more than half of the slots: sources that hang keep theirs for a minute each.
-fn again_aloft(state: &State) -> usize {
-    state.aloft.values().filter(|flight| flight.again).count()
 }

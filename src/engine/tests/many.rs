@@ -41,13 +41,53 @@ async fn forty_sources_hang_and_a_cold_client_is_still_answered() {
     stage.key_id("prod").await;
 }
 
+/// A base and roles of it that count against one limit.
+fn roles_of_one_base(names: &[&'static str]) -> Stage {
+    let roles = names.iter().map(|name| role(name, "base", 15 * MINUTE));
+    let mut stage = Stage::set(std::iter::once(plain("base", HOUR)).chain(roles));
+    stage.share_a_limit();
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_role_of_a_shared_base_hangs_and_199_stay_fresh() {
+    let names = names("role", 200);
+    let stage = roles_of_one_base(&names);
+    names.iter().for_each(|name| stage.engine.warm(&ask(name)));
+    stage.pass(20 * SECOND).await;
+    stage.fake(names[0]).now_does(Does::Hangs);
+    for _ in 0..30 {
+        for name in &names[1..] {
+            let credential = stage.engine.ready(&ask(name)).expect("a fresh credential");
+            assert!(credential.remaining(stage.clock.now()) > 9 * MINUTE);
+        }
+        stage.pass(MINUTE).await;
+    }
+    assert_eq!(stage.code(names[0]).await, "UpstreamTimeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_roles_of_a_shared_base_hang_and_cold_clients_of_others_are_still_answered() {
+    let names = names("role", 30);
+    let (hanging, others) = names.split_at(10);
+    let stage = roles_of_one_base(&names);
+    for name in hanging {
+        stage.fake(name).now_does(Does::Hangs);
+        stage.engine.warm(&ask(name));
+    }
+    // each has had its first chance by then
+    stage.pass(4 * MINUTE).await;
+    for name in others {
+        stage.key_id(name).await;
+        stage.pass(20 * SECOND).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_more_than_sixteen_are_in_the_air_and_four_for_one_session() {
     let names = names("id", 40);
     let mut stage = Stage::set(names.iter().map(|name| plain(name, HOUR)));
-    for name in &names[..20] {
-        stage.change(name, |fake| fake.limited_by = key("keys:shared"));
-    }
+    names[..20].iter().for_each(|name| stage.change(name, |fake| fake.limited_by = key("keys:shared")));
     for name in &names {
         stage.fake(name).now_takes(SECOND);
     }

@@ -46,6 +46,8 @@ pub(super) struct Fake {
     pub(super) latency: Mutex<Duration>,
     pub(super) issues: AtomicUsize,
     pub(super) renewals: AtomicUsize,
+    /// How many calls ran to their end, whatever came of them.
+    pub(super) finished: Arc<AtomicUsize>,
     /// The key ids of what it was given to issue from.
     pub(super) bases: Mutex<Vec<String>>,
     clock: Arc<SimulatedClock>,
@@ -58,6 +60,10 @@ impl Fake {
 
     pub(super) fn renewals(&self) -> usize {
         self.renewals.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn finished(&self) -> usize {
+        self.finished.load(Ordering::Relaxed)
     }
 
     pub(super) fn now_does(&self, does: Does) {
@@ -79,9 +85,10 @@ impl Fake {
         life: Option<Duration>,
     ) -> BoxFuture<'static, Result<Issued, Failure>> {
         let latency = *self.latency.lock().unwrap();
-        let clock = self.clock.clone();
+        let (clock, finished) = (self.clock.clone(), self.finished.clone());
         Box::pin(async move {
             tokio::time::sleep(latency).await;
+            finished.fetch_add(1, Ordering::Relaxed);
             match does {
                 Does::Works => Ok(issued(&clock, key_id, life)),
                 Does::Brings(change) => {
@@ -222,6 +229,7 @@ impl Stage {
             latency: Mutex::new(Duration::from_millis(100)),
             issues: AtomicUsize::new(0),
             renewals: AtomicUsize::new(0),
+            finished: Arc::default(),
             bases: Mutex::default(),
             clock: self.clock.clone(),
         });
@@ -229,18 +237,27 @@ impl Stage {
     }
 
     /// Changes a source before anyone asks for it.
-    pub(super) fn change(&mut self, name: &'static str, change: impl FnOnce(&mut Fake)) {
-        let old = self.fake(name);
-        self.book.0.clear();
-        let fakes = std::mem::take(&mut self.fakes);
-        drop(old);
+    pub(super) fn change(&mut self, name: &str, change: impl FnOnce(&mut Fake)) {
         let mut change = Some(change);
-        self.engine.replace(Arc::new(Book::default()));
-        for (its_name, fake) in fakes {
-            let mut fake = Arc::into_inner(fake).expect("nobody uses it yet");
-            if its_name == name {
-                change.take().expect("once")(&mut fake);
+        self.change_each(|fake| {
+            if fake.name == name {
+                change.take().expect("once")(fake);
             }
+        });
+        assert!(change.is_none(), "{name} is a known name");
+    }
+
+    /// All sources count against one limit from now on.
+    pub(super) fn share_a_limit(&mut self) {
+        self.change_each(|fake| fake.limited_by = key("keys:shared"));
+    }
+
+    fn change_each(&mut self, mut change: impl FnMut(&mut Fake)) {
+        self.book.0.clear();
+        self.engine.replace(Arc::new(Book::default()));
+        for fake in std::mem::take(&mut self.fakes).into_values() {
+            let mut fake = Arc::into_inner(fake).expect("nobody uses it yet");
+            change(&mut fake);
             self.add_fake(Arc::new(fake), 1);
         }
         self.publish();
