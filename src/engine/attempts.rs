@@ -17,12 +17,22 @@ pub(super) struct Attempts {
     pub(super) failed: Option<Failed>,
     /// Until when nothing more is fetched after the last success, in boot time; forgotten by a reset.
     rests_until: Option<Duration>,
+    put_off: Option<PutOff>,
     /// The last failure there was, for people.
     pub(super) last_failure: Option<(Failure, SystemTime)>,
     /// How many succeeded.
     pub(super) successes: u64,
     /// How many failed.
     pub(super) failures: u64,
+}
+
+/// The flight came back because its supplier had gone: whoever is told of that puts another one in its place at once.
+#[derive(Clone, Copy, Debug)]
+struct PutOff {
+    /// How many came back like this in a row.
+    times: u32,
+    /// When the next one begins, in boot time, if it is not told to do so before.
+    until: Duration,
 }
 
 /// A failure that stands.
@@ -64,6 +74,11 @@ pub(super) use crate::source::BETWEEN_SUCCESSES;
 /// background would wait: else an outage would outlast itself by minutes.
 pub(super) const FOR_WHO_GOES_WITHOUT: Duration = Duration::from_secs(15);
 
+/// A supplier that went away is replaced within milliseconds, and what is put off is not put off any longer then. Where
+/// nobody replaces it, it fails like anything else after about a second, and from then on.
+const PUT_OFF_FOR: Duration = Duration::from_millis(100);
+const PUT_OFF_AT_MOST: u32 = 8;
+
 impl Attempts {
     /// The wait that an attempt for `who` would have to keep, if there is one.
     pub(super) fn wait(&self, who: Who, boot: Duration) -> Option<Until> {
@@ -71,6 +86,22 @@ impl Attempts {
             Until::Boot(at) => *at > boot,
             Until::Asked => true,
         })
+    }
+
+    /// The supplier has gone, and another one is about to take its place: no failure yet, unless it has been for a while.
+    pub(super) fn put_off(&mut self, now: Now) -> bool {
+        let times = self.put_off.map_or(0, |before| before.times).saturating_add(1);
+        if times > PUT_OFF_AT_MOST {
+            return false;
+        }
+        self.flight = None;
+        self.put_off = Some(PutOff { times, until: now.boot.saturating_add(PUT_OFF_FOR) });
+        true
+    }
+
+    /// When the next flight begins after one that was put off; none where nothing is in its way.
+    pub(super) fn put_off_until(&self, boot: Duration) -> Option<Duration> {
+        self.put_off.map(|off| off.until).filter(|until| *until > boot)
     }
 
     fn after_success(&self) -> Option<Until> {
@@ -92,6 +123,7 @@ impl Attempts {
     pub(super) fn succeed(&mut self, now: Now, rest: Duration) {
         self.flight = None;
         self.failed = None;
+        self.put_off = None;
         self.rests_until = Some(now.boot.saturating_add(rest));
         self.successes += 1;
     }
@@ -120,6 +152,7 @@ impl Attempts {
     pub(super) fn forget_waits(&mut self) {
         self.failed = None;
         self.rests_until = None;
+        self.put_off = None;
     }
 
     /// What failed before because of `cause` may be tried again.

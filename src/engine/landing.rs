@@ -14,6 +14,7 @@ use super::lifetime::{LAST_MINUTE, SHORT_LIFE};
 use super::plan::Start;
 use super::state::{Aloft, FlightId, State, Target};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Session};
+use crate::source::daemon::DAEMON_AWAY;
 use crate::source::{Ingredient, Need};
 
 impl State {
@@ -121,6 +122,10 @@ impl State {
             return;
         }
         let Some(entry) = self.asks.get_mut(ask) else { return };
+        // who waits goes on waiting: another source is about to take this one's place
+        if failure.code == DAEMON_AWAY && entry.attempts.put_off(now) {
+            return;
+        }
         log_failure(&Target::Credential(ask.clone()), &failure);
         if failure.class == FailureClass::Refused {
             entry.held = None;

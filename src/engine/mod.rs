@@ -285,7 +285,7 @@ impl Engine {
                 return (Consulted::Answer(from_memory(state, ask, now)), false);
             }
             match next_step(state, ask, who, now) {
-                Step::Start(_) | Step::Aloft => {
+                Step::Start(_) | Step::Aloft | Step::Soon(_) => {
                     let overslept = state.overslept(now, &self.shared.settings);
                     let nudge = state.demand(ask, Demand::Client) || overslept;
                     (Consulted::Wait(changed.notified_owned()), nudge)

@@ -45,6 +45,8 @@ pub(super) enum Step<'a> {
     Start(Start),
     /// Something on the way to it is in the air.
     Aloft,
+    /// Something on the way to it will be fetched in a moment, at this boot time: as good as in the air.
+    Soon(Duration),
     /// Something on the way to it must wait.
     Wait {
         /// Whose wait it is.
@@ -76,6 +78,7 @@ pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
         };
         match next_step(state, ask, who, now) {
             Step::Aloft => {}
+            Step::Soon(at) => look_again(at),
             // the next flight to land makes another plan
             Step::Start(_) if slots.none() => {}
             Step::Start(Start { target, by, again }) => {
@@ -119,6 +122,9 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
         let Some(entry) = state.asks.get(&by) else { return Step::Aloft };
         if entry.attempts.flight.is_some() {
             return Step::Aloft;
+        }
+        if let Some(at) = entry.attempts.put_off_until(now.boot) {
+            return Step::Soon(at);
         }
         if let Some(until) = entry.attempts.wait(who, now.boot) {
             return Step::Wait { whose: target, until, failed: entry.attempts.failed.as_ref() };

@@ -1,8 +1,9 @@
 //! The configuration changes under a running engine: nothing foreign is ever handed out.
 
 use super::stage::*;
-use crate::credential::FailureClass::Refused;
+use crate::credential::FailureClass::{Refused, TryLater};
 use crate::source::Need;
+use crate::source::daemon::DAEMON_AWAY;
 
 /// Another definition under the same name.
 fn redefine(stage: &mut Stage, part: Part) {
@@ -32,6 +33,47 @@ async fn a_flight_begun_under_the_old_definition_comes_for_nothing() {
     stage.pass(20 * SECOND).await;
     assert_eq!(old.issues(), 1);
     assert!(stage.left("prod").await > HOUR, "the old flight's credential was taken");
+}
+
+/// What a source says whose daemon is gone.
+const AWAY: Does = Does::Fails(TryLater, DAEMON_AWAY);
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_while_the_daemon_goes_away_gets_what_our_own_source_makes() {
+    for away_after in [10, 100, 300] {
+        let mut stage = Stage::set([plain("prod", HOUR)]);
+        stage.fake("prod").now_does(AWAY);
+        stage.fake("prod").now_takes(10 * MILLISECOND);
+        let engine = stage.engine.clone();
+        let client = tokio::spawn(async move { engine.get(&ask("prod"), PATIENCE).await });
+        stage.pass(away_after * MILLISECOND).await;
+        // a client that comes in between waits like the first one
+        let engine = stage.engine.clone();
+        let second = tokio::spawn(async move { engine.get(&ask("prod"), PATIENCE).await });
+        stage.pass(100 * MILLISECOND).await;
+        assert!(!client.is_finished() && !second.is_finished());
+        stage.add(plain("prod", HOUR), 1);
+        stage.publish();
+        assert_eq!(key_id(&client.await.unwrap().expect("a credential")), "ASIA-prod-1");
+        assert_eq!(key_id(&second.await.unwrap().expect("a credential")), "ASIA-prod-1");
+        assert_eq!(stage.view("prod").failed, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_stays_away_and_is_not_replaced_is_a_failure_like_another() {
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_does(AWAY);
+    stage.fake("prod").now_takes(MILLISECOND);
+    stage.code("prod").await;
+    stage.pass(2 * SECOND).await;
+    assert_eq!(stage.code("prod").await, DAEMON_AWAY);
+    assert_eq!(stage.fake("prod").issues(), 9);
+    // by the waits after any failure: 7.5, 15, 30, 60 and 120 s
+    stage.code("prod").await;
+    stage.pass(4 * MINUTE).await;
+    let calls = stage.fake("prod").issues() - 9;
+    assert!((2..=6).contains(&calls), "{calls}");
 }
 
 #[tokio::test(start_paused = true)]
