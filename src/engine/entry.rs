@@ -24,6 +24,9 @@ pub(super) struct Entry {
     /// By which definitions it is made: see [`chain`](super::chain).
     pub(super) stamp: Digest,
     pub(super) held: Option<Held>,
+    /// Nothing more is made from what it holds, which its own clients still get: the upstream called it dead, or somebody
+    /// wants what is made from it anew.
+    pub(super) spent_as_base: bool,
     pub(super) attempts: Attempts,
     pub(super) demand: Option<Demand>,
     /// The upstream called what this one needs dead, and a newer one has been demanded for it: once an attempt.
@@ -70,6 +73,7 @@ impl Entry {
             need: link.need,
             stamp: link.stamp,
             held: None,
+            spent_as_base: false,
             attempts: Attempts::default(),
             demand: None,
             need_renewed: false,
@@ -94,12 +98,29 @@ impl Entry {
         }
     }
 
-    pub(super) fn start_over(&mut self) {
+    fn start_over(&mut self) {
         self.held = None;
+        self.spent_as_base = false;
         self.attempts.forget_waits();
         self.attempts.flight = None;
         self.need_renewed = false;
         self.told.clear();
+    }
+
+    /// Nobody wants it until it is asked for again.
+    pub(super) fn forget(&mut self) {
+        self.start_over();
+        self.used = None;
+        // a client that waits is told, and demands it again
+        self.demand = None;
+    }
+
+    /// Something that is made from it is wanted anew, from the bottom up.
+    pub(super) fn forget_as_base(&mut self) {
+        self.spent_as_base = true;
+        self.attempts.forget_waits();
+        self.attempts.flight = None;
+        self.need_renewed = false;
     }
 
     /// The ask whose credential this one is made from.
@@ -135,9 +156,8 @@ impl Entry {
 
     /// Whether it will do as the base of another one's credential: 5 min, or a third of its life where that is less.
     pub(super) fn can_be_base(&self, now: Now) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| held.credential.remaining(now) >= enough_for_a_call(held.credential.lifetime()))
+        let lasts = |held: &Held| held.credential.remaining(now) >= enough_for_a_call(held.credential.lifetime());
+        !self.spent_as_base && self.held.as_ref().is_some_and(lasts)
     }
 
     /// A client of this kind would ask for it now.
@@ -163,6 +183,7 @@ impl Entry {
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
         let thresholds = thresholds(credential.lifetime(), settings.min_life);
         self.held = Some(Held { credential, thresholds });
+        self.spent_as_base = false;
     }
 }
 

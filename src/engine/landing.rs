@@ -4,6 +4,7 @@
 //! Called by the engine's task, under the engine's lock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Settings;
 use super::attempts::{BETWEEN_SUCCESSES, Failed};
@@ -19,7 +20,7 @@ use crate::source::{Ingredient, Need};
 
 impl State {
     /// Begins a flight; `None` when what it needs has gone in the meantime.
-    pub(super) fn take_off(&mut self, start: &Start) -> Option<Flight> {
+    pub(super) fn take_off(&mut self, start: &Start, now: Now) -> Option<Flight> {
         let entry = self.asks.get(&start.by)?;
         let source = entry.recipe.source.clone();
         let limited_by = entry.limited_by.clone();
@@ -45,7 +46,8 @@ impl State {
             }
         };
         self.last_flight += 1;
-        self.aloft.insert(id, Aloft { target: start.target.clone(), limited_by, again: start.again });
+        let aloft = Aloft { target: start.target.clone(), limited_by, began: now.boot, again: start.again };
+        self.aloft.insert(id, aloft);
         tracing::debug!(target = %start.target, "fetching");
         Some(Flight { id, source, ingredient })
     }
@@ -85,7 +87,7 @@ impl State {
                 if self.asks.get(&ask).is_some_and(|entry| entry.attempts.flight == Some(id)) {
                     match brought.and_then(|issued| credential_of(issued, now)) {
                         Ok((credential, warnings)) => self.received(&ask, credential, warnings, now, settings),
-                        Err(failure) => self.failed(&ask, failure, now, jitter),
+                        Err(failure) => self.failed(&ask, failure, aloft.began, now, jitter),
                     }
                 }
             }
@@ -117,8 +119,8 @@ impl State {
         self.mended(&Target::Credential(ask.clone()));
     }
 
-    fn failed(&mut self, ask: &Ask, failure: Failure, now: Now, jitter: f64) {
-        if is_about_what_it_needs(&failure) && self.demand_newer_need(ask, now) {
+    fn failed(&mut self, ask: &Ask, failure: Failure, began: Duration, now: Now, jitter: f64) {
+        if is_about_what_it_needs(&failure) && self.demand_newer_need(ask, began, now) {
             return;
         }
         let Some(entry) = self.asks.get_mut(ask) else { return };
@@ -136,39 +138,42 @@ impl State {
         self.news.push(entry.changed.clone());
     }
 
-    /// The upstream called the base or the session dead that this ask was to be made from: it is dropped, so that the
-    /// next plan fetches another one first. Once an attempt, and not where that one is itself new; `false` then.
-    fn demand_newer_need(&mut self, ask: &Ask, now: Now) -> bool {
+    /// The upstream called the base or the session dead that this ask was to be made from: the next plan has another one
+    /// fetched first. Once an attempt, and not where that one is itself new; `false` then. A base stays with its own
+    /// clients: it may be the role that is broken.
+    fn demand_newer_need(&mut self, ask: &Ask, began: Duration, now: Now) -> bool {
         let Some(entry) = self.asks.get_mut(ask) else { return false };
         if entry.need_renewed {
             return false;
         }
-        let dropped = match entry.need.clone() {
+        let demanded = match entry.need.clone() {
             Need::Nothing => false,
-            Need::Session { key, .. } => self
-                .sessions
-                .get_mut(&key)
-                .filter(|session| !session.attempts.just_succeeded(now.boot))
-                .is_some_and(|session| session.held.take().is_some()),
-            Need::Credential(base) => self
-                .asks
-                .get_mut(&base)
-                .filter(|base| !base.attempts.just_succeeded(now.boot))
-                .is_some_and(|base| base.held.take().is_some()),
+            Need::Session { key, .. } => self.sessions.get_mut(&key).is_some_and(|session| {
+                let renewed_since = session.held.as_ref().is_some_and(|held| held.received.boot > began);
+                renewed_since || (!session.attempts.just_succeeded(now.boot) && session.held.take().is_some())
+            }),
+            Need::Credential(base) => self.asks.get_mut(&base).is_some_and(|base| {
+                let renewed_since = base.held.as_ref().is_some_and(|held| held.credential.received.boot > began);
+                let renewable = !base.attempts.just_succeeded(now.boot) && base.held.is_some();
+                base.spent_as_base |= renewable && !renewed_since;
+                renewed_since || renewable
+            }),
         };
-        if dropped && let Some(entry) = self.asks.get_mut(ask) {
+        if demanded && let Some(entry) = self.asks.get_mut(ask) {
             entry.attempts.flight = None;
             entry.need_renewed = true;
         }
-        dropped
+        demanded
     }
 
-    /// Lets `ask` fail because `cause`, which it needs, has failed.
+    /// Lets `ask` fail because `cause`, which it needs, has failed. What it holds goes with its own session when that is
+    /// refused; what was made from another one's credential lives on when that one is.
     pub(super) fn inherit(&mut self, ask: &Ask, cause: &Target, now: Now) {
         let Some(from) = self.failure_of(cause).cloned() else { return };
         let Some(entry) = self.asks.get_mut(ask) else { return };
         let failure = named(&from.failure, &ask.to_string(), &cause.to_string());
-        if failure.class == FailureClass::Refused {
+        let of_its_own = matches!((&entry.need, cause), (Need::Session { key, .. }, Target::Session(of)) if key == of);
+        if failure.class == FailureClass::Refused && of_its_own {
             entry.held = None;
         }
         entry.attempts.inherit(failure, &from, cause.clone(), now);

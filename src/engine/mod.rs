@@ -240,8 +240,9 @@ impl Engine {
         self.shared.nudge.notify_one();
     }
 
-    /// Drops what is held for one ask or for all, and the sessions that they are made from; waits are forgotten too. The
-    /// next request has it fetched anew.
+    /// Drops what is held for one ask or for all, and the sessions that they are made from; waits are forgotten too, those
+    /// of the whole chain. The next request has it fetched anew, from the bottom up; what the one ask is made from stays
+    /// with its own clients until then.
     pub fn forget(&self, ask: Option<&Ask>) {
         self.shared.with(|state| state.forget(ask));
         self.shared.nudge.notify_one();

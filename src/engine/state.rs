@@ -44,6 +44,8 @@ pub(super) struct FlightId(pub(super) u64);
 pub(super) struct Aloft {
     pub(super) target: Target,
     pub(super) limited_by: SessionKey,
+    /// When it began, in boot time.
+    pub(super) began: Duration,
     /// It failed the last time: it may well fail, or hang, again.
     pub(super) again: bool,
 }
@@ -134,23 +136,27 @@ impl State {
         self.tell_all();
     }
 
-    /// Drops what is held for one ask or for all, and the sessions behind it; flights in the air come for nothing.
+    /// Drops what is held for one ask or for all, and the sessions behind it; flights in the air come for nothing. What
+    /// the one ask is made from is renewed before it is used for that again, and stays with its own clients until then.
     pub(super) fn forget(&mut self, of: Option<&Ask>) {
-        let mut sessions = Vec::new();
-        for (ask, entry) in &mut self.asks {
-            if of.is_none_or(|only| only == ask) {
-                if let Need::Session { key, .. } = &entry.need {
-                    sessions.push(key.clone());
+        match of {
+            None => {
+                self.asks.values_mut().for_each(Entry::forget);
+                self.sessions.clear();
+            }
+            Some(ask) => {
+                for link in chain(&*self.recipes, ask).unwrap_or_default() {
+                    if let Need::Session { key, .. } = &link.need {
+                        self.sessions.remove(key);
+                    }
+                    match self.asks.get_mut(&link.ask) {
+                        Some(entry) if link.ask == *ask => entry.forget(),
+                        Some(entry) => entry.forget_as_base(),
+                        None => {}
+                    }
                 }
-                entry.start_over();
-                entry.used = None;
-                // a client that waits is told, and demands it again
-                entry.demand = None;
             }
         }
-        sessions.iter().for_each(|key| {
-            self.sessions.remove(key);
-        });
         self.tell_all();
     }
 

@@ -84,7 +84,7 @@ fn turn(state: &mut State, jump: Jump, now: Now, settings: &Settings) -> Option<
     for (ask, cause) in &plan.inherit {
         state.inherit(ask, cause, now);
     }
-    let take_off = plan.start.iter().filter_map(|start| state.take_off(start)).collect();
+    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now)).collect();
     let next = plan.next.map(|at| at.saturating_sub(now.boot).min(settings.slice));
     let pause = if state.asks.is_empty() { None } else { Some(next.unwrap_or(settings.slice)) };
     Some(Turn { take_off, pause })

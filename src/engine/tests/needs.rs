@@ -112,6 +112,77 @@ async fn a_base_that_another_client_mended_mends_all_without_their_asking() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_made_from_a_base_that_is_refused_now_is_served_to_its_end() {
+    let stage = Stage::set([plain("base", HOUR), role("prod", "base", HOUR)]);
+    stage.key_id("prod").await;
+    // at 35 min another one is made of a base that has 25 left; at 70 the base is over, and no other one is given
+    stage.pass(36 * MINUTE).await;
+    stage.fake("base").now_does(Does::Fails(Refused, "AccessDenied"));
+    stage.pass(36 * MINUTE).await;
+    assert_eq!(stage.view("prod").state, AskState::Refused);
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    assert_eq!(stage.view("base").access_key_id, None);
+    stage.pass(21 * MINUTE).await;
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    stage.pass(2 * MINUTE).await;
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_of_a_session_that_is_refused_goes_with_it() {
+    let mut stage = Stage::set([("prod", session("process:prod", true), HOUR)]);
+    stage.change("prod", |fake| fake.session_life = Some(HOUR));
+    stage.key_id("prod").await;
+    stage.fake("prod").renewal_now_does(Does::Fails(Refused, "AccessDenied"));
+    stage.pass(36 * MINUTE).await;
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_forget_a_role_mends_a_base_that_stands_refused() {
+    let stage = Stage::set([plain("base", HOUR), role("mid", "base", HOUR), role("prod", "mid", HOUR)]);
+    stage.fake("base").now_does(Does::Fails(Refused, "AccessDenied"));
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+    stage.fake("base").now_does(Does::Works);
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+    stage.engine.forget(Some(&ask("prod")));
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_forget_a_role_has_its_base_renewed_and_leaves_it_to_its_own_clients_meanwhile() {
+    let stage = Stage::set([("base", session("keys:base", false), HOUR), role("prod", "base", HOUR)]);
+    stage.key_id("prod").await;
+    stage.engine.forget(Some(&ask("prod")));
+    assert_eq!(stage.key_id("base").await, "ASIA-base-1");
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-base-1", "ASIA-base-2"]);
+    assert_eq!(stage.fake("base").renewals(), 2);
+    assert_eq!(stage.key_id("base").await, "ASIA-base-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_base_that_the_upstream_calls_expired_stays_with_its_own_clients() {
+    for code in ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"] {
+        let stage = Stage::set([plain("base", HOUR), role("prod", "base", 15 * MINUTE)]);
+        stage.key_id("prod").await;
+        stage.fake("prod").now_does(Does::Fails(Refused, code));
+        stage.fake("base").now_does(Does::Fails(TryLater, "UpstreamUnavailable"));
+        stage.pass(6 * MINUTE).await;
+        assert!(stage.fake("base").issues() > 1, "another one was wanted for the role");
+        assert_eq!(stage.key_id("base").await, "ASIA-base-1");
+        // the role is not tried with the same one again, but with the next
+        assert_eq!(stage.fake("prod").issues(), 2);
+        stage.fake("prod").now_does(Does::Works);
+        stage.fake("base").now_does(Does::Works);
+        stage.pass(5 * MINUTE).await;
+        let newer = stage.key_id("base").await;
+        assert_ne!(newer, "ASIA-base-1");
+        assert_eq!(stage.fake("prod").bases.lock().unwrap().last(), Some(&newer));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_chain_may_have_a_hundred_links() {
     let names: Vec<&'static str> = (0..100).map(|number| &*format!("link-{number}").leak()).collect();
     let roles = names.windows(2).map(|pair| role(pair[1], pair[0], HOUR));
