@@ -162,6 +162,11 @@ impl Attempts {
         }
     }
 
+    /// Whether it stands failed because of something that it needs.
+    pub(super) fn inherited(&self) -> bool {
+        self.failed.as_ref().is_some_and(|failed| failed.cause.is_some())
+    }
+
     /// Whether it came so lately that it cannot be fetched again yet.
     pub(super) fn just_succeeded(&self, boot: Duration) -> bool {
         self.rests_until.is_some_and(|until| boot < until)

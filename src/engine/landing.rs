@@ -62,6 +62,7 @@ impl State {
         settings: &Settings,
     ) {
         let Some(aloft) = self.aloft.remove(&id) else { return };
+        self.changed = true;
         match aloft.target {
             Target::Session(key) => {
                 let target = Target::Session(key.clone());
@@ -180,6 +181,7 @@ impl State {
         entry.demand = None;
         entry.need_renewed = false;
         self.news.push(entry.changed.clone());
+        (self.changed, self.inherited) = (true, true);
     }
 
     fn failure_of(&self, target: &Target) -> Option<&Failed> {
@@ -191,7 +193,13 @@ impl State {
 
     /// What failed because of `target` may be tried again.
     fn mended(&mut self, target: &Target) {
-        self.asks.values_mut().for_each(|entry| entry.attempts.cause_is_mended(target));
+        if !std::mem::take(&mut self.inherited) {
+            return;
+        }
+        for entry in self.asks.values_mut() {
+            entry.attempts.cause_is_mended(target);
+            self.inherited |= entry.attempts.inherited();
+        }
     }
 
     /// Somebody wants `ask` fetched: `true` when the timetable does not know yet.

@@ -5,6 +5,16 @@
 //! tables (`state`, `landing`), sessions by key and credentials by ask. The engine never involves a person and never
 //! fetches inside a request: a request at most waits a moment for a flight that is in the air.
 //!
+//! # Waits, and who ends them
+//!
+//! Between two successes for one ask lies a minute, between attempts that fail ever more ([`attempts`]). On purpose, two
+//! things cost more calls than that: a client that would go away with nothing may lead to one every 15 s, so that an outage
+//! does not outlast itself; and a wake or a clock that was set by more than 2 s counts as a reset of all waits, as a login
+//! and another configuration do, because whatever was true before may not be now.
+//!
+//! What was refused is dropped, with what was made from its own session; but what was made from another ask's credential is
+//! served to its end when that one is refused, for it works without.
+//!
 //! # A client that asks again early
 //!
 //! Some clients drop what they hold when a service says `ExpiredToken`, and ask again at once, although half an hour is
@@ -88,15 +98,11 @@ impl Default for Settings {
     }
 }
 
-/// Why waits are forgotten.
+/// Why waits are forgotten. A wake, a clock that was set and another configuration do so unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reset {
     /// Somebody logged in.
     Login,
-    /// The machine woke up.
-    Wake,
-    /// The configuration was read again.
-    Configuration,
     /// A person at a terminal wants this one now: its waits, and those of what it needs.
     Person(Ask),
 }
@@ -105,8 +111,6 @@ impl Reset {
     fn word(&self) -> &'static str {
         match self {
             Self::Login => "login",
-            Self::Wake => "wake",
-            Self::Configuration => "configuration",
             Self::Person(_) => "person",
         }
     }
@@ -135,7 +139,7 @@ struct Shared {
     world: World,
     settings: Settings,
     state: Mutex<State>,
-    /// How often something may have changed in the tables: whoever leased an answer before looks again.
+    /// How often something may have changed that answers depend on: whoever leased one before looks again.
     changes: AtomicU64,
     /// Wakes the task.
     nudge: Notify,
@@ -148,7 +152,9 @@ impl Shared {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let news = std::mem::take(&mut state.news);
-        self.changes.fetch_add(1, Ordering::Release);
+        if std::mem::take(&mut state.changed) {
+            self.changes.fetch_add(1, Ordering::Release);
+        }
         drop(state);
         news.iter().for_each(|changed| changed.notify_waiters());
         result
@@ -226,7 +232,7 @@ impl Engine {
     pub fn reset(&self, why: Reset) {
         tracing::info!(why = why.word(), "waits forgotten");
         self.shared.with(|state| match &why {
-            Reset::Login | Reset::Wake | Reset::Configuration => state.forget_waits(None),
+            Reset::Login => state.forget_waits(None),
             Reset::Person(ask) => state.forget_waits(Some(ask)),
         });
         self.shared.nudge.notify_one();

@@ -57,6 +57,7 @@ impl State {
                 return Err(Failure::new(FailureClass::TryLater, "TooManyIdentities", text));
             };
             self.asks.remove(&ask);
+            self.changed = true;
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ impl fmt::Display for Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FlightId(pub(super) u64);
 
-/// What is in the air. It keeps its slot until it has landed, also when nobody wants it any more.
+/// What is in the air. It keeps its slot until it has landed, or is given up.
 #[derive(Clone, Debug)]
 pub(super) struct Aloft {
     pub(super) target: Target,
@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) asks: HashMap<Ask, Entry>,
     pub(super) sessions: HashMap<SessionKey, SessionEntry>,
     pub(super) aloft: HashMap<FlightId, Aloft>,
+    /// Flights that are in the air for nothing: the task is to end them.
+    pub(super) given_up: Vec<FlightId>,
     pub(super) recipes: Arc<dyn Recipes>,
     /// How long the machine has slept since the engine began: boot time less this is time awake.
     pub(super) asleep: Duration,
@@ -62,6 +64,10 @@ pub(super) struct State {
     pub(super) stopped: bool,
     /// Who is to be told of a change once the lock is free.
     pub(super) news: Vec<Arc<Notify>>,
+    /// What is held, a definition or a wait may be another one than before: who leased an answer looks again.
+    pub(super) changed: bool,
+    /// Whether some ask may stand failed because of what it needs.
+    pub(super) inherited: bool,
     pub(super) last_flight: u64,
     /// When the timetable last looked, in boot time.
     pub(super) looked_at: Duration,
@@ -74,10 +80,13 @@ impl State {
             asks: HashMap::new(),
             sessions: HashMap::new(),
             aloft: HashMap::new(),
+            given_up: Vec::new(),
             recipes,
             asleep: Duration::ZERO,
             stopped: false,
             news: Vec::new(),
+            changed: false,
+            inherited: false,
             last_flight: 0,
             looked_at: Duration::ZERO,
             swept_at: Duration::ZERO,
@@ -111,6 +120,20 @@ impl State {
     /// waited for.
     pub(super) fn give_up_credentials_aloft(&mut self) {
         self.asks.values_mut().for_each(|entry| entry.attempts.flight = None);
+        self.give_up_strays();
+    }
+
+    /// A flight whose credential nobody would take is given up, and leaves its slot to others. Never a session's.
+    fn give_up_strays(&mut self) {
+        let (asks, given_up) = (&self.asks, &mut self.given_up);
+        self.aloft.retain(|id, aloft| {
+            let Target::Credential(ask) = &aloft.target else { return true };
+            let wanted = asks.get(ask).is_some_and(|entry| entry.attempts.flight == Some(*id));
+            if !wanted {
+                given_up.push(*id);
+            }
+            wanted
+        });
     }
 
     /// Forgets the waits of every ask and session, or of one ask's chain.
@@ -157,6 +180,7 @@ impl State {
                 }
             }
         }
+        self.give_up_strays();
         self.tell_all();
     }
 
@@ -185,10 +209,12 @@ impl State {
         }
         let stamp = |ask: &Ask| Some(chain(&*self.recipes, ask).ok()?.first()?.stamp);
         self.sessions.retain(|_, session| session.maker.as_ref().is_some_and(|(ask, made)| stamp(ask) == Some(*made)));
+        self.give_up_strays();
         self.forget_waits(None);
     }
 
     fn tell_all(&mut self) {
+        self.changed = true;
         self.news.extend(self.asks.values().map(|entry| entry.changed.clone()));
     }
 }

@@ -9,12 +9,12 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::clocks::{Clocks, Jump};
 use super::flight::{Flight, panicked};
-use super::plan::plan;
+use super::plan::{Plan, plan};
 use super::state::{FlightId, State};
 use super::{Settings, Shared};
 use crate::credential::{Failure, Issued, Now};
@@ -31,6 +31,7 @@ async fn keep_timetable(shared: Arc<Shared>) {
         let now = shared.world.clock.now();
         let jump = clocks.look(now, Instant::now());
         let Some(turn) = shared.with(|state| turn(state, jump, now, &shared.settings)) else { return };
+        turn.given_up.iter().for_each(|id| hangar.end(*id));
         for flight in turn.take_off {
             hangar.launch(flight, shared.settings.flight_limit);
         }
@@ -59,10 +60,12 @@ async fn or_end(work: impl Future<Output = ()> + Send + 'static, end: impl FnOnc
 }
 
 /// What one look at the tables comes to.
-struct Turn {
-    take_off: Vec<Flight>,
+pub(super) struct Turn {
+    pub(super) take_off: Vec<Flight>,
+    /// Flights that are in the air for nothing.
+    pub(super) given_up: Vec<FlightId>,
     /// How long nothing is due; `None`: until somebody asks.
-    pause: Option<Duration>,
+    pub(super) pause: Option<Duration>,
 }
 
 /// Looks at the tables once and decides; `None` when the engine has ended.
@@ -70,6 +73,13 @@ fn turn(state: &mut State, jump: Jump, now: Now, settings: &Settings) -> Option<
     if state.stopped {
         return None;
     }
+    look(state, jump, now, settings);
+    let plan = plan(state, now, settings);
+    Some(carry_out(state, &plan, now, settings))
+}
+
+/// Takes in what happened since the last look.
+pub(super) fn look(state: &mut State, jump: Jump, now: Now, settings: &Settings) {
     state.looked_at = now.boot;
     if jump.happened() {
         tracing::info!(slept = jump.slept.as_secs(), clock_set = jump.wall_was_set, "planning anew");
@@ -80,14 +90,17 @@ fn turn(state: &mut State, jump: Jump, now: Now, settings: &Settings) -> Option<
         state.forget_waits(None);
     }
     state.sweep(now, settings);
-    let plan = plan(state, now, settings);
+}
+
+pub(super) fn carry_out(state: &mut State, plan: &Plan, now: Now, settings: &Settings) -> Turn {
+    // these first: what fails now may drop what they are to be made from
+    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now)).collect();
     for (ask, cause) in &plan.inherit {
         state.inherit(ask, cause, now);
     }
-    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now)).collect();
     let next = plan.next.map(|at| at.saturating_sub(now.boot).min(settings.slice));
     let pause = if state.asks.is_empty() { None } else { Some(next.unwrap_or(settings.slice)) };
-    Some(Turn { take_off, pause })
+    Turn { take_off, given_up: std::mem::take(&mut state.given_up), pause }
 }
 
 async fn for_a_while(pause: Option<Duration>) {
@@ -102,6 +115,7 @@ async fn for_a_while(pause: Option<Duration>) {
 struct Hangar {
     tasks: JoinSet<Result<Issued, Failure>>,
     flights: HashMap<Id, FlightId>,
+    ends: HashMap<FlightId, AbortHandle>,
 }
 
 impl Hangar {
@@ -109,6 +123,15 @@ impl Hangar {
         let id = flight.id;
         let task = self.tasks.spawn(flight.run(limit));
         self.flights.insert(task.id(), id);
+        self.ends.insert(id, task);
+    }
+
+    /// Ends one in the air. Nobody hears of it again.
+    fn end(&mut self, id: FlightId) {
+        if let Some(task) = self.ends.remove(&id) {
+            self.flights.remove(&task.id());
+            task.abort();
+        }
     }
 
     /// The next one to land; never, while there is none.
@@ -123,13 +146,19 @@ impl Hangar {
 
     /// Another one, if it has landed by now: those that land together cost one plan.
     fn landed_already(&mut self) -> Option<Landed> {
-        let ended = self.tasks.try_join_next_with_id()?;
-        self.take(ended)
+        loop {
+            let ended = self.tasks.try_join_next_with_id()?;
+            if let Some(landed) = self.take(ended) {
+                return Some(landed);
+            }
+        }
     }
 
     fn take(&mut self, ended: Result<(Id, Result<Issued, Failure>), JoinError>) -> Option<Landed> {
         let (task, brought) = ended.unwrap_or_else(|error| (error.id(), Err(panicked())));
-        Some((self.flights.remove(&task)?, brought))
+        let id = self.flights.remove(&task)?;
+        self.ends.remove(&id);
+        Some((id, brought))
     }
 }
 

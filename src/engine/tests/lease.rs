@@ -43,6 +43,19 @@ async fn a_lease_ends_with_whatever_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_outlives_whatever_only_looks() {
+    let stage = Stage::set([plain("prod", HOUR), plain("slow", HOUR)]);
+    stage.fake("slow").now_takes(MINUTE / 2);
+    let lease = leased(&stage, "prod").await;
+    stage.engine.snapshot();
+    stage.engine.warm(&ask("prod"));
+    stage.engine.get(&ask("prod"), PATIENCE).await.expect("a credential");
+    assert!(lease.holds(stage.clock.now()));
+    assert_eq!(stage.code("slow").await, "Pending");
+    assert!(lease.holds(stage.clock.now()), "a client waited and went");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_ends_when_something_lands() {
     let stage = Stage::set([plain("prod", HOUR), plain("other", HOUR)]);
     stage.fake("other").now_does(Does::Fails(FailureClass::Refused, "AccessDenied"));

@@ -1,6 +1,7 @@
 //! The engine with sources and clocks that the tests steer.
 
 mod basics;
+mod course;
 mod failures;
 mod lease;
 mod many;

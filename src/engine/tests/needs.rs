@@ -183,6 +183,23 @@ async fn a_base_that_the_upstream_calls_expired_stays_with_its_own_clients() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_base_that_fails_in_the_plan_that_lets_its_role_begin_costs_the_role_nothing() {
+    let settings = Settings { flights_at_once: 1, ..Settings::default() };
+    let parts = [("base", session("keys:base", false), HOUR), role("prod", "base", HOUR)];
+    let mut stage = Stage::set_with(settings, parts);
+    stage.change("base", |fake| fake.session_life = Some(36 * MINUTE));
+    stage.key_id("base").await;
+    // at 35 min the base is renewed, and its session first: that one takes the only slot, and is refused
+    stage.fake("base").now_takes(2 * SECOND);
+    stage.fake("base").renewal_now_does(Does::Fails(Refused, "AccessDenied"));
+    stage.pass(35 * MINUTE + SECOND).await;
+    assert_eq!(stage.code("prod").await, "Pending");
+    stage.pass(2 * SECOND).await;
+    assert!(stage.engine.ready(&ask("prod")).is_some());
+    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-base-1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_chain_may_have_a_hundred_links() {
     let names: Vec<&'static str> = (0..100).map(|number| &*format!("link-{number}").leak()).collect();
     let roles = names.windows(2).map(|pair| role(pair[1], pair[0], HOUR));

@@ -2,6 +2,7 @@
 
 use super::stage::*;
 use crate::credential::FailureClass::{Refused, TryLater};
+use crate::engine::Settings;
 use crate::source::Need;
 use crate::source::daemon::DAEMON_AWAY;
 
@@ -33,6 +34,26 @@ async fn a_flight_begun_under_the_old_definition_comes_for_nothing() {
     stage.pass(20 * SECOND).await;
     assert_eq!(old.issues(), 1);
     assert!(stage.left("prod").await > HOUR, "the old flight's credential was taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_comes_for_nothing_leaves_its_slot_at_once() {
+    let settings = || Settings { flights_at_once: 1, ..Settings::default() };
+    let mut stage = Stage::set_with(settings(), [plain("prod", HOUR)]);
+    let old = stage.fake("prod");
+    old.now_takes(20 * SECOND);
+    assert_eq!(stage.code("prod").await, "Pending");
+    redefine(&mut stage, plain("prod", 2 * HOUR));
+    assert_eq!(stage.left("prod").await, 2 * HOUR);
+
+    let stage = Stage::set_with(settings(), [plain("prod", HOUR)]);
+    stage.fake("prod").now_takes(20 * SECOND);
+    assert_eq!(stage.code("prod").await, "Pending");
+    stage.engine.forget(None);
+    stage.fake("prod").now_takes(SECOND / 10);
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+    stage.pass(MINUTE).await;
+    assert_eq!((old.finished(), stage.fake("prod").finished()), (0, 1));
 }
 
 /// What a source says whose daemon is gone.

@@ -3,6 +3,7 @@
 use super::stage::*;
 use crate::credential::{ClockOffset, FailureClass};
 use crate::engine::AskState;
+use crate::source::Need;
 use crate::world::Clock as _;
 use crate::world::simulated::Step;
 
@@ -179,6 +180,53 @@ async fn a_fetch_that_slept_along_is_not_waited_for() {
     assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
     stage.pass(20 * SECOND).await;
     assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetches_that_slept_along_leave_their_slots_to_those_after_the_wake() {
+    let names = ["a", "b", "c", "d", "e"];
+    let roles = names.map(|name| role(name, "base", HOUR));
+    let mut stage = Stage::set([plain("base", HOUR)].into_iter().chain(roles));
+    stage.share_a_limit();
+    stage.key_id("base").await;
+    for name in names {
+        stage.fake(name).now_takes(20 * SECOND);
+        assert_eq!(stage.code(name).await, "Pending");
+    }
+    assert_eq!(stage.engine.snapshot().in_flight, 4);
+    names.iter().for_each(|name| stage.fake(name).now_takes(SECOND / 10));
+    stage.clock.suspend(10 * MINUTE);
+    for name in names {
+        // within the client's patience, that is
+        stage.key_id(name).await;
+    }
+    stage.pass(MINUTE).await;
+    assert_eq!(stage.engine.snapshot().in_flight, 0);
+    assert!(names.iter().all(|name| stage.fake(name).finished() == 1), "what was given up ran on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_being_made_is_never_cut_off() {
+    type Event = fn(&Stage);
+    let events: [Event; 3] = [
+        |stage| stage.clock.suspend(HOUR),
+        |stage| stage.engine.forget(None),
+        |stage| stage.engine.replace(std::sync::Arc::new(Book::default())),
+    ];
+    for (number, event) in events.into_iter().enumerate() {
+        let stage =
+            Stage::set([("prod", Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None }, HOUR)]);
+        stage.fake("prod").now_takes(20 * SECOND);
+        assert_eq!(stage.code("prod").await, "Pending");
+        event(&stage);
+        stage.pass(SECOND).await;
+        let _ = stage.get("prod").await;
+        stage.pass(30 * SECOND).await;
+        assert!(stage.fake("prod").finished() >= 1, "{number}: a code may have been spent for nothing");
+        if number == 0 {
+            assert_eq!(stage.fake("prod").renewals(), 1, "the one that slept along is waited for");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
