@@ -21,9 +21,11 @@ mod daemon;
 mod endpoint;
 pub mod generated;
 pub mod logging;
+mod marker;
 mod notes;
 mod once;
 mod recipes;
+mod reload;
 mod supply;
 mod trail;
 

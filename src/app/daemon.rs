@@ -5,45 +5,42 @@
 //! folders (a desktop's and a cron job's) do not write the same grants.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::generated::AwsFiles;
+use super::marker::Marker;
 use super::recipes::{Book, names};
-use super::{AppError, address};
+use super::reload::Reload;
+use super::{AppError, address, reload};
 use crate::config::own::Own;
 use crate::config::{Config, Places};
 use crate::control::holders::Holders;
 use crate::control::jobs::Jobs;
 use crate::control::{self, Client, Daemon, Socket};
-use crate::credential::Ask;
 use crate::engine::{Engine, Settings};
 use crate::log::audit::Audit;
 use crate::log::capped::CappedFile;
 use crate::server::grant::Grants;
 use crate::server::grant_store::GrantStore;
 use crate::server::listener::Listener;
-use crate::server::service::{Names, Service};
-use crate::world::folder::{Folder, Lock, Permission};
+use crate::server::service::Service;
+use crate::world::folder::{Folder, Lock};
 use crate::world::watch::FileWatch;
 use crate::world::{World, ourselves};
 
 /// A daemon that is bound, with its addresses, and not yet running.
 pub struct App {
-    world: World,
     daemon: Arc<Daemon>,
     service: Arc<Service>,
     listener: Listener,
     socket: Arc<Socket>,
-    names: watch::Sender<Names>,
+    reload: Reload,
     state: Arc<Folder>,
-    shells: AwsFiles,
     _locks: [Lock; 2],
 }
 
@@ -61,6 +58,8 @@ impl App {
         let runtime = Folder::open_or_make(&places.runtime)?;
         let locks =
             [lock(&runtime, RUNTIME_LOCK, &path, &state).await?, lock(&state, STATE_LOCK, &path, &state).await?];
+        // before anything is read, so that no change is missed
+        let mut files = FileWatch::on([Config::files(&world)?, vec![path.clone()]].concat());
         // our own file says where to listen; the shared AWS files may be long
         let server = Own::read(&places, &*world.files)?.server;
         let listener = address::take(server.listen.as_ref().map(|listen| listen.value), &state)?;
@@ -81,10 +80,11 @@ impl App {
         let trail = CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?;
         let shells = AwsFiles::of_shells(&places)?;
         shells.write(&config)?;
-        write_marker(&state, &path)?;
+        Marker::of(&path).write(&state)?;
         // last of all that can fail: whoever connects from now on is answered
         let socket = Socket::bind(&path, ourselves::uid());
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
+        files.ours(&path);
         let audit = Audit::start(trail, "daemon", clock.clone());
         let book = Arc::new(Book::of(config.clone(), world.clone()));
         let engine = Engine::start(world.clone(), book, Settings::default());
@@ -102,9 +102,11 @@ impl App {
             clock,
             stop: watch::Sender::new(false),
             config: RwLock::new(config),
+            unusable: RwLock::default(),
         };
         let (daemon, socket) = (Arc::new(daemon), Arc::new(socket));
-        Ok(Self { world, daemon, service, listener, socket, names, state, shells, _locks: locks })
+        let reload = Reload { world, daemon: Arc::clone(&daemon), socket: Arc::clone(&socket), files, names, shells };
+        Ok(Self { daemon, service, listener, socket, reload, state, _locks: locks })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -123,16 +125,16 @@ impl App {
     ///
     /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { world, daemon, service, listener, socket, names, state, shells, _locks } = self;
-        tell_complaints(&daemon.config(), None);
-        warm(&daemon);
+        let Self { daemon, service, listener, socket, reload, state, _locks } = self;
+        reload::tell_complaints(&daemon.config(), None);
+        reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
         let mut parts = JoinSet::new();
         parts.spawn(service.serve(listener, daemon.stop.subscribe()));
-        parts.spawn(control::serve(Arc::clone(&socket), Arc::clone(&daemon)));
+        parts.spawn(control::serve(socket, Arc::clone(&daemon)));
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
-        background.spawn(watch_files(world, Arc::clone(&daemon), socket, names, shells));
+        background.spawn(reload.run());
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         let early = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => false,
@@ -144,7 +146,7 @@ impl App {
         while parts.join_next().await.is_some() {}
         daemon.engine.clone().stop().await;
         daemon.audit.close().await;
-        let _ = state.remove(MARKER);
+        let _ = Marker::remove(&state);
         if early { Err(AppError::Broken) } else { Ok(()) }
     }
 }
@@ -170,8 +172,7 @@ async fn lock(folder: &Folder, name: &str, socket: &std::path::Path, state: &Fol
         if let Some(lock) = folder.try_lock(name)? {
             return Ok(lock);
         }
-        let marker = read_marker(state);
-        let elsewhere = marker.as_ref().map(|marker| marker.socket.clone());
+        let elsewhere = Marker::read(state).map(|marker| marker.socket);
         for path in [Some(socket.to_owned()), elsewhere].into_iter().flatten() {
             if let Ok(mut client) = Client::connect(&path, ourselves::uid()).await
                 && let Ok(status) = client.status().await
@@ -191,84 +192,6 @@ async fn lock(folder: &Folder, name: &str, socket: &std::path::Path, state: &Fol
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_LOOK: Duration = Duration::from_millis(20);
 
-/// Where the daemon of a state folder has its socket: for the message to one that was started with another runtime folder.
-#[derive(Serialize, Deserialize)]
-struct Marker {
-    version: u32,
-    socket: PathBuf,
-}
-
-const MARKER: &str = "daemon.json";
-
-fn write_marker(state: &Folder, socket: &std::path::Path) -> Result<(), AppError> {
-    let text = serde_json::to_string(&Marker { version: 1, socket: socket.to_owned() }).unwrap_or_default();
-    Ok(state.write_passing(MARKER, text.as_bytes(), Permission::Write)?)
-}
-
-fn read_marker(state: &Folder) -> Option<Marker> {
-    serde_json::from_slice(&state.read(MARKER).ok()?).ok()
-}
-
-/// Fetches ahead what will be asked for: what is to be kept warm, and what living shells and jobs have as their default.
-fn warm(daemon: &Daemon) {
-    let config = daemon.config();
-    let kept = config.identities.values().filter(|identity| identity.keep_warm).map(|identity| identity.name.clone());
-    let granted = daemon.grants.list().into_iter().filter_map(|grant| grant.default_aws.clone());
-    for name in kept.chain(granted) {
-        daemon.engine.warm(&Ask::aws(name));
-    }
-}
-
-/// Reads the configuration again when a file of it changed; ends the daemon when its socket is gone: whoever looks for it
-/// would not find it, and start another.
-async fn watch_files(
-    world: World,
-    daemon: Arc<Daemon>,
-    socket: Arc<Socket>,
-    known: watch::Sender<Names>,
-    shells: AwsFiles,
-) {
-    let mut paths = daemon.config().watched.clone();
-    paths.push(socket.path().to_owned());
-    let mut files = FileWatch::on(paths);
-    loop {
-        if !socket.still_there() {
-            tracing::warn!(path = %socket.path().display(), "the control socket is gone");
-            daemon.stop.send_replace(true);
-            return;
-        }
-        files.changed().await;
-        let before = daemon.config();
-        match Config::load(&world) {
-            Ok(config) => {
-                let config = Arc::new(config);
-                tell_complaints(&config, Some(&before));
-                if config.server != before.server {
-                    tracing::warn!("[server] changed: it takes effect with the next start");
-                }
-                let book = Arc::new(Book::of(config.clone(), world.clone()));
-                daemon.replace(config.clone(), |engine| engine.replace(book));
-                known.send_replace(names(&config));
-                if let Err(error) = shells.write(&config) {
-                    tracing::error!(error = %error, "the files of shells do not follow");
-                }
-                warm(&daemon);
-                tracing::info!(count = config.identities.len(), "the configuration was read again");
-            }
-            Err(error) => {
-                for complaint in &error.complaints {
-                    tracing::error!(reason = %complaint, "the configuration cannot be used; the one before stays");
-                }
-            }
-        }
-    }
-}
-
-/// Logs what is wrong with the configuration, but for what was wrong before.
-fn tell_complaints(config: &Config, before: Option<&Config>) {
-    for complaint in &config.complaints {
-        if !before.is_some_and(|before| before.complaints.contains(complaint)) {
-            tracing::warn!(reason = %complaint, "in the configuration");
-        }
-    }
-}
+#[cfg(test)]
+#[path = "daemon_tests.rs"]
+mod tests;

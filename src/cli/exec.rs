@@ -13,7 +13,7 @@ use super::child::{Token, Wiring, address};
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
 use crate::app::{Endpoint, EndpointOptions};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::credential::IdentityName;
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
@@ -140,13 +140,15 @@ struct Files {
     world: World,
     generated: Generated,
     watch: FileWatch,
+    /// What keeps them from following, for as long as it does: said once.
+    unusable: Option<ConfigError>,
 }
 
 impl Files {
     fn new(world: &World, config: &Config, watch: FileWatch) -> Result<Self, GeneratedError> {
         let generated = Generated::new(&config.places, &*world.random)?;
         generated.aws.write(config)?;
-        Ok(Self { world: world.clone(), generated, watch })
+        Ok(Self { world: world.clone(), generated, watch, unusable: None })
     }
 
     /// Waits until the user's files have changed, and says what they mean now. While they cannot be read, what they
@@ -154,14 +156,21 @@ impl Files {
     async fn changed(&mut self) -> Arc<Config> {
         loop {
             self.watch.changed().await;
-            match Config::load(&self.world) {
+            match Config::load_again(&self.world) {
                 Ok(config) => {
+                    self.unusable = None;
                     if let Err(error) = self.generated.aws.write(&config) {
                         tracing::warn!(error = %error, "the child's files do not follow");
                     }
                     return Arc::new(config);
                 }
-                Err(error) => tracing::warn!(error = %error, "the configuration stays as it was"),
+                Err(error) => {
+                    self.watch.doubt();
+                    if self.unusable.as_ref() != Some(&error) {
+                        tracing::warn!(error = %error, "the configuration stays as it was");
+                    }
+                    self.unusable = Some(error);
+                }
             }
         }
     }

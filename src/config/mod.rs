@@ -66,6 +66,14 @@ impl Config {
         Self::read(&places, &*world.files, &surroundings)
     }
 
+    /// The same for who has a configuration already and would lose it. Fails too where a shared AWS file is there and
+    /// cannot be read (no permission, no descriptor left, a folder in its place): that is no reason to forget what it said.
+    pub fn load_again(world: &World) -> Result<Self, ConfigError> {
+        let config = Self::load(world)?;
+        let complaints = config.shared.unread.clone();
+        if complaints.is_empty() { Ok(config) } else { Err(ConfigError { complaints }) }
+    }
+
     /// The files that [`Config::load`] reads. Who watches them from before they are read misses no change.
     pub fn files(world: &World) -> Result<Vec<PathBuf>, ConfigError> {
         places(world).map(|places| places.watched())
@@ -76,25 +84,12 @@ impl Config {
         let own = Own::read(places, files)?;
         let shared = SharedFiles::read(places, files);
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
-        let exposed = own.server.listen.as_ref().filter(|listen| !listen.value.ip().is_loopback()).map(|listen| {
-            let text = format!(
-                "`listen` is {}, which others can reach: tokens and keys go there in clear text, and SDKs take neither from a \
-                 host that is not loopback",
-                listen.value
-            );
-            Complaint::at(listen.place.clone(), text)
-        });
         let missing = own.missing(&shared);
         Ok(Self {
             places: places.clone(),
             server: own.server,
             identities,
-            complaints: exposed
-                .into_iter()
-                .chain(missing)
-                .chain(shared.complaints.iter().cloned())
-                .chain(resolved)
-                .collect(),
+            complaints: missing.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).collect(),
             watched: places.watched(),
             shared: Arc::new(shared),
         })

@@ -2,8 +2,7 @@
 //!
 //! Called by [`super::own`], which knows the keys.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -180,13 +179,17 @@ fn article(noun: &str) -> &'static str {
     if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
-/// An address to listen at: a literal address and a port.
+/// An address to listen at: 127.0.0.1 and a port. Every URL, `NO_PROXY` and what tells our own addresses from others'
+/// name that one address, and SDKs take no token for an address that is not of loopback.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        let literal: Cow<'_, str> = match text.strip_prefix("localhost:") {
-            Some(port) => format!("127.0.0.1:{port}").into(),
-            None => "127.0.0.1:9711".into(),
-        };
-        format!("`{text}` is no address with a port: write one like \"{literal}\"")
+    let address: Option<SocketAddr> = text.parse().ok();
+    if let Some(ours) = address.filter(|address| address.ip() == Ipv4Addr::LOCALHOST) {
+        return Ok(ours);
+    }
+    let port = address.map(|address| address.port().to_string());
+    let port = port.or_else(|| text.strip_prefix("localhost:").map(str::to_owned)).unwrap_or_else(|| "9711".to_owned());
+    Err(match address {
+        Some(_) => format!("`{text}` is not 127.0.0.1, where clients are sent: write \"127.0.0.1:{port}\""),
+        None => format!("`{text}` is no address with a port: write one like \"127.0.0.1:{port}\""),
     })
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::holders::Holders;
 use super::jobs::Jobs;
-use crate::config::{Config, Identity};
+use crate::config::{Config, ConfigError, Identity};
 use crate::engine::Engine;
 use crate::log::audit::Audit;
 use crate::server::grant::Grants;
@@ -42,6 +42,8 @@ pub struct Daemon {
     pub stop: watch::Sender<bool>,
     /// What is served.
     pub config: RwLock<Arc<Config>>,
+    /// Why what the files say by now is not: for who asks how things are.
+    pub unusable: RwLock<Option<ConfigError>>,
 }
 
 impl Daemon {
@@ -55,6 +57,23 @@ impl Daemon {
         let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
         change_engine(&self.engine);
         *current = config;
+        *self.unusable.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The files say what cannot be used, and the configuration stays as it is; `false`: as before.
+    pub fn stay(&self, error: ConfigError) -> bool {
+        let mut unusable = self.unusable.write().unwrap_or_else(PoisonError::into_inner);
+        let new = unusable.as_ref() != Some(&error);
+        *unusable = Some(error);
+        new
+    }
+
+    /// What is wrong with the configuration: what keeps it from being read again comes first.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let unusable = self.unusable.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let unusable = unusable.into_iter().flat_map(|error| error.complaints);
+        let stays = unusable.map(|complaint| format!("the configuration stays as it was: {complaint}"));
+        stays.chain(self.config().complaints.iter().map(ToString::to_string)).collect()
     }
 
     /// The base of every URL that a client is given.

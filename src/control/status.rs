@@ -22,7 +22,7 @@ pub(super) fn status(daemon: &Daemon) -> view::Status {
         asks: asks(&snapshot),
         grants: grants(daemon),
         jobs: daemon.jobs.list(),
-        warnings: daemon.config().complaints.iter().map(ToString::to_string).collect(),
+        warnings: daemon.warnings(),
     }
 }
 

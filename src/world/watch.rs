@@ -19,6 +19,8 @@ pub struct FileWatch {
     seen: Vec<Option<Mark>>,
     /// A change was seen and not yet told of.
     news: bool,
+    /// The next look is told of, whatever it sees.
+    doubt: bool,
     told: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<Folder>,
@@ -59,7 +61,8 @@ impl FileWatch {
         });
         let seen = paths.iter().map(|path| mark(path)).collect();
         // without a watcher (no inotify instances left) the look now and again must do
-        let mut watch = Self { paths, seen, news: false, told, watcher: watcher.ok(), watched: Vec::new() };
+        let mut watch =
+            Self { paths, seen, news: false, doubt: false, told, watcher: watcher.ok(), watched: Vec::new() };
         watch.watch_folders();
         watch
     }
@@ -71,12 +74,28 @@ impl FileWatch {
             self.look();
             if self.news {
                 self.settled().await;
-                self.news = false;
+                (self.news, self.doubt) = (false, false);
                 self.watch_folders();
                 return;
             }
-            let _ = timeout(LOOK, self.told.notified()).await;
+            let told = timeout(LOOK, self.told.notified()).await;
             self.watch_folders();
+            if told.is_err() && std::mem::take(&mut self.doubt) {
+                return;
+            }
+        }
+    }
+
+    /// What the files hold could not be had: [`FileWatch::changed`] returns at the next look even if they look the same. A
+    /// file that could not be opened for want of descriptors is no other file when it can be.
+    pub fn doubt(&mut self) {
+        self.doubt = true;
+    }
+
+    /// What became of a file just now was our own doing, and is no change.
+    pub fn ours(&mut self, path: &Path) {
+        for (_, seen) in self.paths.iter().zip(&mut self.seen).filter(|(watched, _)| *watched == path) {
+            *seen = mark(path);
         }
     }
 
@@ -223,6 +242,29 @@ mod tests {
             std::fs::write(&file, format!("{round}, longer")).unwrap();
             assert!(seen(&mut watch).await, "{round}, longer");
         }
+    }
+
+    #[tokio::test]
+    async fn what_we_did_ourselves_is_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("socket"), folder.path().join("config"));
+        let mut watch = FileWatch::on(vec![ours.clone(), theirs.clone()]);
+        std::fs::write(&ours, "").unwrap();
+        watch.ours(&ours);
+        assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+        std::fs::write(&theirs, "").unwrap();
+        assert!(seen(&mut watch).await);
+        std::fs::remove_file(&ours).unwrap();
+        assert!(seen(&mut watch).await, "from then on it is watched as the others are");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_doubt_is_told_of_once_at_the_next_look() {
+        let mut watch = FileWatch::on(vec!["/nowhere/config".into()]);
+        assert!(timeout(LOOK * 3, watch.changed()).await.is_err());
+        watch.doubt();
+        assert!(timeout(LOOK * 2, watch.changed()).await.is_ok());
+        assert!(timeout(LOOK * 3, watch.changed()).await.is_err());
     }
 
     #[tokio::test]

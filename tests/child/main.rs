@@ -12,6 +12,7 @@ mod hardened;
 mod helpers;
 mod inherited;
 mod nested;
+mod policy;
 mod quoting;
 mod shell_life;
 mod signals;

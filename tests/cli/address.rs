@@ -35,10 +35,14 @@ fn a_written_address_is_taken_or_its_holder_named() {
 }
 
 #[test]
-fn an_address_that_others_can_reach_is_refused() {
-    let home = Home::new();
-    home.configure("[server]\nlisten = \"0.0.0.0:0\"\n");
-    home.run(&["serve"]).failed(3, &["0.0.0.0:0", "loopback"]);
+fn an_address_that_clients_are_not_sent_to_is_refused() {
+    for listen in ["0.0.0.0:0", "127.0.0.2:0", "[::1]:0"] {
+        let home = Home::new();
+        home.configure(&format!("[server]\nlisten = \"{listen}\"\n"));
+        for command in [&["serve"][..], &["up"], &["env", "prod"], &["list"]] {
+            home.run(command).failed(3, &["config.toml:2", listen, "is not 127.0.0.1"]);
+        }
+    }
 }
 
 #[test]

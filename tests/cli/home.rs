@@ -133,13 +133,7 @@ impl Home {
             let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             line.unwrap_or_else(|| panic!("no {name} in {said}")).to_owned()
         };
-        let url = value("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-        let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-        Granted {
-            address: address.parse().unwrap(),
-            path: format!("/{path}"),
-            token: value("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-        }
+        Granted::of(&value("AWS_CONTAINER_CREDENTIALS_FULL_URI"), value("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
     }
 }
 
@@ -169,6 +163,14 @@ pub(crate) struct Granted {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
     pub(crate) token: String,
+}
+
+impl Granted {
+    /// By what the variables say.
+    pub(crate) fn of(url: &str, token: String) -> Self {
+        let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        Self { address: address.parse().unwrap(), path: format!("/{path}"), token }
+    }
 }
 
 /// A daemon in the foreground; killed when dropped.

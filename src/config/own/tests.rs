@@ -111,8 +111,17 @@ fn the_users_file_lies_over_the_systems_key_by_key() {
     assert_eq!(a.keep_warm.as_ref().map(|written| written.value), Some(true));
     assert_eq!(a.duration.as_ref().map(|written| written.value), Some(Duration::from_secs(7200)));
     assert_eq!(a.duration.as_ref().unwrap().place.to_string(), format!("{USER}:2"));
-    let both = files.with(USER, "[server]\nlisten = \"[::1]:2\"\n");
-    assert_eq!(Own::read(&places(), &both).unwrap().server.address().to_string(), "[::1]:2");
+    let both = files.with(USER, "[server]\nlisten = \"127.0.0.1:2\"\n");
+    assert_eq!(Own::read(&places(), &both).unwrap().server.address().to_string(), "127.0.0.1:2");
+}
+
+#[test]
+fn an_address_that_clients_are_not_sent_to_is_refused_with_its_line() {
+    for listen in ["127.0.0.2:9000", "[::1]:9000", "0.0.0.0:9000", "192.168.1.2:9000", "[::ffff:127.0.0.1]:9000"] {
+        let found = complaints(&format!("[server]\nlisten = \"{listen}\"\n"));
+        let expected = "is not 127.0.0.1, where clients are sent: write \"127.0.0.1:9000\"";
+        assert_eq!(found, [format!(":2: `listen`: `{listen}` {expected}")]);
+    }
 }
 
 #[test]

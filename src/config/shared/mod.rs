@@ -46,25 +46,27 @@ pub struct SharedFiles {
     pub services: BTreeMap<String, Section>,
     /// What could not be read, in the order of files and lines.
     pub complaints: Vec<Complaint>,
+    /// Those of `complaints` that are about a whole file which is there and cannot be read: what it says is not known.
+    pub unread: Vec<Complaint>,
 }
 
 impl SharedFiles {
     /// Reads both files. One that does not exist is empty; one that cannot be read is a complaint.
     pub fn read(places: &Places, files: &dyn Files) -> Self {
-        let mut complaints = Vec::new();
+        let mut unread = Vec::new();
         let mut bytes = |path: &Path| match files.read(path).map(Zeroizing::new) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
             Err(error) => {
-                complaints.push(Complaint::general(format!("{} cannot be read: {error}", path.display())));
+                unread.push(Complaint::general(format!("{} cannot be read: {error}", path.display())));
                 Zeroizing::default()
             }
         };
         let config = bytes(&places.aws_config);
         let credentials = bytes(&places.aws_credentials);
         let mut shared = Self::parse(&places.aws_config, &config, &places.aws_credentials, &credentials);
-        complaints.append(&mut shared.complaints);
-        shared.complaints = complaints;
+        shared.complaints = unread.iter().cloned().chain(shared.complaints).collect();
+        shared.unread = unread;
         shared
     }
 
@@ -77,6 +79,7 @@ impl SharedFiles {
             sso_sessions: BTreeMap::new(),
             services: BTreeMap::new(),
             complaints: Vec::new(),
+            unread: Vec::new(),
         };
         shared.merge(parse::parse(FileKind::Config, config, config_bytes));
         shared.merge(parse::parse(FileKind::Credentials, credentials, credentials_bytes));

@@ -172,4 +172,5 @@ fn a_file_that_cannot_be_read_is_a_complaint() {
     let shared = SharedFiles::read(&places, &Locked);
     assert_eq!(shared.complaints.len(), 2);
     assert!(shared.complaints[0].text.starts_with("/h/.aws/config cannot be read: permission denied"));
+    assert_eq!(shared.unread, shared.complaints);
 }

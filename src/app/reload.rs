@@ -1,0 +1,94 @@
+//! [`Reload`]: the configuration read again when a file of it changed, for as long as a daemon runs.
+//!
+//! What cannot be read or used changes nothing: what was served before goes on, the log and `credenza status` say so, and
+//! it is tried again. Called by [`super::daemon`].
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::generated::AwsFiles;
+use super::recipes::{Book, names};
+use crate::config::Config;
+use crate::control::{Daemon, Socket};
+use crate::credential::Ask;
+use crate::server::service::Names;
+use crate::world::World;
+use crate::world::watch::FileWatch;
+
+/// What follows the files.
+pub(super) struct Reload {
+    pub(super) world: World,
+    pub(super) daemon: Arc<Daemon>,
+    pub(super) socket: Arc<Socket>,
+    /// The files of the configuration, and the control socket.
+    pub(super) files: FileWatch,
+    /// The names that the server knows.
+    pub(super) names: watch::Sender<Names>,
+    /// The files of shells.
+    pub(super) shells: AwsFiles,
+}
+
+impl Reload {
+    /// Follows them for ever. Ends the daemon when its socket is gone: whoever looks for it would not find it, and start
+    /// another.
+    pub(super) async fn run(mut self) {
+        loop {
+            if !self.socket.still_there() {
+                tracing::warn!(path = %self.socket.path().display(), "the control socket is gone");
+                self.daemon.stop.send_replace(true);
+                return;
+            }
+            self.files.changed().await;
+            self.read_again();
+        }
+    }
+
+    fn read_again(&mut self) {
+        let Self { world, daemon, names: known, shells, .. } = self;
+        let before = daemon.config();
+        let config = match Config::load_again(world) {
+            Ok(config) => Arc::new(config),
+            Err(error) => {
+                self.files.doubt();
+                if daemon.stay(error.clone()) {
+                    for complaint in &error.complaints {
+                        tracing::error!(reason = %complaint, "the configuration cannot be used; the one before stays");
+                    }
+                }
+                return;
+            }
+        };
+        tell_complaints(&config, Some(&before));
+        if config.server != before.server {
+            tracing::warn!("[server] changed: it takes effect with the next start");
+        }
+        let book = Arc::new(Book::of(config.clone(), world.clone()));
+        daemon.replace(config.clone(), |engine| engine.replace(book));
+        known.send_replace(names(&config));
+        if let Err(error) = shells.write(&config) {
+            tracing::error!(error = %error, "the files of shells do not follow");
+        }
+        warm(daemon);
+        tracing::info!(count = config.identities.len(), "the configuration was read again");
+    }
+}
+
+/// Fetches ahead what will be asked for: what is to be kept warm, and what living shells and jobs have as their default.
+pub(super) fn warm(daemon: &Daemon) {
+    let config = daemon.config();
+    let kept = config.identities.values().filter(|identity| identity.keep_warm).map(|identity| identity.name.clone());
+    let granted = daemon.grants.list().into_iter().filter_map(|grant| grant.default_aws.clone());
+    for name in kept.chain(granted) {
+        daemon.engine.warm(&Ask::aws(name));
+    }
+}
+
+/// Logs what is wrong with the configuration, but for what was wrong before.
+pub(super) fn tell_complaints(config: &Config, before: Option<&Config>) {
+    for complaint in &config.complaints {
+        if !before.is_some_and(|before| before.complaints.contains(complaint)) {
+            tracing::warn!(reason = %complaint, "in the configuration");
+        }
+    }
+}
