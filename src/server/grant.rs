@@ -101,6 +101,7 @@ pub struct Grant {
     digest: Digest,
     /// `ends` by the clock that cannot be set back.
     ends_boot: Option<Duration>,
+    /// Opens nothing any more: it was ended, or another took its place ([`Grants::attach`]).
     revoked: AtomicBool,
     /// Seconds since 1970; zero: not since we started.
     used: AtomicU64,
@@ -287,6 +288,8 @@ impl Grants {
             store.save(others.iter().filter(|grant| grant.digest != after.digest).chain([&after]))?;
         }
         self.write().insert(after.digest, Arc::clone(&after));
+        // a connection that was opened by the one before asks again, and finds this one
+        before.revoked.store(true, Ordering::Release);
         Ok(Some(after))
     }
 

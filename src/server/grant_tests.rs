@@ -226,6 +226,7 @@ async fn a_shell_that_says_who_it_is_keeps_its_token_and_gets_its_life() {
     let holder = Holder::Shell { pid: 7, started: "77".into() };
     let after = grants.attach("shell", holder.clone(), None).unwrap().unwrap();
     assert_eq!((after.ends, &after.holder), (None, &holder));
+    assert!(!before.lives(clock.now()), "who still has the one before must ask again");
     clock.suspend(HOUR);
     assert!(grants.admit(token.expose().as_bytes()).is_some());
     assert!(grants.attach("other", holder, None).unwrap().is_none());

@@ -1,6 +1,6 @@
 //! Who gets nothing, and what they are told (checklist 5, 6, 11, 13), on real sockets.
 
-use credenza::server::grant::Scope;
+use credenza::server::grant::{Holder, Scope};
 use tokio::net::TcpStream;
 
 use crate::client::{Answer, exchange, send};
@@ -133,6 +133,17 @@ async fn a_revoked_grant_is_refused_on_connections_that_are_open() {
     for _ in 0..3 {
         assert_eq!(exchange(&mut stream, stage.get("/creds/default")).await.status, 200);
     }
+    assert!(stage.grants.revoke("test").unwrap());
+    assert_refused(&exchange(&mut stream, stage.get("/creds/default")).await, 403, "TokenRefused");
+}
+
+#[tokio::test]
+async fn a_grant_that_got_its_holder_after_the_first_request_can_be_revoked_too() {
+    let (stage, address) = Stage::listening(VALID);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    assert_eq!(exchange(&mut stream, stage.get("/creds/default")).await.status, 200);
+    let holder = Holder::Shell { pid: 7, started: "77".into() };
+    assert!(stage.grants.attach("test", holder, None).unwrap().is_some());
     assert!(stage.grants.revoke("test").unwrap());
     assert_refused(&exchange(&mut stream, stage.get("/creds/default")).await, 403, "TokenRefused");
 }
