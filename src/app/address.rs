@@ -1,5 +1,5 @@
-//! Which address the daemon serves on: what `listen` says, else the one that it had before, else 9711, else a free one;
-//! and it keeps what it took, because shells and jobs were told of it.
+//! Which address the daemon serves on: what `listen` says, else the one that it had before, else 9711, else a free one
+//! of those after it, else any free one; and it keeps what it took, because shells and jobs were told of it.
 //!
 //! An address that is ours no more may be another user's: [`foreign`] tells which, so that the grants whose tokens would
 //! be shown there end. Called by [`super::daemon`].
@@ -24,13 +24,9 @@ pub(super) fn take(written: Option<SocketAddr>, state: &Folder) -> Result<Listen
     if let Some(address) = written {
         return Listener::bind(address);
     }
-    let mut wanted = vec![DEFAULT_ADDRESS, SocketAddr::new(DEFAULT_ADDRESS.ip(), 0)];
-    if let Some(kept) = kept(state).filter(|kept| *kept != DEFAULT_ADDRESS) {
-        wanted.insert(0, kept);
-    }
-    let (last, others) = wanted.split_last().unwrap_or((&DEFAULT_ADDRESS, &[]));
-    for address in others {
-        match Listener::bind(*address) {
+    let kept = kept(state).filter(|kept| *kept != DEFAULT_ADDRESS);
+    for address in kept.into_iter().chain([DEFAULT_ADDRESS]) {
+        match Listener::bind(address) {
             Err(BindError::InUse { holder, .. }) => {
                 let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
                 tracing::warn!(address = %address, holder, "taken; another port will do");
@@ -38,8 +34,20 @@ pub(super) fn take(written: Option<SocketAddr>, state: &Folder) -> Result<Listen
             other => return other,
         }
     }
-    Listener::bind(*last)
+    let on_port = |port| SocketAddr::new(DEFAULT_ADDRESS.ip(), port);
+    let spare = Listener::first_of(spare_ports(ourselves::uid()).map(on_port));
+    spare.map_or_else(|| Listener::bind(on_port(0)), Ok)
 }
+
+/// Ports below those that systems give to outgoing connections (32768 and up on Linux, 49152 and up on macOS): while no
+/// daemon runs, none of these takes a kept one away. Each user begins at another one.
+fn spare_ports(uid: u32) -> impl Iterator<Item = u16> {
+    let first = u16::try_from(uid % u32::from(SPARE)).unwrap_or_default();
+    (0..SPARE).map(move |next| DEFAULT_ADDRESS.port() + 1 + (first + next) % SPARE)
+}
+
+/// 9712 to 9799.
+const SPARE: u16 = 88;
 
 /// Writes down what was taken.
 pub(super) fn keep(address: SocketAddr, state: &Folder) -> Result<(), FolderError> {
@@ -53,7 +61,7 @@ pub(super) fn keep(address: SocketAddr, state: &Folder) -> Result<(), FolderErro
 /// What an earlier daemon wrote down. A file that says nothing to us is no reason not to start.
 fn kept(state: &Folder) -> Option<SocketAddr> {
     let kept: Kept = serde_json::from_slice(&state.read(ADDRESS_FILE).ok()?).ok()?;
-    (kept.version <= VERSION + 1 && kept.address.ip().is_loopback()).then_some(kept.address)
+    (kept.version <= VERSION + 1 && kept.address.ip() == DEFAULT_ADDRESS.ip()).then_some(kept.address)
 }
 
 /// Those of some addresses, all but our own, that another user holds now, or somebody whom the system does not name.
@@ -105,15 +113,32 @@ mod tests {
         let held = holder.local_addr().unwrap();
         keep(held, &state).unwrap();
         let other = take(None, &state).unwrap().address();
-        assert!(other != held && other.ip().is_loopback());
+        assert_ne!(other, held);
+        assert!((9711..=9799).contains(&other.port()), "{other}: none that a connection may be given");
         let error = take(Some(held), &state).unwrap_err().to_string();
         assert!(error.contains(&format!("{held} is taken")), "{error}");
     }
 
     #[test]
+    fn each_user_begins_at_another_of_the_spare_ports_and_tries_them_all() {
+        for uid in [0, 1000, 1001, u32::MAX] {
+            let mut ports: Vec<_> = spare_ports(uid).collect();
+            assert_eq!(u32::from(ports[0]), 9712 + uid % 88);
+            ports.sort_unstable();
+            assert!(ports.into_iter().eq(9712..=9799), "{uid}");
+        }
+    }
+
+    #[test]
     fn a_file_that_says_nothing_is_passed_over() {
         let Desk { _root, state } = desk();
-        for text in ["", "{", r#"{"version":9,"address":"127.0.0.1:1"}"#, r#"{"version":1,"address":"10.0.0.1:80"}"#] {
+        for text in [
+            "",
+            "{",
+            r#"{"version":9,"address":"127.0.0.1:1"}"#,
+            r#"{"version":1,"address":"10.0.0.1:80"}"#,
+            r#"{"version":1,"address":"127.0.0.2:80"}"#,
+        ] {
             state.write(ADDRESS_FILE, text.as_bytes(), Permission::Write).unwrap();
             assert_eq!(kept(&state), None, "{text}");
         }

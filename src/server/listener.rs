@@ -21,6 +21,7 @@ use crate::world::port::{PortHolder, holder_of};
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    most: usize,
 }
 
 /// Why an address could not be had.
@@ -57,18 +58,31 @@ impl Listener {
         if !address.ip().is_loopback() {
             return Err(BindError::NotLoopback(address));
         }
-        let bound = || {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            // what is left of connections to an earlier daemon must not keep a new one from its port
-            socket.set_reuseaddr(true)?;
-            socket.bind(address)?;
-            let socket = socket.listen(BACKLOG)?;
-            Ok(Self { address: socket.local_addr()?, socket })
-        };
-        bound().map_err(|reason: io::Error| match reason.kind() {
+        Self::bound(address).map_err(|reason| match reason.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse { address, holder: holder_of(address) },
             _ => BindError::Refused { address, reason },
         })
+    }
+
+    /// The first of some addresses of loopback that can be had; who holds the others is not asked.
+    pub fn first_of(addresses: impl IntoIterator<Item = SocketAddr>) -> Option<Self> {
+        let mut ours = addresses.into_iter().filter(|address| address.ip().is_loopback());
+        ours.find_map(|address| Self::bound(address).ok())
+    }
+
+    fn bound(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // what is left of connections to an earlier daemon must not keep a new one from its port
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?;
+        Ok(Self { address: socket.local_addr()?, socket, most: MOST_CONNECTIONS })
+    }
+
+    /// The same with room for fewer connections at once than [`MOST_CONNECTIONS`].
+    #[must_use]
+    pub fn with_room_for(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// The address, with the port that was taken.
@@ -82,13 +96,13 @@ impl Listener {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = Arc::new(Semaphore::new(self.most));
         let stopped = stop.wait_for(|stop| *stop);
         tokio::select! {
             _ = stopped => {}
             () = accept(self.socket, self.address, &room, serve) => {}
         }
-        let everyone = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+        let everyone = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = timeout(DRAIN, room.acquire_many(everyone)).await;
     }
 }
@@ -145,6 +159,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[tokio::test]
@@ -155,6 +171,34 @@ mod tests {
         }
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         assert!(listener.address().ip().is_loopback() && listener.address().port() != 0);
+    }
+
+    #[tokio::test]
+    async fn one_more_than_there_is_room_for_waits_and_is_answered_when_another_ends() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_room_for(2);
+        let address = listener.address();
+        let (_stop, told) = watch::channel(false);
+        tokio::spawn(listener.run(told, |mut stream, _, _| async move {
+            let (mut from, mut to) = stream.split();
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+        }));
+        let echo = async |stream: &mut TcpStream| {
+            stream.write_all(b"x").await.unwrap();
+            stream.read_exact(&mut [0]).await.unwrap();
+        };
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        echo(&mut first).await;
+        echo(&mut second).await;
+        let mut above = TcpStream::connect(address).await.unwrap();
+        {
+            let mut answered = std::pin::pin!(echo(&mut above));
+            assert!(timeout(Duration::from_millis(200), &mut answered).await.is_err());
+            echo(&mut second).await;
+            drop(first);
+            timeout(Duration::from_secs(10), answered).await.unwrap();
+        }
+        assert!(Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap().most == MOST_CONNECTIONS);
     }
 
     #[tokio::test]
