@@ -58,6 +58,12 @@ impl App {
         let runtime = Folder::open_or_make(&places.runtime)?;
         let locks =
             [lock(&runtime, RUNTIME_LOCK, &path, &state).await?, lock(&state, STATE_LOCK, &path, &state).await?];
+        for name in state.names()? {
+            // what a crash left, since only who holds the lock writes files anew here; no reason not to start
+            if Folder::left_over(&name).is_some() {
+                let _ = state.remove(&name);
+            }
+        }
         // before anything is read, so that no change is missed
         let mut files = FileWatch::on([Config::files(&world)?, vec![path.clone()]].concat());
         // our own file says where to listen; the shared AWS files may be long

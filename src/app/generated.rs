@@ -1,9 +1,11 @@
 //! The files that a wired child or shell reads: its AWS files, and its token where that is to be in a file.
 //!
 //! They lie in `STATE/run`, which neither a logout nor a cleaner empties. A child of `exec` has its own ([`Generated`]),
-//! which go with it; what a killed `exec` left behind is swept by the next one, since each owner holds a lock as long as
-//! it lives. The shells of `env` share one set ([`AwsFiles::of_shells`]), which a daemon keeps in step.
+//! which go with it; what a killed `exec` left behind is swept by the next one or by the next daemon, since each owner
+//! holds a lock as long as it lives. The shells of `env` share one set ([`AwsFiles::of_shells`]), which a daemon keeps in
+//! step.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -44,9 +46,17 @@ pub enum GeneratedError {
 }
 
 impl AwsFiles {
-    /// Those of every shell that takes `env`: their names stay the same for ever.
+    /// Those of every shell that takes `env`: their names stay the same for ever. For a daemon, which alone writes them,
+    /// and which begins by sweeping what dead owners left there.
     pub fn of_shells(places: &Places) -> Result<Self, FolderError> {
-        Ok(Self { folder: run_folder(places)?, stem: format!("{BEGINNING}shells") })
+        let this = Self { folder: run_folder(places)?, stem: SHELLS.to_owned() };
+        sweep(&this.folder)?;
+        for name in this.folder.names()? {
+            if Folder::left_over(&name).is_some_and(|file| stem_of(file) == Some(SHELLS)) {
+                let _ = this.folder.remove(&name);
+            }
+        }
+        Ok(this)
     }
 
     /// Writes both (0400), or writes them anew: readers see the old ones or the new ones, whole.
@@ -119,28 +129,38 @@ impl Drop for Generated {
     }
 }
 
-/// Removes the files whose owner is dead: nobody holds their lock.
+/// Removes the files whose owner is dead: nobody holds their lock. Those of shells have none, and stay.
 fn sweep(folder: &Folder) -> Result<(), FolderError> {
-    for name in folder.names()? {
-        let stem = name.strip_suffix(LOCK).filter(|stem| stem.starts_with(BEGINNING));
+    let names = folder.names()?;
+    let files = names.iter().map(|name| Folder::left_over(name).unwrap_or(name));
+    let stems: BTreeSet<&str> = files.filter_map(stem_of).filter(|stem| *stem != SHELLS).collect();
+    for stem in stems {
         // a lock that cannot be tried is somebody else's trouble: their files stay
-        if let Some((stem, _lock)) = stem.and_then(|stem| Some((stem, folder.try_lock(&name).ok()??))) {
+        if let Ok(Some(_lock)) = folder.try_lock(&format!("{stem}{LOCK}")) {
             remove(folder, stem);
         }
     }
     Ok(())
 }
 
+/// `wired-4711` of `wired-4711.config`.
+fn stem_of(file: &str) -> Option<&str> {
+    file.split_once('.').map(|(stem, _)| stem).filter(|stem| stem.starts_with(BEGINNING))
+}
+
 /// The lock goes last: a sweep that is cut short is taken up by the next.
 fn remove(folder: &Folder, stem: &str) {
-    for file in [CONFIG, CREDENTIALS, TOKEN, LOCK] {
+    let names = folder.names().unwrap_or_default();
+    let fresh = names.iter().filter(|name| Folder::left_over(name).and_then(stem_of) == Some(stem)).cloned();
+    for name in fresh.chain([CONFIG, CREDENTIALS, TOKEN, LOCK].map(|file| format!("{stem}{file}"))) {
         // what cannot be removed now is swept later; nobody could do more about it here
-        let _ = folder.remove(&format!("{stem}{file}"));
+        let _ = folder.remove(&name);
     }
 }
 
 /// How the names of generated files begin: what `cli/child` knows them by.
 pub const BEGINNING: &str = "wired-";
+const SHELLS: &str = "wired-shells";
 const RUN: &str = "run"; // below the state folder, as `Places::state_run` has it
 const CONFIG: &str = ".config";
 const CREDENTIALS: &str = ".credentials";
@@ -206,6 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_sweeps_too_and_what_its_own_kind_left_as_well() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = crate::world::Environment::from_iter([("HOME", home.path())]);
+        let places = Places::from(&environment).unwrap();
+        let run = run_folder(&places).unwrap();
+        let living = Generated::new(&places, &SystemRandom).unwrap();
+        living.aws.write_texts(&texts("")).unwrap();
+        for left in
+            ["wired-dead.token", "wired-dead.lock", ".wired-shells.config.0123456789abcdef", "wired-shells.config"]
+        {
+            std::fs::write(run.path().join(left), "").unwrap();
+        }
+        let kept =
+            [living.aws.name(CONFIG), living.aws.name(CREDENTIALS), living.aws.name(LOCK), format!("{SHELLS}{CONFIG}")];
+        AwsFiles::of_shells(&places).unwrap();
+        assert_eq!(run.names().unwrap().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(kept));
+    }
+
+    #[test]
     fn what_a_dead_owner_left_is_swept_and_the_living_keep_theirs() {
         let home = tempfile::tempdir().unwrap();
         let living = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
@@ -215,6 +254,9 @@ mod tests {
             "wired-dead.credentials",
             "wired-dead.token",
             "wired-dead.lock",
+            ".wired-dead.config.0123456789abcdef",
+            ".wired-dead-too.token.0123456789abcdef",
+            ".wired-shells.config.0123456789abcdef",
             "grants.json",
             "wired-shells.config",
         ] {
@@ -223,7 +265,7 @@ mod tests {
         let next = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
         let names = folder(home.path()).names().unwrap();
         assert!(!names.iter().any(|name| name.contains("dead")), "{names:?}");
-        for kept in ["grants.json", "wired-shells.config"] {
+        for kept in ["grants.json", "wired-shells.config", ".wired-shells.config.0123456789abcdef"] {
             assert!(names.contains(&kept.to_owned()), "{names:?}");
         }
         assert!(living.aws.config_file().exists());

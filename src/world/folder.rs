@@ -24,8 +24,8 @@ pub struct Folder {
 /// What is wrong with a private folder, or with a file in it.
 #[derive(Debug, Error)]
 pub enum FolderError {
-    /// It is a link: somebody may have put it there.
-    #[error("{path} is a link, not a folder of ours: remove the link")]
+    /// It, or a file in it, is a link: somebody may have put it there.
+    #[error("{path} is a link, and nothing of ours: remove the link")]
     Link {
         /// The path.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum FolderError {
         mode: u32,
     },
     /// The system said no.
-    #[error("cannot {what} {path}: {reason}")]
+    #[error("cannot {what} {path}: {reason}{}", mend(.reason))]
     System {
         /// What was tried, such as `write`.
         what: &'static str,
@@ -64,6 +64,18 @@ pub enum FolderError {
         /// The system's words.
         reason: io::Error,
     },
+}
+
+/// What helps where the system says no because of the place itself.
+fn mend(reason: &io::Error) -> &'static str {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match reason.kind() {
+        ReadOnlyFilesystem | PermissionDenied => {
+            "; set CREDENZA_STATE_DIR and CREDENZA_RUNTIME_DIR to folders that you may write"
+        }
+        StorageFull | QuotaExceeded => "; make room there, or set CREDENZA_STATE_DIR to a folder elsewhere",
+        _ => "",
+    }
 }
 
 impl FolderError {
@@ -203,11 +215,18 @@ impl Folder {
         Ok(format!(".{name}.{:016x}", u64::from_le_bytes(noise)))
     }
 
+    /// The file that a fresh one was to become, by the fresh one's name: a crash between the writing and the rename leaves
+    /// it behind. `None` for every other name.
+    pub fn left_over(name: &str) -> Option<&str> {
+        let (file, noise) = name.strip_prefix('.')?.rsplit_once('.')?;
+        (!file.is_empty() && noise.len() == 16 && noise.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(file)
+    }
+
     /// Opens a file of ours for appending (0600), making it where it is missing: for logs.
     pub fn append(&self, name: &str) -> Result<std::fs::File, FolderError> {
         let path = self.path_of(name)?;
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        let file = self.open_file(name, flags).map_err(failed("open", &path))?;
+        let file = self.open_file(name, flags).map_err(unopened("open", &path))?;
         self.check_file(&file, &path)?;
         Ok(file)
     }
@@ -215,7 +234,7 @@ impl Folder {
     /// The whole of a file of ours, 16 MiB at most; links and other users' files are refused.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, FolderError> {
         let path = self.path_of(name)?;
-        let file = self.open_file(name, OFlags::RDONLY).map_err(failed("read", &path))?;
+        let file = self.open_file(name, OFlags::RDONLY).map_err(unopened("read", &path))?;
         self.check_file(&file, &path)?;
         let mut content = Vec::new();
         let read = file.take(MOST_BYTES + 1).read_to_end(&mut content);
@@ -269,7 +288,7 @@ impl Folder {
     pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, FolderError> {
         let path = self.path_of(name)?;
         loop {
-            let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE).map_err(failed("lock", &path))?;
+            let file = self.open_file(name, OFlags::RDWR | OFlags::CREATE).map_err(unopened("lock", &path))?;
             self.check_file(&file, &path)?;
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
@@ -324,6 +343,12 @@ const MOST_BYTES: u64 = 16 << 20;
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(Errno) -> FolderError {
     let path = path.to_owned();
     move |error| FolderError::System { what, path, reason: error.into() }
+}
+
+/// Why a file was not opened: what is not followed is a link (open(2), `O_NOFOLLOW`).
+fn unopened(what: &'static str, path: &Path) -> impl FnOnce(Errno) -> FolderError {
+    let (link, failed) = (FolderError::Link { path: path.to_owned() }, failed(what, path));
+    move |error| if error == Errno::LOOP { link } else { failed(error) }
 }
 
 fn not_a_folder(path: &Path) -> FolderError {

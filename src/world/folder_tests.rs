@@ -78,6 +78,45 @@ fn another_users_folder_is_refused() {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // tests/run counts these lines
+fn another_users_file_is_refused() {
+    if uid() != 0 {
+        println!("skipped: another_users_file_is_refused: only root can make a file of another user");
+        return;
+    }
+    let (_outer, folder) = made();
+    folder.write("file", b"theirs", Permission::Write).unwrap();
+    std::os::unix::fs::chown(folder.path().join("file"), Some(65_534), None).unwrap();
+    let foreign = |error: FolderError| assert!(matches!(error, FolderError::Foreign { owner: 65_534, .. }), "{error}");
+    foreign(folder.read("file").unwrap_err());
+    foreign(folder.append("file").unwrap_err());
+    foreign(folder.try_lock("file").unwrap_err());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_names_the_variables_that_name_another() {
+    for (errno, word) in
+        [(Errno::ROFS, "CREDENZA_RUNTIME_DIR"), (Errno::ACCESS, "CREDENZA_STATE_DIR"), (Errno::NOSPC, "room")]
+    {
+        let error = failed("make", Path::new("/x"))(errno).to_string();
+        assert!(error.starts_with("cannot make /x: ") && error.contains(word), "{error}");
+    }
+    assert!(!failed("make", Path::new("/x"))(Errno::IO).to_string().contains("CREDENZA_"));
+}
+
+#[test]
+fn what_a_crash_left_is_known_by_its_name() {
+    let (_outer, folder) = made();
+    let fresh = folder.fresh_name("grants.json").unwrap();
+    assert_eq!(Folder::left_over(&fresh), Some("grants.json"));
+    for name in
+        ["grants.json", ".grants.json", ".0123456789abcdef", "a.0123456789abcdef", ".a.0123456789abcdeg", ".", ""]
+    {
+        assert_eq!(Folder::left_over(name), None, "{name}");
+    }
+}
+
+#[test]
 fn a_file_is_written_whole_with_its_permissions_whatever_was_there() {
     let (outer, folder) = made();
     let elsewhere = outer.path().join("elsewhere");
@@ -111,8 +150,9 @@ fn reading_follows_no_link_and_waits_for_no_pipe() {
     let elsewhere = outer.path().join("elsewhere");
     std::fs::write(&elsewhere, "theirs").unwrap();
     symlink(&elsewhere, folder.path().join("link")).unwrap();
-    assert!(matches!(folder.read("link"), Err(FolderError::System { what: "read", .. })));
-    assert!(matches!(folder.append("link"), Err(FolderError::System { what: "open", .. })));
+    assert!(matches!(folder.read("link"), Err(FolderError::Link { .. })));
+    assert!(matches!(folder.append("link"), Err(FolderError::Link { .. })));
+    assert!(matches!(folder.try_lock("link"), Err(FolderError::Link { .. })));
     rustix::fs::mkfifoat(CWD, folder.path().join("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
     assert!(matches!(folder.read("pipe"), Err(FolderError::System { what: "read", .. })));
     assert!(folder.read("none").unwrap_err().not_found());

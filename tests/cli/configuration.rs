@@ -30,6 +30,18 @@ fn without_home_the_variable_that_would_help_is_named() {
         let said = crate::home::Said::of(without.output().unwrap());
         said.failed(3, &["HOME is not set", "CREDENZA_"]);
     }
+    for (command, code) in [
+        (&["env", "prod"][..], 3),
+        (&["credential", "prod"], 3),
+        (&["grant", "new", "prod"], 3),
+        (&["exec", "prod", "--", "true"], 125),
+    ] {
+        let mut without = home.credenza(command);
+        without.env_remove("HOME");
+        let said = crate::home::Said::of(without.output().unwrap());
+        said.failed(code, &["HOME is not set", "set HOME, or "]);
+        assert_eq!(said.out, "");
+    }
     let mut named = home.credenza(&["list"]);
     let path = |name: &str| home.path(name);
     named.env_remove("HOME").env("CREDENZA_STATE_DIR", path("s")).env("CREDENZA_CONFIG", path("c.toml"));
@@ -49,6 +61,26 @@ fn without_a_runtime_folder_the_socket_lies_in_the_state_folder() {
     home.variables.push(("XDG_RUNTIME_DIR", xdg));
     let _daemon = home.serve();
     assert!(home.path("xdg/credenza/control.sock").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_ours_lies_in_a_folder_that_users_share() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut home = Home::new();
+    std::fs::create_dir(home.path("tmp")).unwrap();
+    std::fs::set_permissions(home.path("tmp"), std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let tmp = home.path("tmp").display().to_string();
+    home.variables.push(("TMPDIR", tmp));
+    home.good(&["up"]);
+    assert!(home.socket().exists());
+    let token = home.path("token").display().to_string();
+    home.good(&["grant", "new", "prod", "--token-file", &token]);
+    home.good(&["env", "prod", "--format", "bash"]);
+    let seen = home.good(&["exec", "prod", "--token-file", "--", "sh", "-c", "ls -A $TMPDIR; env"]);
+    assert!(!seen.contains("=/tmp/credenza"), "{seen}");
+    assert!(seen.contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="), "{seen}");
+    assert_eq!(std::fs::read_dir(home.path("tmp")).unwrap().count(), 0, "{seen}");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
-use crate::home::{Home, Said, mode, until};
+use crate::home::{Granted, Home, Said, mode, until};
 use crate::wire::key;
 
 #[test]
@@ -105,6 +107,74 @@ fn after_its_runtime_folder_was_deleted_the_next_daemon_has_the_same_address_and
     assert_eq!(key(&granted), "ASIAPROD");
     assert_eq!(daemon.ended(), Some(0));
     home.good(&["down"]);
+}
+
+#[test]
+fn a_job_goes_on_when_the_runtime_folder_is_deleted_and_the_next_daemon_lists_it() {
+    let mut home = Home::new();
+    fs::create_dir(home.path("xdg")).unwrap();
+    let xdg = home.path("xdg").display().to_string();
+    home.variables.push(("XDG_RUNTIME_DIR", xdg));
+    let mut daemon = home.serve();
+    let words = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+        echo $AWS_CONFIG_FILE; echo $AWS_SHARED_CREDENTIALS_FILE; read end";
+    let mut exec = home.credenza(&["exec", "prod", "--token-file", "--", "sh", "-c", words]);
+    let mut exec = exec.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(exec.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let [url, token_file, config, credentials] = std::array::from_fn(|_| said.next().unwrap());
+    let key_now = || key(&Granted::of(&url, fs::read_to_string(&token_file).unwrap()));
+    let listed = || {
+        let status = home.run(&["status", "--json"]);
+        status.code == Some(0) && status.out.contains(r#""command": "sh""#)
+    };
+    assert_eq!(key_now(), "ASIAPROD");
+    until("the job is listed", listed);
+    fs::remove_dir_all(home.path("xdg")).unwrap();
+    assert_eq!(daemon.ended(), Some(0));
+    assert_eq!(key_now(), "ASIAPROD");
+    for file in [&token_file, &config, &credentials] {
+        assert!(std::path::Path::new(file).exists(), "{file}");
+    }
+    home.good(&["up"]);
+    until("the job is listed again", listed);
+    assert_eq!(key_now(), "ASIAPROD");
+    drop(exec.stdin.take());
+    exec.wait().unwrap();
+    assert!(!std::path::Path::new(&token_file).exists());
+    home.good(&["down"]);
+}
+
+#[test]
+fn what_was_left_behind_by_a_kill_is_swept_by_the_next_start() {
+    let home = Home::new().with_its_own_port();
+    fs::create_dir(home.state("run")).unwrap();
+    fs::set_permissions(home.state("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let script = "echo started; exec sleep 600";
+    let mut exec = home.credenza(&["exec", "prod", "--token-file", "--", "sh", "-c", script]);
+    let mut exec = exec.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(exec.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let child = fs::read_to_string(format!("/proc/{0}/task/{0}/children", exec.id())).unwrap_or_default();
+    exec.kill().unwrap();
+    exec.wait().unwrap();
+    for pid in child.split_whitespace() {
+        Command::new("kill").arg(pid).status().unwrap();
+    }
+    for left in [".grants.json.0123456789abcdef", "run/.wired-shells.config.0123456789abcdef"] {
+        fs::write(home.state(left), "half").unwrap();
+    }
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(home.state(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(names("run").iter().any(|name| name.ends_with(".token")), "{:?}", names("run"));
+    let _daemon = home.serve();
+    let wired: Vec<String> = names("run").into_iter().filter(|name| name.contains("wired-")).collect();
+    assert_eq!(
+        BTreeSet::from_iter(wired),
+        BTreeSet::from(["wired-shells.config", "wired-shells.credentials"].map(Into::into))
+    );
+    assert!(!names("").iter().any(|name| name.starts_with('.')), "{:?}", names(""));
 }
 
 #[test]

@@ -21,8 +21,8 @@ fn a_link_in_a_folders_place_is_not_followed() {
         make(&elsewhere, 0o700);
         make(home.path(name).parent().unwrap(), 0o700);
         symlink(&elsewhere, home.path(name)).unwrap();
-        for command in ["serve", "up"] {
-            home.run(&[command]).failed(3, &[&home.path(name).display().to_string(), "is a link", "remove the link"]);
+        for (command, code) in EVERY {
+            home.run(command).failed(code, &[&home.path(name).display().to_string(), "is a link", "remove the link"]);
         }
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{name}");
     }
@@ -34,7 +34,9 @@ fn a_folder_that_others_may_enter_is_refused() {
         let home = Home::new();
         make(&home.path(".local/state/credenza"), 0o700);
         make(&home.path(name), 0o755);
-        home.run(&["up"]).failed(3, &["chmod 700", &home.path(name).display().to_string()]);
+        for (command, code) in EVERY {
+            home.run(command).failed(code, &["chmod 700", &home.path(name).display().to_string()]);
+        }
     }
 }
 
@@ -49,7 +51,9 @@ fn a_folder_of_another_user_is_refused() {
         make(&home.path(".local/state/credenza"), 0o700);
         make(&home.path(name), 0o700);
         std::os::unix::fs::chown(home.path(name), Some(65_534), Some(65_534)).unwrap();
-        home.run(&["up"]).failed(3, &["belongs to user 65534", &home.path(name).display().to_string()]);
+        for (command, code) in EVERY {
+            home.run(command).failed(code, &["belongs to user 65534", &home.path(name).display().to_string()]);
+        }
         // what is in the way goes before the home does
         std::os::unix::fs::chown(home.path(name), Some(0), Some(0)).unwrap();
     }
@@ -72,10 +76,39 @@ fn a_link_in_a_files_place_is_not_followed() {
         home.write("precious", "precious");
         symlink(home.path("precious"), home.state(name)).unwrap();
         let said = home.run(&["up"]);
-        said.failed(3, &[name.rsplit('/').next().unwrap()]);
+        said.failed(3, &[name.rsplit('/').next().unwrap(), "is a link", "remove the link"]);
         assert_eq!(fs::read_to_string(home.path("precious")).unwrap(), "precious", "{name}");
     }
 }
+
+#[test]
+fn a_file_of_another_user_is_refused() {
+    if !root() {
+        println!("skipped: only root can give a file away");
+        return;
+    }
+    for name in ["daemon.log", "audit.jsonl", "grants.json", "state.lock", "run/daemon.lock"] {
+        let home = Home::new();
+        make(&home.path(".local/state/credenza"), 0o700);
+        make(&home.state("run"), 0o700);
+        fs::write(home.state(name), "theirs").unwrap();
+        std::os::unix::fs::chown(home.state(name), Some(65_534), Some(65_534)).unwrap();
+        home.run(&["up"]).failed(3, &["belongs to user 65534", &home.state(name).display().to_string()]);
+        assert_eq!(fs::read_to_string(home.state(name)).unwrap(), "theirs", "{name}");
+    }
+}
+
+/// What needs our folders, and the code with which it fails without them.
+const EVERY: [(&[&str], i32); 5] = [
+    (&["serve"], 3),
+    (&["up"], 3),
+    (&["env", "prod"], 3),
+    (&["grant", "new", "prod"], 3),
+    (&["exec", "prod", "--", "true"], 125),
+];
+
+/// What does not.
+const NEITHER: [&[&str]; 2] = [&["list"], &["credential", "prod"]];
 
 /// Runs a command as a user who owns the home but may not write it.
 fn as_a_user_without_rights(home: &Home, words: &[&str]) -> Said {
@@ -90,10 +123,36 @@ fn as_a_user_without_rights(home: &Home, words: &[&str]) -> Said {
 fn a_folder_that_cannot_be_written_is_named() {
     let home = Home::new();
     make(&home.path(".local"), 0o555);
-    as_a_user_without_rights(&home, &["up"]).failed(3, &[".local/state", "ermission denied"]);
-    as_a_user_without_rights(&home, &["serve"]).failed(3, &[".local/state", "ermission denied"]);
-    let said = as_a_user_without_rights(&home, &["list"]);
-    assert_eq!(said.code, Some(0), "what needs no folder works: {said:?}");
+    for (command, code) in EVERY {
+        let said = as_a_user_without_rights(&home, command);
+        said.failed(code, &[".local/state", "ermission denied", "CREDENZA_STATE_DIR"]);
+    }
+    for command in NEITHER {
+        let said = as_a_user_without_rights(&home, command);
+        assert_eq!(said.code, Some(0), "what needs no folder works: {said:?}");
+    }
+}
+
+#[test]
+fn a_runtime_folder_that_cannot_be_made_is_named_and_a_job_does_without() {
+    for (name, mode) in [("closed", 0o555), ("closed/missing", 0o555)] {
+        let mut home = Home::new();
+        make(&home.path("closed"), mode);
+        make(&home.path("state"), 0o700);
+        if root() {
+            std::os::unix::fs::chown(home.path("state"), Some(65_534), Some(65_534)).unwrap();
+        }
+        let (xdg, state) = (home.path(name).display().to_string(), home.path("state").display().to_string());
+        home.variables.extend([("XDG_RUNTIME_DIR", xdg.clone()), ("CREDENZA_STATE_DIR", state)]);
+        for (command, code) in EVERY.into_iter().filter(|(_, code)| *code == 3) {
+            let said = as_a_user_without_rights(&home, command);
+            said.failed(code, &[&xdg, "ermission denied", "CREDENZA_RUNTIME_DIR"]);
+        }
+        for command in [&["exec", "prod", "--", "true"][..], &["credential", "prod"], &["list"]] {
+            let said = as_a_user_without_rights(&home, command);
+            assert_eq!(said.code, Some(0), "{said:?}");
+        }
+    }
 }
 
 #[test]
@@ -106,21 +165,68 @@ fn a_file_system_that_cannot_be_written_is_named() {
     make(&home.path(".local"), 0o755);
     // in a mount namespace of its own, so that nothing of it is left
     let script = r#"mount -t tmpfs -o ro none "$HOME/.local" || exit 99; exec "$0" "$@""#;
-    for (command, code) in [("up", 3), ("serve", 3), ("list", 0)] {
-        let plain = home.credenza(&[command]);
-        let mut unshared = std::process::Command::new("unshare");
-        unshared.args(["-m", "/bin/sh", "-c", script]).arg(plain.get_program()).args(plain.get_args());
-        unshared.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let said = Said::of(unshared.output().unwrap());
-        if said.code == Some(99) || said.err.contains("unshare:") {
-            println!("skipped: no mount namespaces here: {}", said.err);
-            return;
-        }
-        assert_eq!(said.code, Some(code), "{command}: {said:?}");
-        if code == 3 {
-            said.failed(3, &["ead-only file system", ".local"]);
+    for (command, code) in EVERY.into_iter().chain(NEITHER.map(|command| (command, 0))) {
+        let Some(said) = with_mounts(&home, script, command) else { return };
+        assert_eq!(said.code, Some(code), "{command:?}: {said:?}");
+        if code != 0 {
+            said.failed(code, &["ead-only file system", ".local", "CREDENZA_STATE_DIR"]);
         }
     }
+}
+
+/// Runs a script in a mount namespace of its own, so that nothing of it is left; it is given our program and words.
+/// `None`, which is told, where that cannot be.
+fn with_mounts(home: &Home, script: &str, words: &[&str]) -> Option<Said> {
+    let plain = home.credenza(words);
+    let mut unshared = std::process::Command::new("unshare");
+    unshared.args(["-m", "/bin/sh", "-c", script]).arg(plain.get_program()).args(plain.get_args());
+    unshared.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = Said::of(unshared.output().unwrap());
+    if said.code == Some(99) || said.err.contains("unshare:") {
+        println!("skipped: no mount namespaces here: {}", said.err);
+        return None;
+    }
+    Some(said)
+}
+
+/// A file system that turns read-only is like it, but cannot be had in a test: the kernel refuses while a file of it is
+/// open for writing, and a daemon's log is.
+#[test]
+fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
+    if !root() {
+        println!("skipped: only root can mount");
+        return;
+    }
+    let home = Home::new();
+    make(&home.path(".local"), 0o755);
+    let address = crate::home::a_port_of_our_own();
+    home.configure(&format!("[server]\nlisten = \"{address}\"\n"));
+    let script = r#"
+        mount -t tmpfs -o size=512k,mode=755 none "$HOME/.local" || exit 99
+        ask() { env $job "$0" credential prod --from-endpoint; }
+        state="$HOME/.local/state/credenza"
+        "$0" up >/dev/null || exit 10
+        job=$("$0" grant new prod --name before) || exit 11
+        ask >/dev/null || exit 12
+        kept=$(cat "$state/grants.json")
+        dd if=/dev/zero of="$HOME/.local/full" bs=1k 2>/dev/null
+        ask || exit 13
+        "$0" grant new dev --name above; echo "code $?"
+        [ "$(cat "$state/grants.json")" = "$kept" ] || exit 14
+        ls -A "$state" | grep '^\.' && exit 15
+        rm "$HOME/.local/full"
+        "$0" grant new dev --name later >/dev/null || exit 16
+        "$0" down && "$0" up >/dev/null || exit 17
+        ask >/dev/null || exit 18
+        "$0" grant list
+        "$0" down
+    "#;
+    let Some(said) = with_mounts(&home, script, &[]) else { return };
+    said.failed(0, &["grants.json", "No space left", "make room there"]);
+    for word in ["ASIAPROD", "code 1", "before", "later"] {
+        assert!(said.out.contains(word), "no {word} in {said:?}");
+    }
+    assert!(!said.out.contains("above"), "{said:?}");
 }
 
 #[test]
