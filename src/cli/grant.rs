@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use super::child::no_proxy;
 use super::table::table;
 use super::{Context, Trouble, runtime, say, status};
 use crate::app::{self, AppError, background};
@@ -133,6 +134,10 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
         Some(path) => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={}\n", path.display()),
         None => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN={}\n", given.token.expose()),
     });
+    // a client that sends even loopback requests to a proxy would hand it the token
+    for name in ["NO_PROXY", "no_proxy"] {
+        text.push_str(&format!("{name}={}\n", no_proxy::of(&context.world.environment, name)));
+    }
     say::out(&text);
     let ends = given.ends.map_or_else(|| "until it is revoked".to_owned(), |ends| format!("until {ends}"));
     say::err(&format!("grant {}: {ends}; credenza grant revoke {} ends it at once\n", given.name, given.name));

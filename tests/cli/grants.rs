@@ -19,6 +19,21 @@ fn a_grant_opens_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn what_a_job_needs_keeps_its_token_from_every_proxy() {
+    let mut home = Home::new();
+    home.variables.push(("no_proxy", "corp.example".to_owned()));
+    let _daemon = home.serve();
+    let said = home.good(&["grant", "new", "prod"]);
+    let ours = "127.0.0.1,localhost,169.254.169.254,169.254.170.2,169.254.170.23";
+    let names: Vec<&str> = said.lines().map(|line| line.split_once('=').unwrap().0).collect();
+    let expected = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "NO_PROXY", "no_proxy"];
+    assert_eq!(names, expected);
+    for name in ["NO_PROXY", "no_proxy"] {
+        assert!(said.contains(&format!("\n{name}=corp.example,{ours}\n")), "{said}");
+    }
+}
+
+#[test]
 fn a_token_file_is_0600_without_a_line_feed_and_goes_with_its_grant() {
     let home = Home::new();
     let _daemon = home.serve();
