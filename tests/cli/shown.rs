@@ -40,6 +40,31 @@ fn same_as_documented(value: &Value, section: &str) {
 }
 
 #[test]
+fn the_table_of_list_is_as_the_readme_shows_it() {
+    let home = Home::new();
+    let config = "[profile base]\nregion = eu-central-1\n\n[profile my-role]\nrole_arn = arn:aws:iam::111122223333:role/deploy\n\
+                  source_profile = base\nregion = eu-west-1\n\n[sso-session corp]\nsso_region = eu-west-1\n\n\
+                  [profile sso-dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n";
+    home.write(".aws/config", config);
+    home.write(".aws/credentials", "[base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = not-so-secret\n");
+    let readme = include_str!("../../README.md");
+    let (_, shown) = readme.split_once("$ credenza list\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let file = home.path(".aws/config").display().to_string();
+    assert_eq!(home.good(&["list"]), shown.replace("~/.aws/config", &file));
+    let list = home.json(&["list", "--json"]);
+    let row =
+        |name: &str| list["identities"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    let (role, sso) = (row("my-role"), row("sso-dev"));
+    assert_eq!((&role["account"], &role["region"]), (&"111122223333".into(), &"eu-west-1".into()));
+    assert_eq!((&role["usable"], &role["reason"]), (&true.into(), &Value::Null));
+    assert_eq!((&role["file"], &role["line"]), (&file.as_str().into(), &4.into()));
+    assert_eq!((&sso["usable"], &sso["line"]), (&false.into(), &12.into()));
+    assert!(sso["reason"].as_str().unwrap().starts_with(&format!("{file}:13: the profile uses IAM")), "{sso}");
+    assert_eq!(row("base")["account"], Value::Null);
+}
+
+#[test]
 fn the_json_of_list_is_as_documented() {
     same_as_documented(&Home::new().json(&["list", "--json"]), "credenza list --json");
 }
