@@ -136,7 +136,8 @@ impl Endpoint {
     /// Writes down that a process was given the keys themselves, past the endpoint.
     pub fn handed_out(&self, identity: &IdentityName, credential: &Arc<Credential>, to: u32, now: Now) {
         let outcome = Ok(Arc::clone(credential));
-        HandedOut { dialect: "static-env", identity, outcome: &outcome, to: Some(to), since: now }
+        let known = self.names.borrow().get(identity).cloned().unwrap_or_default();
+        HandedOut { dialect: "static-env", identity, known, outcome: &outcome, to: Some(to), since: now }
             .note(&self.audit, now);
     }
 

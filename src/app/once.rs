@@ -9,6 +9,7 @@ use super::trail::{self, HandedOut};
 use crate::config::Config;
 use crate::credential::{Ask, IdentityName, Outcome};
 use crate::engine::{Engine, Settings};
+use crate::server::service;
 use crate::world::{World, ourselves};
 
 /// What came of it.
@@ -25,6 +26,7 @@ pub struct Once {
 pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, patience: Duration) -> Once {
     let since = world.clock.now();
     let trail = trail::open(world, &config.places, "credential");
+    let known = config.identities.get(&identity).map(service::known).unwrap_or_default();
     let engine = Engine::start(world.clone(), Arc::new(Book::of(config, world.clone())), Settings::default());
     let outcome = engine.get(&Ask::aws(Arc::clone(&identity)), patience).await;
     let mut notes = notes::of(&engine.snapshot(), &[]);
@@ -32,7 +34,8 @@ pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, pa
     match trail {
         Ok(audit) => {
             let to = ourselves::parent().ok().map(|parent| parent.pid);
-            let handed_out = HandedOut { dialect: "process", identity: &identity, outcome: &outcome, to, since };
+            let dialect = "process";
+            let handed_out = HandedOut { dialect, identity: &identity, known, outcome: &outcome, to, since };
             handed_out.note(&audit, world.clock.now());
             audit.close().await;
         }

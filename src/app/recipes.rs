@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{Config, Identity, Unusable};
 use crate::credential::{Ask, Failure, FailureClass, IdentityName};
 use crate::engine;
-use crate::server::service::Names;
+use crate::server::service::{Names, known};
 use crate::source::{self, Recipe, Recipes, Source};
 use crate::world::World;
 
@@ -55,5 +55,5 @@ fn unknown(name: &str) -> String {
 
 /// The names that a server knows.
 pub(super) fn names(config: &Config) -> Names {
-    Arc::new(config.identities.keys().cloned().collect())
+    Arc::new(config.identities.iter().map(|(name, identity)| (Arc::clone(name), known(identity))).collect())
 }

@@ -7,7 +7,7 @@ use super::AppError;
 use super::daemon::{AUDIT, AUDIT_CAP};
 use crate::config::Places;
 use crate::credential::{IdentityName, Now, Outcome};
-use crate::log::audit::{Audit, Deed, Handed, Peer};
+use crate::log::audit::{Audit, Deed, Handed, Known, Peer};
 use crate::log::capped::CappedFile;
 use crate::world::folder::Folder;
 use crate::world::peer::PeerProcess;
@@ -29,6 +29,8 @@ pub(super) struct HandedOut<'a> {
     pub(super) dialect: &'static str,
     /// Whose.
     pub(super) identity: &'a IdentityName,
+    /// What the configuration says of it.
+    pub(super) known: Known,
     /// What came of it.
     pub(super) outcome: &'a Outcome,
     /// The process that gets them, where it is known.
@@ -39,13 +41,14 @@ pub(super) struct HandedOut<'a> {
 
 impl HandedOut<'_> {
     /// Writes it down.
-    pub(super) fn note(&self, audit: &Audit, now: Now) {
+    pub(super) fn note(self, audit: &Audit, now: Now) {
         let (word, issued) = match self.outcome {
             Ok(credential) => ("issued", Some(Handed::of(credential))),
             Err(failure) => (failure.code, None),
         };
         let identity = Some(Arc::clone(self.identity));
-        let entry = audit.entry(Deed { grant: None, identity, dialect: self.dialect, outcome: word, issued });
+        let (dialect, known) = (self.dialect, self.known);
+        let entry = audit.entry(Deed { grant: None, identity, dialect, outcome: word, known, issued });
         let to: Option<PeerProcess> = self.to.map(peer::of_pid);
         let ms = u32::try_from(now.boot.saturating_sub(self.since.boot).as_millis()).unwrap_or(u32::MAX);
         audit.note(&entry, &Arc::new(Peer::known(to)), now, ms);

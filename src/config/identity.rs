@@ -50,6 +50,17 @@ pub struct Identity {
     pub digest: Digest,
 }
 
+impl Identity {
+    /// The ARN of the role that is served, where it is one.
+    pub fn role_arn(&self) -> Option<&str> {
+        match self.definition.as_ref().ok()? {
+            AwsDefinition::Keys { .. } => None,
+            AwsDefinition::Role(role) => Some(&role.role_arn),
+            AwsDefinition::WebIdentity(role) => Some(&role.role_arn),
+        }
+    }
+}
+
 /// What kind of source an identity has: shown by `credenza list`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

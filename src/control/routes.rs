@@ -19,9 +19,10 @@ use super::{status, wire};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
 use crate::credential::{Ask, Failure, FailureClass, Now};
 use crate::engine::Reset;
-use crate::log::audit::{Deed, Handed, Peer};
+use crate::log::audit::{Deed, Handed, Known, Peer};
 use crate::secret::{Digest, Secret};
 use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
+use crate::server::service;
 use crate::world::{ourselves, peer, running};
 
 /// One connection: the process behind it, and the job that it announced.
@@ -121,9 +122,12 @@ impl Visit {
     /// Writes down who had what, and who was refused what.
     fn note(&self, ask: &Ask, outcome: &'static str, issued: Option<Handed>, since: Now) {
         let Daemon { audit, clock, .. } = &*self.daemon;
-        let identity = Some(Arc::clone(&ask.identity));
-        let entry = audit.entry(Deed { grant: None, identity, dialect: "control", outcome, issued });
-        let now = clock.now();
+        let (now, config) = (clock.now(), self.daemon.config());
+        let (identity, known) = match config.identities.get(&ask.identity) {
+            Some(identity) => (Some(Arc::clone(&ask.identity)), service::known(identity)),
+            None => (audit.stranger(None, &ask.identity, now), Known::default()),
+        };
+        let entry = audit.entry(Deed { grant: None, identity, known, dialect: "control", outcome, issued });
         let ms = u32::try_from(now.boot.saturating_sub(since.boot).as_millis()).unwrap_or(u32::MAX);
         audit.note(&entry, &self.peer, now, ms);
     }

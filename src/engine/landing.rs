@@ -261,7 +261,9 @@ fn unfit(why: &str) -> Failure {
 fn log_failure(target: &Target, failure: &Failure) {
     let (code, reason) = (failure.code, &failure.private);
     match failure.class {
-        FailureClass::NeedsPerson | FailureClass::Refused => tracing::error!(%target, code, reason, "not renewed"),
-        FailureClass::TryLater => tracing::warn!(%target, code, reason, "not renewed"),
+        FailureClass::NeedsPerson | FailureClass::Refused => {
+            tracing::error!(%target, error_code = code, reason, "not renewed")
+        }
+        FailureClass::TryLater => tracing::warn!(%target, error_code = code, reason, "not renewed"),
     }
 }

@@ -5,7 +5,7 @@
 //! last (`window`). The whole access key id is there, so that CloudTrail's records can be joined with it; a secret never.
 //!
 //! A request never waits for it: what is to be written goes through a bounded channel to a task, and what finds no room is
-//! counted, and the count written. Called by [`crate::server`] for each request and by the control socket.
+//! counted, and the count written. What clients choose is bounded, in lines and in bytes (`strangers`). Called by [`crate::server`] for each request and by the control socket.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,8 @@ use moka::sync::Cache;
 use tokio::sync::{mpsc, oneshot};
 
 use super::capped::CappedFile;
-use super::window::{Noted, Window};
+use super::strangers::Strangers;
+use super::window::{Noted, Repeats, Window};
 use crate::credential::{Credential, IdentityName, Now};
 use crate::world::Clock;
 use crate::world::peer::PeerProcess;
@@ -29,14 +30,25 @@ use super::audit_writer::Writer;
 pub struct Deed {
     /// The grant's name; `None`: no grant was shown.
     pub grant: Option<Arc<str>>,
-    /// The identity that was asked for; `None`: it was not looked at.
+    /// The identity that was asked for; `None`: it was not looked at. Of the configuration, or [`Audit::stranger`]'s.
     pub identity: Option<IdentityName>,
     /// How it was asked: `ecs`, `pod-identity`, `control`.
     pub dialect: &'static str,
     /// `issued`, or one word for why not, such as `token-unknown` or `LoginRequired`.
     pub outcome: &'static str,
+    /// What the configuration says of the identity.
+    pub known: Known,
     /// What was handed out.
     pub issued: Option<Handed>,
+}
+
+/// What is served under an identity's name, as far as the configuration tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Known {
+    /// The account, twelve digits.
+    pub account: Option<Arc<str>>,
+    /// The role's ARN.
+    pub role: Option<Arc<str>>,
 }
 
 /// What was handed out, without its secret parts.
@@ -66,25 +78,28 @@ impl Handed {
 pub struct Peer {
     from: SocketAddr,
     to: SocketAddr,
+    look: Look,
     process: OnceLock<Option<PeerProcess>>,
 }
+
+type Look = fn(SocketAddr, SocketAddr, &[u32]) -> Option<PeerProcess>;
 
 impl Peer {
     /// The client at `from`, connected to our address `to`.
     pub fn new(from: SocketAddr, to: SocketAddr) -> Self {
-        Self { from, to, process: OnceLock::new() }
+        Self { from, to, look: crate::world::peer::connected, process: OnceLock::new() }
     }
 
     /// A client that is known already, or known not to be: the control socket is told by the system.
     pub fn known(process: Option<PeerProcess>) -> Self {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        Self { from: nowhere, to: nowhere, process: OnceLock::from(process) }
+        Self { process: OnceLock::from(process), ..Self::new(nowhere, nowhere) }
     }
 
     /// The process; the `likely` ones are looked at first. Slow the first time (milliseconds): not for a task that others
     /// wait for.
     pub(super) fn process(&self, likely: &[u32]) -> Option<&PeerProcess> {
-        self.process.get_or_init(|| crate::world::peer::connected(self.from, self.to, likely)).as_ref()
+        self.process.get_or_init(|| (self.look)(self.from, self.to, likely)).as_ref()
     }
 }
 
@@ -99,6 +114,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Audit {
     entries: Cache<Arc<Deed>, Arc<Window>>,
+    strangers: Arc<Strangers>,
     sender: mpsc::Sender<Message>,
     dropped: Arc<AtomicU64>,
 }
@@ -110,9 +126,15 @@ impl Audit {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         tokio::spawn(Writer::new(file, served_by, clock, Arc::clone(&dropped)).run(receiver));
-        // Clients choose identities' names: without a bound they would choose how much memory we have.
+        // Clients choose what they ask for: without a bound they would choose how much memory we have.
         let entries = Cache::builder().max_capacity(MOST_ENTRIES).eviction_policy(EvictionPolicy::lru()).build();
-        Self { entries, sender, dropped }
+        Self { entries, strangers: Arc::default(), sender, dropped }
+    }
+
+    /// The name of an identity that no configuration holds, as a [`Deed`] may carry it: cut short, and `None` where the
+    /// same grant asked for many others in this second.
+    pub fn stranger(&self, grant: Option<&Arc<str>>, name: &str, now: Now) -> Option<IdentityName> {
+        self.strangers.written(grant, name, now)
     }
 
     /// The entry of a deed, to be [noted](Audit::note) now and as often as the same is done again.
@@ -125,10 +147,13 @@ impl Audit {
     /// It was done, at `now`, and took so long. Never waits.
     pub fn note(&self, entry: &Entry, peer: &Arc<Peer>, now: Now, ms: u32) {
         let Noted::First(left) = entry.window.note(now, ms) else { return };
-        let deeds = 1 + left.as_ref().map_or(0, |left| left.count);
+        let count = |repeats: Option<&Repeats>| repeats.map_or(0, |repeats| repeats.count);
+        let deeds = 1 + count(left.as_ref());
         let message = Message::First { entry: entry.clone(), peer: Arc::clone(peer), at: now.wall, ms, left };
         if self.sender.try_send(message).is_err() {
-            self.dropped.fetch_add(deeds, Ordering::Relaxed);
+            // The writer never hears of this second, so what was counted in it would be lost.
+            let missed = deeds + count(entry.window.close().as_ref());
+            self.dropped.fetch_add(missed, Ordering::Relaxed);
         }
     }
 
@@ -142,7 +167,7 @@ impl Audit {
 }
 
 /// How many kinds of deeds are counted at once.
-const MOST_ENTRIES: u64 = 4096;
+pub(super) const MOST_ENTRIES: u64 = 4096;
 
 /// How many lines may wait to be written.
 const QUEUE: usize = 1024;

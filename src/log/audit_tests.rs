@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::super::strangers::{LONGEST_NAME, MOST_NAMES};
 use super::*;
 use crate::world::folder::Folder;
 use crate::world::simulated::SimulatedClock;
@@ -19,7 +20,7 @@ impl Desk {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
-        let file = CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap();
+        let file = CappedFile::open(folder, "audit.jsonl", 16 << 20).unwrap();
         let clock = Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_298_656_000)));
         let audit = Audit::start(file, "daemon", clock.clone());
         let peer = Arc::new(Peer::known(Some(PeerProcess { pid: 77, exe: Some("/usr/bin/python3".into()) })));
@@ -45,12 +46,17 @@ impl Desk {
     }
 }
 
+fn counts(lines: &[Value]) -> u64 {
+    lines.iter().map(|line| line["count"].as_u64().unwrap()).sum()
+}
+
 fn issued(identity: &str) -> Deed {
     Deed {
         grant: Some("shell-7".into()),
         identity: Some(identity.into()),
         dialect: "ecs",
         outcome: "issued",
+        known: Known::default(),
         issued: Some(Handed {
             access_key_id: "ASIAEXAMPLEEXAMPLE".into(),
             account_id: Some("123456789012".into()),
@@ -60,7 +66,8 @@ fn issued(identity: &str) -> Deed {
 }
 
 fn refused(outcome: &'static str) -> Deed {
-    Deed { grant: None, identity: None, dialect: "ecs", outcome, issued: None }
+    let known = Known { account: None, role: Some("arn:aws:iam::123456789012:role/refused".into()) };
+    Deed { grant: None, identity: None, dialect: "ecs", outcome, known, issued: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,6 +122,7 @@ async fn what_differs_has_a_line_of_its_own() {
     assert_eq!(lines.len(), deeds.len());
     assert_eq!(lines[4]["identity"], Value::Null);
     assert_eq!(lines[4]["outcome"], "token-missing");
+    assert_eq!(lines[4]["role"], "arn:aws:iam::123456789012:role/refused", "the configuration knows it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +132,7 @@ async fn what_is_counted_is_written_at_the_end() {
         desk.note(issued("prod"), 0);
     }
     let lines = desk.end().await;
-    assert_eq!(lines.iter().map(|line| line["count"].as_u64().unwrap()).sum::<u64>(), 5);
+    assert_eq!(counts(&lines), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,16 +159,77 @@ async fn what_finds_no_room_is_counted_and_nobody_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_clients_choose_are_bounded() {
+async fn what_is_counted_at_once_is_bounded_and_adds_up() {
     let desk = Desk::new();
-    for number in 0..3 * MOST_ENTRIES {
+    let deeds = 3 * MOST_ENTRIES;
+    for number in 0..deeds {
         desk.note(issued(&format!("{number}")), 0);
+        desk.note(issued(&format!("{number}")), 0);
+        while number % 500 == 499 && desk.audit.sender.capacity() < QUEUE {
+            desk.after(1).await;
+        }
     }
     desk.audit.entries.run_pending_tasks();
     assert!(desk.audit.entries.entry_count() <= MOST_ENTRIES);
+    desk.after(10).await;
+    let at_once = desk.lines().len() as u64;
+    assert!(at_once >= deeds + deeds - MOST_ENTRIES - 500, "{at_once}: the oldest counts do not wait for their second");
+    assert_eq!(counts(&desk.end().await), 2 * deeds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_a_client_makes_up_push_nothing_out_of_the_trail() {
     let desk = Desk::new();
-    desk.note(issued(&"ü".repeat(5000)), 0);
-    assert_eq!(desk.end().await[0]["identity"].as_str().unwrap().chars().count(), 128);
+    desk.note(issued("prod"), 0);
+    let grant = Some(Arc::from("job"));
+    for number in 0..10_000 {
+        let name = format!("{number}-{}", "x".repeat(8 * 1024));
+        let identity = desk.audit.stranger(grant.as_ref(), &name, desk.clock.now());
+        assert!(identity.as_ref().is_none_or(|name| name.len() <= LONGEST_NAME));
+        desk.note(Deed { grant: grant.clone(), identity, ..refused("unknown-identity") }, 0);
+    }
+    let lines = desk.end().await;
+    assert_eq!(lines[0]["identity"], "prod");
+    assert_eq!(lines.len(), 1 + MOST_NAMES + 2, "each of a few, the first without a name, and the count");
+    assert_eq!(counts(&lines), 10_001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_repeats_one_that_found_no_room_is_counted_too() {
+    let desk = Desk::new();
+    for number in 0..QUEUE {
+        desk.note(issued(&format!("identity-{number}")), 0);
+    }
+    for _ in 0..10 {
+        desk.note(issued("prod"), 0);
+    }
+    assert_eq!(counts(&desk.end().await), QUEUE as u64 + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_line_that_cannot_be_made_ends_nothing() {
+    let desk = Desk::new();
+    let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let peer = Peer { look: |_, _, _| panic!("a fault of ours"), ..Peer::new(nowhere, nowhere) };
+    desk.audit.note(&desk.audit.entry(issued("prod")), &Arc::new(peer), desk.clock.now(), 0);
+    // simulated time stands still while the thread that writes is busy
+    desk.after(1).await;
+    desk.note(issued("dev"), 0);
+    let lines = desk.end().await;
+    assert_eq!((&lines[0]["identity"], counts(&lines)), (&json!("dev"), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_moves_no_cursor() {
+    let desk = Desk::new();
+    let name = "a\u{9b}2J\u{7f}\u{1b}[0m\u{202e}ü";
+    desk.note(issued(name), 0);
+    let text = {
+        desk.audit.close().await;
+        std::fs::read_to_string(desk.root.path().join("state/audit.jsonl")).unwrap()
+    };
+    assert!(text.contains("a\\u009b2J\\u007f\\u001b[0m\\u202eü"), "{text}");
+    assert_eq!(desk.lines()[0]["identity"], name);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,17 +2,16 @@
 //! is counted. Called by [`super::audit`].
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::audit::{Entry, Peer};
+use super::audit::{Entry, MOST_ENTRIES, Peer};
+use super::audit_line::{Line, dropped_line};
 use super::capped::CappedFile;
-use super::line::stamp;
 use super::window::{Repeats, SECOND};
 use crate::world::Clock;
 
@@ -26,7 +25,7 @@ pub(super) enum Message {
 }
 
 pub(super) struct Writer {
-    file: Option<CappedFile>,
+    file: Arc<Mutex<CappedFile>>,
     served_by: &'static str,
     clock: Arc<dyn Clock>,
     dropped: Arc<AtomicU64>,
@@ -45,7 +44,7 @@ impl Writer {
         dropped: Arc<AtomicU64>,
     ) -> Self {
         Self {
-            file: Some(file),
+            file: Arc::new(Mutex::new(file)),
             served_by,
             clock,
             dropped,
@@ -69,7 +68,7 @@ impl Writer {
                 match message {
                     Message::First { entry, peer, at, ms, left } => {
                         lines.extend(left.map(|repeats| Line::Repeats(entry.clone(), repeats)));
-                        self.counting.push_back((Instant::now() + SECOND, entry.clone()));
+                        lines.extend(self.count(entry.clone()));
                         lines.push(Line::First { entry, peer, at, ms });
                     }
                     Message::Close(sender) => done = Some(sender),
@@ -87,12 +86,20 @@ impl Writer {
         self.write(lines).await;
     }
 
+    /// The repeats of an entry are counted from now on. Where too many are already, the oldest is written in its stead.
+    fn count(&mut self, entry: Entry) -> Option<Line> {
+        self.counting.push_back((Instant::now() + SECOND, entry));
+        let oldest = self.counting.len() as u64 > MOST_ENTRIES;
+        let (_, entry) = oldest.then(|| self.counting.pop_front()).flatten()?;
+        entry.window.close().map(|repeats| Line::Repeats(entry, repeats))
+    }
+
     /// The counts of those whose second is over, or of all.
     fn counted(&mut self, all: bool) -> Vec<Line> {
         let (now, instant) = (self.clock.now(), Instant::now());
         let mut lines = Vec::new();
         while let Some((_, entry)) = self.counting.pop_front_if(|(due, _)| all || *due <= instant) {
-            let repeats = if all { entry.window.flush_all() } else { entry.window.flush(now) };
+            let repeats = if all { entry.window.close() } else { entry.window.flush(now) };
             lines.extend(repeats.map(|repeats| Line::Repeats(entry, repeats)));
         }
         lines
@@ -104,26 +111,31 @@ impl Writer {
         if lines.is_empty() && dropped == 0 {
             return;
         }
-        let Some(mut file) = self.file.take() else { return };
+        let lost = dropped + lines.iter().map(Line::deeds).sum::<u64>();
+        let (file, served_by, now) = (Arc::clone(&self.file), self.served_by, self.clock.now().wall);
         let mut seen = std::mem::take(&mut self.seen);
-        let (served_by, now) = (self.served_by, self.clock.now().wall);
         let written = tokio::task::spawn_blocking(move || {
-            let mut text = Vec::new();
+            let mut text = String::new();
             for line in &lines {
                 line.render(served_by, &mut seen, &mut text);
             }
             if dropped > 0 {
-                render(&Dropped { schema: SCHEMA, time: stamp(now), outcome: "dropped", count: dropped }, &mut text);
+                dropped_line(now, dropped, &mut text);
             }
-            let lost = dropped + lines.iter().map(Line::deeds).sum::<u64>();
-            let result = file.append(&text).map_err(|error| (error, lost));
-            (file, seen, result)
+            let result = file.lock().unwrap_or_else(PoisonError::into_inner).append(text.as_bytes());
+            (result, seen)
         });
-        let Ok((file, seen, result)) = written.await else { return };
-        (self.file, self.seen) = (Some(file), seen);
+        // a fault of ours in one line takes those written with it, and no more
+        let result = written.await.map_or_else(
+            |fault| Err(fault.into()),
+            |(result, seen)| {
+                self.seen = seen;
+                result
+            },
+        );
         match result {
             Ok(()) => self.complained = false,
-            Err((error, lost)) => {
+            Err(error) => {
                 self.dropped.fetch_add(lost, Ordering::Relaxed);
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::error!(%error, "the audit trail cannot be written");
@@ -135,100 +147,3 @@ impl Writer {
 
 /// The most lines that are written at once.
 const BATCH: usize = 64;
-
-/// How many processes are remembered.
-const MOST_SEEN: usize = 8;
-
-const SCHEMA: u32 = 1;
-
-enum Line {
-    First { entry: Entry, peer: Arc<Peer>, at: SystemTime, ms: u32 },
-    Repeats(Entry, Repeats),
-}
-
-impl Line {
-    fn deeds(&self) -> u64 {
-        match self {
-            Self::First { .. } => 1,
-            Self::Repeats(_, repeats) => repeats.count,
-        }
-    }
-
-    fn render(&self, served_by: &'static str, seen: &mut Vec<u32>, text: &mut Vec<u8>) {
-        let (entry, time, count, first_time, ms) = match self {
-            Self::First { entry, at, ms, .. } => (entry, stamp(*at), 1, None, *ms),
-            Self::Repeats(entry, repeats) => {
-                (entry, stamp(repeats.last), repeats.count, Some(stamp(repeats.first)), repeats.slowest_ms)
-            }
-        };
-        let process = match self {
-            Self::First { peer, .. } => peer.process(seen),
-            Self::Repeats(..) => None,
-        };
-        if let Some(process) = process.filter(|process| !seen.contains(&process.pid)) {
-            seen.insert(0, process.pid);
-            seen.truncate(MOST_SEEN);
-        }
-        let (deed, issued) = (&entry.deed, entry.deed.issued.as_ref());
-        let record = Record {
-            schema: SCHEMA,
-            time,
-            identity: deed.identity.as_deref().map(short),
-            account: issued.and_then(|issued| issued.account_id.as_deref()),
-            role: issued.and_then(|issued| issued.role_arn.as_deref()),
-            dialect: deed.dialect,
-            grant: deed.grant.as_deref(),
-            pid: process.map(|process| process.pid),
-            exe: process.and_then(|process| process.exe.as_deref()),
-            access_key_id: issued.map(|issued| &*issued.access_key_id),
-            outcome: deed.outcome,
-            ms,
-            count,
-            first_time,
-            served_by,
-        };
-        render(&record, text);
-    }
-}
-
-/// A name that a client chose may be as long as a head: 128 letters of it tell enough.
-fn short(name: &str) -> &str {
-    name.char_indices().nth(128).map_or(name, |(end, _)| &name[..end])
-}
-
-/// `first_time` is there in a line that counts: then `time` is the last one's, and `ms` the slowest one's.
-#[derive(Serialize)]
-struct Record<'a> {
-    schema: u32,
-    time: String,
-    identity: Option<&'a str>,
-    account: Option<&'a str>,
-    role: Option<&'a str>,
-    dialect: &'a str,
-    grant: Option<&'a str>,
-    pid: Option<u32>,
-    exe: Option<&'a str>,
-    access_key_id: Option<&'a str>,
-    outcome: &'a str,
-    ms: u32,
-    count: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_time: Option<String>,
-    served_by: &'a str,
-}
-
-/// So many lines found no room in the queue.
-#[derive(Serialize)]
-struct Dropped {
-    schema: u32,
-    time: String,
-    outcome: &'static str,
-    count: u64,
-}
-
-fn render(record: &impl Serialize, text: &mut Vec<u8>) {
-    // numbers and text always have a form in JSON
-    if serde_json::to_writer(&mut *text, record).is_ok() {
-        text.push(b'\n');
-    }
-}

@@ -17,9 +17,9 @@ pub(super) const FIELDS: &[&str] = &[
     "ask",
     "boot",
     "clock_set",
-    "code",
     "count",
     "error",
+    "error_code",
     "file",
     "grant",
     "holder",
@@ -93,21 +93,43 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_alphanumeric() || "-_.:/@+%,".contains(letter))
 }
 
-/// Text without control characters: what an upstream said must not move the reader's cursor or begin a line of its own.
+/// Whether a terminal would do something else with a letter than show it: move its cursor, begin a line, turn the text
+/// around.
+fn is_told(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text as it may stand on a terminal, whoever said it first.
 struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|letter| match letter {
             '\n' | '\t' => f.write_char(' '),
-            letter if letter.is_control() => write!(f, "{}", letter.escape_unicode()),
+            letter if is_told(letter) => write!(f, "{}", letter.escape_unicode()),
             letter => f.write_char(letter),
         })
     }
 }
 
 fn json(level: Level, room: &str, now: SystemTime, fields: &Fields) -> String {
-    let mut line = serde_json::to_string(&Object { level, room, now, fields }).unwrap_or_default();
+    json_line(&Object { level, room, now, fields })
+}
+
+/// A value as a line of JSON, with its newline. Like every line it may end on a terminal, and JSON itself lets some of
+/// what a terminal obeys stand as it is.
+pub(super) fn json_line(value: &impl Serialize) -> String {
+    // numbers and text always have a form in JSON
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut line = String::with_capacity(text.len() + 1);
+    for letter in text.chars() {
+        if is_told(letter) {
+            // of these none stands outside of a string, nor needs more than four digits
+            let _ = write!(line, "\\u{:04x}", u32::from(letter));
+        } else {
+            line.push(letter);
+        }
+    }
     line.push('\n');
     line
 }

@@ -18,9 +18,11 @@ use crate::world::{Clock, Environment};
 use capped::CappedFile;
 
 pub mod audit;
+mod audit_line;
 mod audit_writer;
 pub mod capped;
 mod line;
+mod strangers;
 mod window;
 
 /// How the log is kept.

@@ -67,9 +67,9 @@ impl Window {
         if now.boot < state.ends { None } else { state.repeats.take() }
     }
 
-    /// What was counted, over or not: for the end of the process.
-    pub(super) fn flush_all(&self) -> Option<Repeats> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).repeats.take()
+    /// Ends the second, over or not: the next of its kind is a first again. What was counted in it.
+    pub(super) fn close(&self) -> Option<Repeats> {
+        std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner)).repeats
     }
 }
 
@@ -124,11 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_no_second() {
+    fn a_second_that_is_closed_is_followed_by_another() {
         let window = Window::default();
         window.note(at(0), 0);
         window.note(at(1), 0);
-        assert_eq!(window.flush_all(), Some(repeats(1, 1, 1, 0)));
+        assert_eq!(window.close(), Some(repeats(1, 1, 1, 0)));
+        assert_eq!(window.close(), None);
+        assert_eq!(window.note(at(2), 0), Noted::First(None));
     }
 
     proptest::proptest! {
@@ -146,7 +148,7 @@ mod tests {
                     written += window.flush(at(now)).map_or(0, |left| left.count);
                 }
             }
-            written += window.flush_all().map_or(0, |left| left.count);
+            written += window.close().map_or(0, |left| left.count);
             proptest::prop_assert_eq!(written, gaps.len() as u64);
         }
     }

@@ -3,7 +3,7 @@
 //! Called by the daemon and by `exec` with the connections of their [listeners](super::listener), and by tests with
 //! pipes. The waiting, and what a connection remembers, is [`super::desk`]'s.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,20 @@ use super::desk::Desk;
 use super::gate::{self, Head};
 use super::grant::{Grant, Grants};
 use super::listener::Listener;
+use crate::config::Identity;
 use crate::credential::{Ask, Credential, IdentityName, Now};
 use crate::dialect::{Answer, Asked, Refusal, ecs};
 use crate::engine::Engine;
-use crate::log::audit::{Audit, Deed, Entry, Handed, Peer};
+use crate::log::audit::{Audit, Deed, Entry, Handed, Known, Peer};
 use crate::world::Clock;
 
-/// The names of all identities, usable or not: what is not among them is unknown.
-pub type Names = Arc<BTreeSet<IdentityName>>;
+/// The names of all identities, usable or not, and what is known of each: what is not among them is unknown.
+pub type Names = Arc<BTreeMap<IdentityName, Known>>;
+
+/// What the audit trail says of an identity where no credential tells it.
+pub fn known(identity: &Identity) -> Known {
+    Known { account: identity.account.as_deref().map(Into::into), role: identity.role_arn().map(Into::into) }
+}
 
 /// Answers requests.
 pub struct Service {
@@ -92,10 +98,11 @@ impl Service {
                 grant.default_aws.clone().ok_or(Refusal::NoDefault)?
             }
         };
-        told.identity = Some(Arc::clone(&identity));
-        if !self.names.borrow().contains(&identity) {
-            return Err(Refusal::UnknownIdentity(identity.to_string()));
+        match self.names.borrow().get(&identity) {
+            Some(known) => told.known = known.clone(),
+            None => return Err(Refusal::UnknownIdentity(identity.to_string())),
         }
+        told.identity = Some(Arc::clone(&identity));
         if !grant.scope.covers(&identity) {
             return Err(Refusal::NotGranted(identity.to_string()));
         }
@@ -118,7 +125,11 @@ impl Service {
                 if let Refusal::Bug(reason) = refusal {
                     tracing::error!(reason, identity = told.identity.as_deref(), "a fault of ours");
                 }
-                (ecs::refuse(&refusal), told.deed(refusal.word(), None))
+                let mut deed = told.deed(refusal.word(), None);
+                if let Refusal::UnknownIdentity(name) = &refusal {
+                    deed.identity = self.audit.stranger(deed.grant.as_ref(), name, now);
+                }
+                (ecs::refuse(&refusal), deed)
             }
         };
         let entry = self.audit.entry(deed);
@@ -142,13 +153,15 @@ pub(super) enum Step {
 /// What is known of a request so far: for the audit trail, whatever comes of it.
 pub(super) struct Told {
     pub(super) grant: Option<Arc<Grant>>,
+    /// One of the configuration.
     pub(super) identity: Option<IdentityName>,
+    known: Known,
     pub(super) dialect: &'static str,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self { grant: None, identity: None, dialect: "ecs" }
+        Self { grant: None, identity: None, known: Known::default(), dialect: "ecs" }
     }
 }
 
@@ -157,6 +170,7 @@ impl Told {
         Deed {
             grant: self.grant.as_ref().map(|grant| Arc::clone(&grant.name)),
             identity: self.identity.clone(),
+            known: self.known.clone(),
             dialect: self.dialect,
             outcome,
             issued,

@@ -61,6 +61,33 @@ async fn each_request_is_written_with_who_and_what() {
 }
 
 #[tokio::test]
+async fn names_that_a_client_makes_up_push_nothing_out_of_the_trail() {
+    let (stage, address) = Stage::listening(VALID);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    exchange(&mut stream, stage.get("/creds/default")).await;
+    for number in 0..300 {
+        let path = format!("/creds/{number}-{}%C2%9B", "x".repeat(8 * 1024));
+        assert_eq!(exchange(&mut stream, stage.get(&path)).await.status, 400);
+    }
+    exchange(&mut stream, stage.get("/creds/other")).await;
+    let trail = stage.trail().await;
+    let lines = lines(&trail);
+    assert_eq!(lines[0]["identity"], "default");
+    assert!(trail.lines().all(|line| line.len() < 600), "{trail}");
+    let made_up: Vec<&Value> = lines.iter().filter(|line| line["outcome"] == "unknown-identity").collect();
+    assert_eq!(made_up.iter().map(|line| line["count"].as_u64().unwrap()).sum::<u64>(), 300);
+    // eight by name in each second that it took, and the rest by number
+    assert!(made_up.len() < 100, "{}", made_up.len());
+    assert!(made_up[0]["identity"].as_str().unwrap().starts_with("0-xxx"));
+    let refused = lines.iter().find(|line| line["outcome"] == "not-granted").unwrap();
+    assert_eq!(
+        (&refused["account"], &refused["role"]),
+        (&ACCOUNT.into(), &ROLE.into()),
+        "the configuration knows them"
+    );
+}
+
+#[tokio::test]
 async fn a_thousand_requests_are_a_few_lines_whose_counts_add_up() {
     let (stage, address) = Stage::listening(VALID);
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -1,6 +1,6 @@
 //! The stage: a source that does as it is told, the engine and the server as they are, a clock that can be pushed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use credenza::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Now, SessionKey};
 use credenza::engine::{Engine, Settings};
-use credenza::log::audit::Audit;
+use credenza::log::audit::{Audit, Known};
 use credenza::log::capped::CappedFile;
 use credenza::secret::{Digest, Secret};
 use credenza::server::grant::{Grant, GrantSpec, Grants, Holder, Scope};
@@ -206,7 +206,9 @@ impl Stage {
         let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
         let audit = Audit::start(CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap(), "daemon", clock.clone());
         let grants = Arc::new(Grants::in_memory(clock.clone(), Arc::new(SystemRandom)));
-        let names: BTreeSet<IdentityName> = IDENTITIES.into_iter().map(Into::into).collect();
+        let known = Known { account: Some(ACCOUNT.into()), role: Some(ROLE.into()) };
+        let names: BTreeMap<IdentityName, Known> =
+            IDENTITIES.into_iter().map(|name| (name.into(), known.clone())).collect();
         let (_, names) = watch::channel(Arc::new(names));
         let service = Service::new(engine.clone(), grants.clone(), names, audit.clone(), clock.clone());
         let (stop, _) = watch::channel(false);
