@@ -45,5 +45,10 @@ pub fn start_log(world: &World, options: LogOptions) -> Result<(), AppError> {
     Ok(log::start(Settings { format, level, output }, world.clock.clone())?)
 }
 
+/// What a panic says goes nowhere, only where it was: before anything secret is read, log or no log.
+pub fn hide_panics() {
+    log::panics::hide_text();
+}
+
 /// The log and the one before hold so many bytes each.
 const LOG_CAP: u64 = 4 << 20;

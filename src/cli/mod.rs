@@ -129,6 +129,7 @@ impl Context {
 /// Exit codes: 0 done; 1 failed; 2 usage; 3 configuration; 4 a login or a code is needed; 5 the upstream is unavailable.
 /// `exec` has its command's, 125 when Credenza itself failed, and 126 and 127 as a shell has them.
 pub fn run() -> ExitCode {
+    crate::app::logging::hide_panics();
     // whoever ignores SIGCHLD must not cost us the end of a helper program, or of the daemon that we start
     system::hear_signals();
     let typed: Vec<OsString> = std::env::args_os().collect();

@@ -22,6 +22,7 @@ mod audit_line;
 mod audit_writer;
 pub mod capped;
 mod line;
+pub mod panics;
 mod strangers;
 mod window;
 

@@ -74,11 +74,24 @@ async fn nothing_that_is_written_holds_a_secret() {
         needles.assert_not_in("a snapshot", format!("{snapshot:?}").as_bytes());
         needles.assert_not_in("the audit trail", stage.trail().await.as_bytes());
     }
-    tracing::error!(target: "credenza::test", "the log is being kept");
+    credenza::log::panics::hide_text();
+    let (stage, address) = Stage::listening(Does::Panics);
+    let answer = send(address, stage.get("/creds/default")).await;
+    drop(std::panic::take_hook());
+    assert_eq!(answer.status, 503);
+    needles.assert_not_in("what a panic is answered with", format!("{answer:?}").as_bytes());
+
+    // what libraries say is kept out by its target, what we say by the names of its fields
     tracing::error!(target: "hyper", "{SECRET_KEY}");
-    let log = std::fs::read_to_string(root.path().join("state/credenza.log")).unwrap();
-    assert!(log.contains("the log is being kept"));
+    tracing::error!(target: "credenza::test", secret = SECRET_KEY, "the log is being kept");
+    let log = || std::fs::read(root.path().join("state/credenza.log")).unwrap();
+    let text = String::from_utf8(log()).unwrap();
+    assert!(text.contains("the log is being kept") && text.contains(r#""message":"panicked""#), "{text}");
     assert!(needles.assert_not_below(root.path(), &[]) >= 2);
+
+    // a leak on the very way that everything above took is seen
+    tracing::error!(target: "credenza::test", reason = SECRET_KEY, "planted");
+    assert!(needles.find(&log()).contains(&"the secret key (raw)".to_owned()));
     drop(grants_at_rest);
 }
 

@@ -51,6 +51,9 @@ pub(crate) enum Does {
     Refuses,
     /// No answer ever comes.
     Hangs,
+    /// A fault of ours, whose text holds what it should not.
+    #[allow(dead_code)] // for the search for leaks
+    Panics,
 }
 
 /// A source that does as it is told.
@@ -109,6 +112,7 @@ impl Source for Script {
                 Does::NeedsLogin => fails(FailureClass::NeedsPerson, "LoginRequired", "run `credenza login default`"),
                 Does::Refuses => fails(FailureClass::Refused, "AccessDenied", "not allowed to assume the role"),
                 Does::Hangs => std::future::pending().await,
+                Does::Panics => panic!("{SECRET_KEY}"),
             }
         })
     }
