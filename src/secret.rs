@@ -134,12 +134,17 @@ impl Digest {
 
     /// Reads what [`Digest::to_hex`] wrote; `None` for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 {
             return None;
         }
+        let digit = |letter: u8| match letter {
+            b'0'..=b'9' => Some(letter - b'0'),
+            b'a'..=b'f' => Some(letter - b'a' + 10),
+            _ => None,
+        };
         let mut out = [0; 32];
-        for (index, byte) in out.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+        for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
         }
         Some(Self(out))
     }
@@ -187,6 +192,9 @@ mod tests {
         let digest = Digest::of(b"abc");
         assert_eq!(digest.to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Digest::from_hex(&digest.to_hex()), Some(digest));
+        for (number, other) in ["BA", "+a", "0x", "é"].into_iter().enumerate() {
+            assert_eq!(Digest::from_hex(&format!("{other}{}", &digest.to_hex()[2..])), None, "{number}");
+        }
         assert_eq!(Digest::from_hex("xyz"), None);
     }
 }

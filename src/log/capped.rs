@@ -19,14 +19,16 @@ pub struct CappedFile {
     name: String,
     cap: u64,
     file: File,
+    /// A write failed, perhaps in the middle of a line.
+    torn: bool,
 }
 
 impl CappedFile {
     /// Opens the file for appending (0600), making it where it is missing. It and the one before hold `cap` bytes each at
-    /// most, and a line.
+    /// most, and what is appended at once.
     pub fn open(folder: Arc<Folder>, name: &str, cap: u64) -> Result<Self, FolderError> {
         let file = folder.append(name)?;
-        Ok(Self { folder, name: name.to_owned(), cap, file })
+        Ok(Self { folder, name: name.to_owned(), cap, file, torn: false })
     }
 
     /// The name of the file that came before `name`.
@@ -40,13 +42,17 @@ impl CappedFile {
         match std::fs::symlink_metadata(self.folder.path().join(&self.name)) {
             Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => {
                 if open.len() >= self.cap {
-                    self.begin_anew()?;
+                    // A line too many is better than one too few: what prevents it now may be gone at the next.
+                    let _ = self.begin_anew();
                 }
             }
             // another process began it anew, or somebody removed it
             _ => self.reopen()?,
         }
-        self.file.write_all(lines)
+        let torn = if self.torn { "\n".as_bytes() } else { &[] };
+        let result = self.file.write_all(&[torn, lines].concat());
+        self.torn = result.is_err();
+        result
     }
 
     /// Whoever gets the lock renames; the others write on, and follow at their next line.
@@ -63,6 +69,7 @@ impl CappedFile {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
+        self.torn = false;
         self.file = self.folder.append(&self.name).map_err(io::Error::other)?;
         Ok(())
     }
@@ -136,6 +143,34 @@ mod tests {
         std::fs::remove_file(place.folder.path().join("trail")).unwrap();
         file.append(b"two\n").unwrap();
         assert_eq!(place.text("trail"), "two\n");
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_had_loses_no_line() {
+        let place = place();
+        let mut file = place.open(5);
+        std::fs::create_dir(place.folder.path().join("trail.lock")).unwrap();
+        for number in 0..3 {
+            file.append(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        assert_eq!(place.text("trail"), lines(0..3));
+        std::fs::remove_dir(place.folder.path().join("trail.lock")).unwrap();
+        file.append(b"line 3\n").unwrap();
+        assert_eq!((place.text("trail.1"), place.text("trail")), (lines(0..3), lines(3..4)));
+    }
+
+    #[test]
+    fn a_line_after_a_torn_one_stands_alone() {
+        let place = place();
+        let mut file = place.open(1000);
+        file.append(b"one\n").unwrap();
+        // what a disk that fills up within a line does
+        (&file.file).write_all(b"half a li").unwrap();
+        let whole = std::mem::replace(&mut file.file, File::open(place.folder.path().join("trail")).unwrap());
+        file.append(b"lost\n").unwrap_err();
+        file.file = whole;
+        file.append(b"whole\n").unwrap();
+        assert_eq!(place.text("trail"), "one\nhalf a li\nwhole\n");
     }
 
     #[test]
