@@ -10,6 +10,7 @@ mod edits;
 mod folders;
 mod grants;
 mod home;
+mod log;
 mod reload;
 mod restart;
 mod shown;

@@ -25,7 +25,7 @@ fn members(value: &Value, at: &str, into: &mut BTreeSet<String>) {
 }
 
 /// The members that a section of `docs/json.md` names: the first cell of each row of its table.
-fn documented(section: &str) -> BTreeSet<String> {
+pub(crate) fn documented(section: &str) -> BTreeSet<String> {
     let text = include_str!("../../docs/json.md");
     let (_, rest) = text.split_once(&format!("\n## `{section}`")).unwrap_or_else(|| panic!("no section {section}"));
     let section = rest.split("\n## ").next().unwrap();
@@ -90,6 +90,39 @@ fn the_json_of_status_and_grants_is_as_documented() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(!text.contains(&granted.token) && !status.to_string().contains(&granted.token));
+}
+
+#[test]
+fn the_json_of_secrets_is_as_documented() {
+    let home = Home::new();
+    let members_of = |words: &[&str]| home.json(words).as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let of_env = members_of(&["env", "prod", "--format", "json"]);
+    assert_eq!(of_env, documented("credenza env --format json"));
+    let mut of_credential = members_of(&["credential", "prod", "--format", "json"]);
+    // this one comes from a process, which names neither
+    of_credential.extend(["AccountId", "RoleArn"].map(str::to_owned));
+    assert_eq!(of_credential, documented("credenza credential --format json"));
+}
+
+#[test]
+fn the_lines_of_the_audit_trail_are_as_documented() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let granted = home.grant(&["prod", "--name", "one"]);
+    // the first of a second, and those that are counted with it
+    for _ in 0..3 {
+        key(&granted);
+    }
+    let lines = || -> Vec<Value> {
+        home.good(&["logs", "--audit"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    crate::home::until("repeats are written", || lines().iter().any(|line| line["first_time"].is_string()));
+    let mut found = BTreeSet::new();
+    for line in lines() {
+        members(&line, "", &mut found);
+        assert!(line["pid"].is_null() || line.get("first_time").is_none(), "{line}");
+    }
+    assert_eq!(found, documented("credenza logs --audit"));
 }
 
 /// A job that holds its connection, as `exec` does.
