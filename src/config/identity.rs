@@ -196,6 +196,8 @@ pub struct StsEndpoint {
     pub fips: bool,
     /// Dual-stack endpoints.
     pub dualstack: bool,
+    /// Whether a request that was refused because of this machine's clock is signed again by the server's.
+    pub correct_skew: bool,
 }
 
 /// What a role is assumed from.

@@ -6,8 +6,9 @@ use super::Source;
 use super::aws_keys::Keys;
 use super::aws_origin::Origin;
 use super::aws_role::{Base, Role};
-use super::aws_sts::Sts;
+use super::aws_sts::{Learnt, Sts};
 use super::aws_web_identity::WebIdentity;
+use super::warned::Warned;
 use crate::config::{AwsDefinition, Identity, KeysOrigin, RoleBase, StsEndpoint};
 use crate::world::World;
 
@@ -18,9 +19,11 @@ pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World) -> 
         endpoint: endpoint.clone(),
         ca_bundle: identity.ca_bundle.clone(),
         world: world.clone(),
+        learnt: Learnt::default(),
+        until: None,
     };
     let origin = |keys: &KeysOrigin| Origin { keys: keys.clone(), world: world.clone() };
-    match definition {
+    let source: Arc<dyn Source> = match definition {
         AwsDefinition::Keys { origin: keys, sts: endpoint } => {
             Arc::new(Keys { origin: origin(keys), sts: sts(endpoint), account_id: identity.account.clone() })
         }
@@ -33,5 +36,9 @@ pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World) -> 
             definition: role.clone(),
         }),
         AwsDefinition::WebIdentity(role) => Arc::new(WebIdentity { sts: sts(&role.sts), definition: role.clone() }),
+    };
+    match identity.warnings.as_slice() {
+        [] => source,
+        warnings => Arc::new(Warned { source, warnings: warnings.to_vec() }),
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::aws_wire::offset_shown;
 use super::shape;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued};
 use crate::secret::Secret;
@@ -33,12 +34,14 @@ pub(super) async fn keys(world: &World) -> Result<Issued, Failure> {
         request = request.header("authorization", value);
     }
     let request = request.body(Bytes::new()).map_err(|_| refused("its address is no address"))?;
+    let sent = world.clock.now();
     let answer = world.http.send(request, LIMITS).await;
     let answer = answer.map_err(|error| later("it cannot be reached").because(format!("{NAME}: {error}")))?;
     if answer.status() != http::StatusCode::OK {
         return Err(later(&format!("it answered with status {}", answer.status().as_u16())));
     }
-    read(answer.body()).map_err(later)
+    let server_offset = offset_shown(&answer, sent, world.clock.now());
+    read(answer.body(), server_offset).map_err(later)
 }
 
 const NAME: &str = "credential_source = EcsContainer: the container endpoint";
@@ -115,7 +118,7 @@ struct Given {
 }
 
 /// Reads an answer with 200; the error says what is wrong with it, in words that hold nothing of it.
-pub(super) fn read(body: &[u8]) -> Result<Issued, &'static str> {
+pub(super) fn read(body: &[u8], server_offset: ClockOffset) -> Result<Issued, &'static str> {
     let given: Given = serde_json::from_slice(body).map_err(|_| "its answer is not the JSON that it should be")?;
     if given.code.is_some_and(|code| code != "Success") {
         return Err("its answer is an error in the form of a success");
@@ -131,7 +134,7 @@ pub(super) fn read(body: &[u8]) -> Result<Issued, &'static str> {
     Ok(Issued {
         keys,
         expiration: Some(SystemTime::from(end)),
-        server_offset: ClockOffset::None,
+        server_offset,
         account_id: shape::account(given.account_id),
         role_arn: None,
         warnings: Vec::new(),

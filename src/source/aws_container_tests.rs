@@ -12,13 +12,20 @@ use crate::world::{BoxFuture, Environment};
 pub(in crate::source) struct Endpoint {
     pub(in crate::source) answers: Mutex<Vec<Result<(u16, String), HttpError>>>,
     pub(in crate::source) asked: Mutex<Vec<http::Request<Bytes>>>,
+    pub(in crate::source) ahead: Mutex<Option<Duration>>,
 }
 
 impl Endpoint {
     /// Gives these answers, in this order.
     pub(in crate::source) fn answering(answers: &[(u16, &str)]) -> Arc<Self> {
         let answers = answers.iter().rev().map(|(status, body)| Ok((*status, (*body).to_owned()))).collect();
-        Arc::new(Self { answers: Mutex::new(answers), asked: Mutex::default() })
+        Arc::new(Self { answers: Mutex::new(answers), ..Self::default() })
+    }
+
+    /// The same with a `Date`: its clock is ahead of ours by so much.
+    pub(in crate::source) fn ahead(self: Arc<Self>, by: Duration) -> Arc<Self> {
+        *self.ahead.lock().unwrap() = Some(by);
+        self
     }
 
     pub(in crate::source) fn asked(&self) -> Vec<String> {
@@ -37,8 +44,16 @@ impl Http for Endpoint {
         self.asked.lock().unwrap().push(request);
         let answer = self.answers.lock().unwrap().pop();
         let answer = answer.unwrap_or(Err(HttpError::Connect { host, reason: "refused".to_owned() }));
+        let date = self.ahead.lock().unwrap().map(|by| {
+            let there = aws_smithy_types::DateTime::from(World::system().clock.now().wall + by);
+            there.fmt(aws_smithy_types::date_time::Format::HttpDate).unwrap()
+        });
         Box::pin(async move {
-            answer.map(|(status, body)| http::Response::builder().status(status).body(Bytes::from(body)).unwrap())
+            answer.map(|(status, body)| {
+                let builder = http::Response::builder().status(status);
+                let builder = date.iter().fold(builder, |builder, date| builder.header("date", date));
+                builder.body(Bytes::from(body)).unwrap()
+            })
         })
     }
 }
@@ -80,6 +95,19 @@ async fn which_address_is_asked_with_which_token() {
         assert_eq!(issued.account_id.as_deref(), Some("111122223333"));
         assert!(issued.expiration.is_some() && issued.keys.session_token.is_some());
     }
+}
+
+#[tokio::test]
+async fn the_clock_of_the_endpoint_is_read_from_its_date() {
+    let twenty = Duration::from_secs(20 * 60);
+    let endpoint = Endpoint::answering(&[(200, GOOD)]).ahead(twenty);
+    let issued = keys(&world(&endpoint, &[RELATIVE])).await.unwrap();
+    assert!(is_about(issued.server_offset, twenty), "{:?}", issued.server_offset);
+}
+
+/// A `Date` has whole seconds, and a test may be held up.
+pub(in crate::source) fn is_about(offset: ClockOffset, ahead: Duration) -> bool {
+    matches!(offset, ClockOffset::Ahead(by) if by.abs_diff(ahead) < Duration::from_secs(60))
 }
 
 #[tokio::test]

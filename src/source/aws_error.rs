@@ -49,6 +49,8 @@ pub(super) enum Problem {
         message: String,
         /// Its clock less ours.
         offset: ClockOffset,
+        /// It says itself that the request is of another time than its own.
+        of_another_time: bool,
     },
     /// An answer that is not in STS's words: a proxy's page, half an answer.
     Unreadable {
@@ -95,7 +97,13 @@ pub(super) const AN_HOUR: Duration = Duration::from_secs(3600);
 /// What a problem means.
 pub(super) fn judge(problem: &Problem, call: &Call<'_>) -> Verdict {
     match problem {
-        Problem::Answer { status, code, message, offset } => judge_answer(*status, code, message, *offset, call),
+        Problem::Answer { status, code, message, offset, of_another_time } => judge_answer(
+            *status,
+            code,
+            message,
+            signature(call, *offset, *of_another_time || is_about_time(code)),
+            call,
+        ),
         Problem::Unreadable { status } => {
             let why = format!("what answered with status {status} is not AWS STS");
             let remedy = "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)";
@@ -112,23 +120,21 @@ pub(super) fn judge(problem: &Problem, call: &Call<'_>) -> Verdict {
     }
 }
 
-fn judge_answer(status: u16, code: &str, message: &str, offset: ClockOffset, call: &Call<'_>) -> Verdict {
+fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, call: &Call<'_>) -> Verdict {
     use FailureClass::{NeedsPerson, Refused, TryLater};
     let key = call.key();
-    let identity = call.identity;
     let says = |text: &str| message.contains(text);
     let verdict = match code {
         // before the next row, whose clue its sentence may hold as well
         "AccessDenied" if says("must provide both MFA serial number and one time pass code") => {
-            call.verdict(Refused, "CodeMissing", "it wants a one-time code", "write mfa_serial into the profile")
+            call.verdict(Refused, "CodeMissing", "it wants a one-time code", WITH_A_CODE)
         }
         "AccessDenied" if says("MultiFactorAuthentication failed") => call.verdict(
             NeedsPerson,
             "CodeRefused",
             "the one-time code was wrong, or used before",
             &format!(
-                "run `credenza login {identity}` with the next code; if that fails too, check this machine's clock, or \
-                 resync the device in IAM"
+                "{WITH_A_CODE}; if the next code fails too, check this machine's clock, or resync the device in IAM"
             ),
         ),
         "AccessDenied" if says("Cannot call GetSessionToken with session credentials") => call.verdict(
@@ -136,6 +142,12 @@ fn judge_answer(status: u16, code: &str, message: &str, offset: ClockOffset, cal
             "KeysTemporary",
             &format!("{key} is temporary, and its session token is missing"),
             "write aws_session_token beside the key",
+        ),
+        "AccessDenied" | "AccessDeniedException" if matches!(call.asked, Asked::WebIdentity { .. }) => call.verdict(
+            Refused,
+            "AccessDenied",
+            &format!("the role's trust policy does not let in the token in {}", call.token_file()),
+            "compare the token's issuer, audience and subject with those that the trust policy names",
         ),
         "AccessDenied" if says("not authorized to perform: sts:AssumeRole") => call.verdict(
             Refused,
@@ -178,7 +190,7 @@ fn judge_answer(status: u16, code: &str, message: &str, offset: ClockOffset, cal
         | "InvalidSignatureException"
         | "RequestExpired"
         | "RequestTimeTooSkewed"
-        | "AuthFailure" => signature(call, &key, offset),
+        | "AuthFailure" => of_signature,
         "ValidationError" if says("DurationSeconds exceeds") => {
             let asked = call.duration.unwrap_or_default();
             let why = format!("the role does not allow {} s", asked.as_secs());
@@ -202,19 +214,33 @@ fn judge_answer(status: u16, code: &str, message: &str, offset: ClockOffset, cal
             &format!("STS is turned off in {}", call.region),
             "turn it on in IAM's account settings, or name another region in the profile",
         ),
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown" => {
-            throttled(call)
-        }
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "PriorRequestNotComplete"
+        | "SlowDown" => throttled(call),
         _ if status == 429 => throttled(call),
-        "RequestTimeout" => unavailable(call, "AWS STS took too long"),
+        "RequestTimeout" | "RequestTimeoutException" => unavailable(call, "AWS STS took too long"),
         _ if status >= 500 => unavailable(call, &format!("AWS STS is in trouble (status {status})")),
         _ => call.verdict(Refused, "UpstreamRefused", "AWS refuses it", "`credenza status` shows AWS's words"),
     };
     verdict.with_words(status, code, message)
 }
 
-/// Clocks that differ explain a refused signature; otherwise the secret is wrong.
-fn signature(call: &Call<'_>, key: &str, offset: ClockOffset) -> Verdict {
+/// This version sends no one-time codes, so that keys which carry one are made by hand.
+const WITH_A_CODE: &str = "run `aws sts get-session-token --serial-number DEVICE --token-code CODE`, and write the keys that \
+                           it prints into the source profile";
+
+fn is_about_time(code: &str) -> bool {
+    matches!(code, "RequestExpired" | "RequestTimeTooSkewed")
+}
+
+/// Clocks that differ explain a refused signature, and STS may say so itself; otherwise the secret is wrong.
+fn signature(call: &Call<'_>, offset: ClockOffset, of_another_time: bool) -> Verdict {
     let (by, side) = match offset {
         ClockOffset::None => (Duration::ZERO, ""),
         ClockOffset::Ahead(by) => (by, "behind"),
@@ -225,7 +251,11 @@ fn signature(call: &Call<'_>, key: &str, offset: ClockOffset) -> Verdict {
         let verdict = call.verdict(FailureClass::TryLater, "ClockSkewed", &why, "set the clock");
         return verdict.and(Action::SignWithOffset(offset));
     }
-    let why = format!("the secret of {key} is wrong");
+    if of_another_time {
+        let why = "AWS says that the request is of another time than its own";
+        return call.verdict(FailureClass::TryLater, "ClockSkewed", why, "set the clock of this machine");
+    }
+    let why = format!("the secret of {} is wrong", call.key());
     call.verdict(FailureClass::Refused, "SignatureDoesNotMatch", &why, "write the secret that belongs to the key")
 }
 
@@ -240,17 +270,26 @@ fn unavailable(call: &Call<'_>, why: &str) -> Verdict {
 
 fn judge_transport(error: &HttpError, call: &Call<'_>) -> Verdict {
     let remedy = match error {
-        HttpError::Connect { reason, .. } if reason.contains("UnknownIssuer") => {
-            "name the authority that signed its certificate in AWS_CA_BUNDLE, if it is to be trusted"
-        }
-        HttpError::Connect { reason, .. } if reason.contains("proxy") => "check HTTPS_PROXY and NO_PROXY",
-        HttpError::Connect { .. } => "check the network, HTTPS_PROXY and the profile's region",
+        HttpError::Connect { reason, .. } => &*remedy_of_connection(reason),
         HttpError::Broken { .. } | HttpError::TimedOut { .. } => "it is asked again soon",
         HttpError::TooLarge { .. } => "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)",
     };
     let mut verdict = call.verdict(FailureClass::TryLater, "UpstreamUnavailable", "AWS STS cannot be reached", remedy);
     verdict.failure.private = format!("{}: {error}", verdict.failure.private);
     verdict
+}
+
+/// What mends a connection that was not made, for these words of `world`.
+fn remedy_of_connection(reason: &str) -> String {
+    let bundle = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "ca_bundle"];
+    match bundle.iter().find(|setting| reason.contains(&format!("{setting} names "))) {
+        Some(setting) => format!("correct {setting}: what it names is no file of certificates"),
+        None if reason.contains("UnknownIssuer") => {
+            "name the authority that signed its certificate in AWS_CA_BUNDLE, if it is to be trusted".to_owned()
+        }
+        None if reason.contains("proxy") => "check HTTPS_PROXY and NO_PROXY".to_owned(),
+        None => "check the network, HTTPS_PROXY and the profile's region".to_owned(),
+    }
 }
 
 impl Call<'_> {

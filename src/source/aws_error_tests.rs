@@ -20,11 +20,13 @@ fn role() -> Call<'static> {
 }
 
 fn web_identity() -> Call<'static> {
-    call(Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token_file: FILE })
+    let asked = Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token_file: FILE };
+    Call { key_id: None, ..call(asked) }
 }
 
 fn answer(status: u16, code: &str, message: &str, offset: ClockOffset) -> Problem {
-    Problem::Answer { status, code: code.to_owned(), message: message.to_owned(), offset }
+    let (code, message) = (code.to_owned(), message.to_owned());
+    Problem::Answer { status, code, message, offset, of_another_time: false }
 }
 
 type Row = (u16, &'static str, &'static str, FailureClass, &'static str, Action, &'static [&'static str]);
@@ -42,9 +44,9 @@ fn every_code_of_assume_role_has_its_class_action_and_remedy() {
     const OVER_MAX: &str = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
     #[rustfmt::skip]
     let rows: &[Row] = &[
-        (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["`credenza login prod`", "resync"]),
-        (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["mfa_serial"]),
-        (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["mfa_serial"]),
+        (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["aws sts get-session-token", "resync"]),
+        (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["aws sts get-session-token"]),
+        (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["aws sts get-session-token"]),
         (403, "AccessDenied", NOT_AUTHORIZED, Refused, "AccessDenied", GiveUp, &["...MPLE may not assume it", "trust policy"]),
         (403, "AccessDenied", "explicit deny", Refused, "AccessDenied", GiveUp, &["denies it to access key ...MPLE"]),
         (403, "ExpiredToken", "", Refused, "ExpiredToken", GiveUp, &["...MPLE is over", "renew"]),
@@ -60,6 +62,13 @@ fn every_code_of_assume_role_has_its_class_action_and_remedy() {
         (503, "RequestLimitExceeded", "", TryLater, "Throttled", GiveUp, &["again soon"]),
         (429, "TooManyRequestsException", "", TryLater, "Throttled", GiveUp, &["again soon"]),
         (503, "SlowDown", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "ThrottledException", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "RequestThrottled", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "RequestThrottledException", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "PriorRequestNotComplete", "", TryLater, "Throttled", GiveUp, &["again soon"]),
+        (400, "RequestTimeoutException", "", TryLater, "UpstreamUnavailable", GiveUp, &["took too long"]),
+        (500, "SomethingNew", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 500"]),
+        (503, "SomethingNew", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 503"]),
         (429, "", "", TryLater, "Throttled", GiveUp, &["again soon"]),
         (400, "RequestTimeout", "", TryLater, "UpstreamUnavailable", GiveUp, &["took too long"]),
         (500, "InternalFailure", "", TryLater, "UpstreamUnavailable", GiveUp, &["status 500"]),
@@ -78,6 +87,7 @@ fn every_code_of_web_identity_has_its_class_action_and_remedy() {
     use Action::{GiveUp, ReadTokenAgain};
     #[rustfmt::skip]
     let rows: &[Row] = &[
+        (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", Refused, "AccessDenied", GiveUp, &[FILE, "trust policy", "issuer, audience and subject"]),
         (400, "ExpiredTokenException", "", TryLater, "ExpiredTokenException", ReadTokenAgain, &[FILE, "new one"]),
         (400, "InvalidIdentityToken", "", Refused, "InvalidIdentityToken", ReadTokenAgain, &[FILE, "audience"]),
         (403, "IDPRejectedClaim", "", Refused, "InvalidIdentityToken", ReadTokenAgain, &[FILE, "audience"]),
@@ -110,15 +120,20 @@ fn check((status, code, clue, class, ours, action, words): &Row, call: &Call<'_>
 fn a_refused_signature_is_the_clocks_fault_beyond_four_minutes_and_else_the_secrets() {
     let four = Duration::from_secs(240);
     let more = four + Duration::from_secs(1);
-    for code in [
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "InvalidSignatureException",
-        "RequestExpired",
-        "RequestTimeTooSkewed",
-        "AuthFailure",
+    for (code, about_time) in [
+        ("SignatureDoesNotMatch", false),
+        ("IncompleteSignature", false),
+        ("InvalidSignatureException", false),
+        ("AuthFailure", false),
+        ("RequestExpired", true),
+        ("RequestTimeTooSkewed", true),
     ] {
         for offset in [ClockOffset::None, ClockOffset::Ahead(four), ClockOffset::Behind(four)] {
+            if about_time {
+                let Verdict { action, failure } = judge(&answer(403, code, "", offset), &role());
+                assert_eq!((action, failure.code), (Action::GiveUp, "ClockSkewed"), "{code} {offset:?}");
+                continue;
+            }
             let Verdict { action, failure } = judge(&answer(403, code, "", offset), &role());
             assert_eq!((action, failure.class), (Action::GiveUp, Refused), "{code} {offset:?}");
             assert!(failure.public.contains("the secret of access key ...MPLE is wrong"), "{}", failure.public);
@@ -134,6 +149,16 @@ fn a_refused_signature_is_the_clocks_fault_beyond_four_minutes_and_else_the_secr
 }
 
 #[test]
+fn what_sts_says_of_time_counts_where_no_date_shows_it() {
+    let code = "SignatureDoesNotMatch".to_owned();
+    let offset = ClockOffset::None;
+    let problem = Problem::Answer { status: 403, code, message: String::new(), offset, of_another_time: true };
+    let Verdict { action, failure } = judge(&problem, &role());
+    assert_eq!((action, failure.class, failure.code), (Action::GiveUp, TryLater, "ClockSkewed"));
+    assert!(failure.public.contains("set the clock"), "{failure}");
+}
+
+#[test]
 fn an_hour_is_not_clamped_to_an_hour() {
     let clue = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
     for (seconds, action) in [(900, Action::GiveUp), (3600, Action::GiveUp), (3601, Action::ClampToAnHour)] {
@@ -145,10 +170,17 @@ fn an_hour_is_not_clamped_to_an_hour() {
 #[test]
 fn what_is_no_answer_of_sts_is_tried_again_with_a_hint() {
     let host = || "sts.eu-south-2.amazonaws.com:443".to_owned();
+    let bad_bundle = |name: &str| {
+        let reason = format!("{name} names /etc/company.pem: it holds no certificate");
+        Problem::Transport(HttpError::Connect { host: host(), reason })
+    };
     let rows = [
         (Problem::Unreadable { status: 200 }, "HTTPS_PROXY"),
         (Problem::Unreadable { status: 302 }, "AWS_ENDPOINT_URL_STS"),
         (Problem::Transport(HttpError::Connect { host: host(), reason: "UnknownIssuer".into() }), "AWS_CA_BUNDLE"),
+        (bad_bundle("AWS_CA_BUNDLE"), "correct AWS_CA_BUNDLE"),
+        (bad_bundle("SSL_CERT_FILE"), "correct SSL_CERT_FILE"),
+        (bad_bundle("ca_bundle"), "correct ca_bundle"),
         (Problem::Transport(HttpError::Connect { host: host(), reason: "through the proxy: no".into() }), "NO_PROXY"),
         (Problem::Transport(HttpError::Connect { host: host(), reason: "dns error".into() }), "region"),
         (Problem::Transport(HttpError::Broken { host: host(), reason: "reset".into() }), "again soon"),

@@ -6,7 +6,8 @@
 use bytes::Bytes;
 
 use super::aws_container::{LIMITS, read};
-use crate::credential::{Failure, FailureClass, Issued};
+use super::aws_wire::offset_shown;
+use crate::credential::{ClockOffset, Failure, FailureClass, Issued};
 use crate::secret::Secret;
 use crate::world::World;
 
@@ -14,17 +15,17 @@ use crate::world::World;
 pub(super) async fn keys(world: &World) -> Result<Issued, Failure> {
     let endpoint = endpoint(world)?;
     let put = http::Request::put(format!("{endpoint}/latest/api/token")).header(TTL_HEADER, TTL_SECS);
-    let token = ask(world, put, None).await?;
+    let (token, _) = ask(world, put, None).await?;
     let token = Secret::new(text(&token)?);
     let roles = http::Request::get(format!("{endpoint}{CREDENTIALS}"));
-    let roles = ask(world, roles, Some(&token)).await?;
+    let (roles, _) = ask(world, roles, Some(&token)).await?;
     let role = text(&roles)?.lines().next().unwrap_or_default().trim();
     if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         return Err(later("it names no role"));
     }
     let keys = http::Request::get(format!("{endpoint}{CREDENTIALS}{role}"));
-    let keys = ask(world, keys, Some(&token)).await?;
-    read(&keys).map_err(later)
+    let (keys, server_offset) = ask(world, keys, Some(&token)).await?;
+    read(&keys, server_offset).map_err(later)
 }
 
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/";
@@ -55,7 +56,12 @@ fn endpoint(world: &World) -> Result<String, Failure> {
     Ok(if six { "http://[fd00:ec2::254]" } else { "http://169.254.169.254" }.to_owned())
 }
 
-async fn ask(world: &World, request: http::request::Builder, token: Option<&Secret>) -> Result<Bytes, Failure> {
+/// An answer, and the service's clock less ours.
+async fn ask(
+    world: &World,
+    request: http::request::Builder,
+    token: Option<&Secret>,
+) -> Result<(Bytes, ClockOffset), Failure> {
     let request = match token.map(|token| http::HeaderValue::from_str(token.expose())) {
         None => request,
         Some(Ok(mut value)) => {
@@ -66,10 +72,14 @@ async fn ask(world: &World, request: http::request::Builder, token: Option<&Secr
     };
     let request = request.body(Bytes::new()).map_err(|_| later("its address is no address"))?;
     let asked = request.uri().path().to_owned();
+    let sent = world.clock.now();
     let answer = world.http.send(request, LIMITS).await;
     let answer = answer.map_err(|error| later("it cannot be reached").because(format!("{NAME}: {error}")))?;
     match answer.status().as_u16() {
-        200 => Ok(answer.into_body()),
+        200 => {
+            let offset = offset_shown(&answer, sent, world.clock.now());
+            Ok((answer.into_body(), offset))
+        }
         404 if asked == CREDENTIALS => Err(later("this instance has no role: attach one")),
         403 => Err(later("it is turned off for this instance")),
         status => Err(later(&format!("it answered with status {status}"))),

@@ -1,6 +1,8 @@
 //! Three requests, in their order and with their headers, and what stops them.
 
-use super::super::aws_container::tests::{Endpoint, GOOD, world};
+use std::time::Duration;
+
+use super::super::aws_container::tests::{Endpoint, GOOD, is_about, world};
 use super::*;
 
 #[tokio::test]
@@ -22,6 +24,14 @@ async fn a_token_is_asked_for_first_and_sent_with_what_follows() {
     for request in &asked[1..] {
         assert_eq!(request.headers()["x-aws-ec2-metadata-token"], "the-token");
     }
+}
+
+#[tokio::test]
+async fn the_clock_of_the_service_is_read_from_its_date() {
+    let twenty = Duration::from_secs(20 * 60);
+    let endpoint = Endpoint::answering(&[(200, "the-token"), (200, "my-role\n"), (200, GOOD)]).ahead(twenty);
+    let issued = keys(&world(&endpoint, &[])).await.unwrap();
+    assert!(is_about(issued.server_offset, twenty), "{:?}", issued.server_offset);
 }
 
 #[tokio::test]

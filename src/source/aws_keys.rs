@@ -43,7 +43,7 @@ impl Source for Keys {
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (sts, account_id) = (self.sts.clone(), self.account_id.clone());
+        let (sts, account_id) = (self.sts.for_one_issue(), self.account_id.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
             let mut issued = leaving(&sts, &session.issued).await?;

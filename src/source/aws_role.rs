@@ -48,7 +48,7 @@ impl Source for Role {
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (sts, definition) = (self.sts.clone(), self.definition.clone());
+        let (sts, definition) = (self.sts.for_one_issue(), self.definition.clone());
         Box::pin(async move {
             let keys = match &ingredient {
                 Ingredient::Session(session) => &session.issued.keys,

@@ -1,11 +1,12 @@
 //! Calls to STS through the AWS SDK's own client code, with everything switched off that acts by itself: no retries, no
 //! cache, no default HTTP client, no clock of its own.
 //!
-//! A client is made for each call: nothing is remembered between calls, so a clock that was set right again is not
-//! corrected any more. Called by the sources that need STS.
+//! A client is made for each call: nothing is remembered between calls but a duration that was refused, so a clock that
+//! was set right again is not corrected any more. Called by the sources that need STS.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sts::Client;
@@ -21,6 +22,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::aws_error::{AN_HOUR, Action, Asked, Call, Problem, Verdict, judge};
 use super::aws_wire::{Noted, Wire};
+use super::aws_words::words;
 use super::shape;
 use crate::config::{RoleDefinition, StsEndpoint, WebIdentityDefinition};
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued};
@@ -35,9 +37,23 @@ pub(super) struct Sts {
     pub(super) endpoint: StsEndpoint,
     pub(super) ca_bundle: Option<PathBuf>,
     pub(super) world: World,
+    pub(super) learnt: Learnt,
+    /// When this issue must be over, in boot time.
+    pub(super) until: Option<Duration>,
 }
 
-/// What one request may cost: less than the engine gives a whole fetch, so that the source tells why it failed.
+/// When, in boot time, AWS last refused the duration that is written for a role. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Learnt(Arc<Mutex<Option<Duration>>>);
+
+/// A limit that was learnt is believed for a day: then somebody may have raised it.
+const BELIEVED: Duration = Duration::from_secs(24 * 3600);
+
+/// What one issue may cost, however many requests it takes: less than the engine gives it, so that the source tells why it
+/// failed.
+const ISSUE: Duration = Duration::from_secs(55);
+
+/// What one request may cost.
 const LIMITS: HttpLimits =
     HttpLimits { connect: Duration::from_secs(5), total: Duration::from_secs(20), body_bytes: 64 << 10 };
 
@@ -53,14 +69,22 @@ pub(super) struct Caller {
 }
 
 impl Sts {
+    /// The same for one issue, which begins now.
+    pub(super) fn for_one_issue(&self) -> Self {
+        Self { until: Some(self.world.clock.now().boot.saturating_add(ISSUE)), ..self.clone() }
+    }
+
     /// `AssumeRole`. A duration that the role or its base does not allow is clamped to an hour, with a warning.
     pub(super) async fn assume_role(&self, role: &RoleDefinition, keys: &AwsKeys) -> Result<Issued, Failure> {
         // what temporary keys assume is a chained role: more than an hour is refused (API_AssumeRole, "role chaining")
-        if !keys.long_term() && role.duration > AN_HOUR {
+        if role.duration > AN_HOUR && (!keys.long_term() || self.learnt.that_it_is_too_long(&self.world)) {
             return self.assume_role_for_an_hour(role, keys).await;
         }
         match self.assume_role_for(role, role.duration, keys).await {
-            Err(Verdict { action: Action::ClampToAnHour, .. }) => self.assume_role_for_an_hour(role, keys).await,
+            Err(Verdict { action: Action::ClampToAnHour, .. }) => {
+                self.learnt.note(&self.world);
+                self.assume_role_for_an_hour(role, keys).await
+            }
             outcome => outcome.map_err(|verdict| verdict.failure),
         }
     }
@@ -79,7 +103,7 @@ impl Sts {
     ) -> Result<Issued, Verdict> {
         let call = self.call(Asked::Role { arn: &role.role_arn }, Some(keys), Some(duration));
         let asked = role.clone();
-        let (output, offset) = self
+        let (output, noted) = self
             .send(&call, Some(keys), &[], move |client| {
                 let request = client
                     .assume_role()
@@ -95,7 +119,8 @@ impl Sts {
                 Box::pin(request.send())
             })
             .await?;
-        self.assumed(&role.role_arn, output.assumed_role_user, output.credentials, offset).map_err(given_up)
+        let issued = self.issued(output.credentials, noted, duration).map_err(given_up)?;
+        self.assumed(&role.role_arn, output.assumed_role_user, issued).map_err(given_up)
     }
 
     /// `AssumeRoleWithWebIdentity`: unsigned, the token is the proof. The verdict says whether another token may help.
@@ -104,14 +129,15 @@ impl Sts {
         role: &WebIdentityDefinition,
         token: &Secret,
     ) -> Result<Issued, Verdict> {
-        match self.assume_with_token_for(role, role.duration, token).await {
-            Err(Verdict { action: Action::ClampToAnHour, .. }) => {
-                let mut issued = self.assume_with_token_for(role, AN_HOUR, token).await?;
-                issued.warnings.push(clamped(&self.identity, role.duration));
-                Ok(issued)
+        if role.duration <= AN_HOUR || !self.learnt.that_it_is_too_long(&self.world) {
+            match self.assume_with_token_for(role, role.duration, token).await {
+                Err(Verdict { action: Action::ClampToAnHour, .. }) => self.learnt.note(&self.world),
+                outcome => return outcome,
             }
-            outcome => outcome,
         }
+        let mut issued = self.assume_with_token_for(role, AN_HOUR, token).await?;
+        issued.warnings.push(clamped(&self.identity, role.duration));
+        Ok(issued)
     }
 
     async fn assume_with_token_for(
@@ -124,7 +150,7 @@ impl Sts {
         let asked = Asked::WebIdentity { arn: &role.role_arn, token_file: &token_file };
         let call = self.call(asked, None, Some(duration));
         let (asked, proof) = (role.clone(), token.clone());
-        let (output, offset) = self
+        let (output, noted) = self
             .send(&call, None, &[token.expose()], move |client| {
                 let request = client
                     .assume_role_with_web_identity()
@@ -137,7 +163,8 @@ impl Sts {
                 Box::pin(request.send())
             })
             .await?;
-        self.assumed(&role.role_arn, output.assumed_role_user, output.credentials, offset).map_err(given_up)
+        let issued = self.issued(output.credentials, noted, duration).map_err(given_up)?;
+        self.assumed(&role.role_arn, output.assumed_role_user, issued).map_err(given_up)
     }
 
     /// `GetSessionToken`: temporary keys for the same user, without a one-time code.
@@ -146,16 +173,16 @@ impl Sts {
         let sent = self.send(&call, Some(keys), &[], move |client| {
             Box::pin(client.get_session_token().duration_seconds(secs(duration)).send())
         });
-        let (output, offset) = sent.await.map_err(|verdict| verdict.failure)?;
-        self.issued(output.credentials, offset)
+        let (output, noted) = sent.await.map_err(|verdict| verdict.failure)?;
+        self.issued(output.credentials, noted, duration)
     }
 
     /// `GetCallerIdentity`: whether keys work now, and whose they are. Needs no permission (API_GetCallerIdentity).
     pub(super) async fn caller(&self, keys: &AwsKeys) -> Result<Caller, Failure> {
         let call = self.call(Asked::Caller, Some(keys), None);
         let sent = self.send(&call, Some(keys), &[], |client| Box::pin(client.get_caller_identity().send()));
-        let (output, server_offset) = sent.await.map_err(|verdict| verdict.failure)?;
-        Ok(Caller { account_id: output.account, server_offset })
+        let (output, noted) = sent.await.map_err(|verdict| verdict.failure)?;
+        Ok(Caller { account_id: output.account, server_offset: noted.offset })
     }
 
     fn call<'a>(&'a self, asked: Asked<'a>, keys: Option<&'a AwsKeys>, duration: Option<Duration>) -> Call<'a> {
@@ -176,7 +203,7 @@ impl Sts {
         keys: Option<&AwsKeys>,
         secrets: &[&str],
         request: impl Fn(Client) -> BoxFuture<'static, Sent<T, E>>,
-    ) -> Result<(T, ClockOffset), Verdict> {
+    ) -> Result<(T, Noted), Verdict> {
         let mut secrets = secrets.to_vec();
         if let Some(keys) = keys {
             secrets.push(keys.secret_access_key.expose());
@@ -184,14 +211,18 @@ impl Sts {
         }
         let mut signed_by = ClockOffset::None;
         loop {
-            let wire = Wire::new(self.world.clone(), self.ca_bundle.clone(), LIMITS);
+            let left = self.until.map(|until| until.saturating_sub(self.world.clock.now().boot));
+            let limits = HttpLimits { total: LIMITS.total.min(left.unwrap_or(LIMITS.total)), ..LIMITS };
+            let wire = Wire::new(self.world.clone(), self.ca_bundle.clone(), limits);
             let error = match request(self.client(keys, signed_by, wire.clone())).await {
-                Ok(output) => return Ok((output, wire.noted().offset)),
+                Ok(output) => return Ok((output, wire.noted())),
                 Err(error) => error,
             };
             let mut problem = problem_of(&error, wire.noted(), &secrets);
-            if let (Problem::Answer { offset, .. }, true) = (&mut problem, signed_by != ClockOffset::None) {
-                *offset = ClockOffset::None; // it was signed by that clock: the clock is not why
+            if let Problem::Answer { offset, .. } = &mut problem
+                && (signed_by != ClockOffset::None || !self.endpoint.correct_skew)
+            {
+                *offset = ClockOffset::None; // it was signed by that clock, or is to be signed by ours alone
             }
             let verdict = judge(&problem, call);
             match verdict.action {
@@ -236,10 +267,8 @@ impl Sts {
         &self,
         role_arn: &str,
         user: Option<types::AssumedRoleUser>,
-        credentials: Option<types::Credentials>,
-        offset: ClockOffset,
+        mut issued: Issued,
     ) -> Result<Issued, Failure> {
-        let mut issued = self.issued(credentials, offset)?;
         let Some(account) = user.as_ref().and_then(|user| account_of(role_arn, user.arn())) else {
             return Err(self.unusable("it is about another role"));
         };
@@ -248,7 +277,13 @@ impl Sts {
         Ok(issued)
     }
 
-    fn issued(&self, credentials: Option<types::Credentials>, server_offset: ClockOffset) -> Result<Issued, Failure> {
+    /// The keys of an answer to what was asked for so long.
+    fn issued(
+        &self,
+        credentials: Option<types::Credentials>,
+        noted: Noted,
+        asked: Duration,
+    ) -> Result<Issued, Failure> {
         let Some(credentials) = credentials else { return Err(self.unusable("it holds no credentials")) };
         let expiration = SystemTime::try_from(credentials.expiration);
         let keys = AwsKeys {
@@ -257,10 +292,16 @@ impl Sts {
             session_token: Some(Secret::new(credentials.session_token)),
         };
         shape::check(&keys).map_err(|why| self.unusable(why))?;
+        let expiration = expiration.map_err(|_| self.unusable("its end is no time"))?;
+        let there = noted.offset.server_time(self.world.clock.now().wall);
+        let unsure = if noted.dated { UNSURE } else { UNSURE_WITHOUT_DATE };
+        if expiration.duration_since(there).is_ok_and(|life| life > asked.saturating_add(unsure)) {
+            return Err(self.unusable("it ends long after what was asked for"));
+        }
         Ok(Issued {
             keys,
-            expiration: Some(expiration.map_err(|_| self.unusable("its end is no time"))?),
-            server_offset,
+            expiration: Some(expiration),
+            server_offset: noted.offset,
             account_id: None,
             role_arn: None,
             warnings: Vec::new(),
@@ -274,6 +315,23 @@ impl Sts {
             self.identity
         );
         Failure::new(FailureClass::TryLater, "UnusableCredential", text)
+    }
+}
+
+/// How much later than asked an end may be, by the server's clock as its `Date` shows it.
+const UNSURE: Duration = Duration::from_secs(5 * 60);
+
+/// The same where no `Date` shows the server's clock: signatures are taken from clocks that are 15 min off.
+const UNSURE_WITHOUT_DATE: Duration = Duration::from_secs(20 * 60);
+
+impl Learnt {
+    fn note(&self, world: &World) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(world.clock.now().boot);
+    }
+
+    fn that_it_is_too_long(&self, world: &World) -> bool {
+        let noted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.is_some_and(|at| world.clock.now().boot.saturating_sub(at) < BELIEVED)
     }
 }
 
@@ -317,43 +375,13 @@ fn problem_of<E: ProvideErrorMetadata + std::error::Error + 'static>(
     if code.is_empty() && status < 500 && status != 429 {
         return Problem::Unreadable { status };
     }
-    // what AWS says of a wrong signature holds the whole request, its session token included
-    let message = if code.contains("Signature") { "" } else { context.err().message().unwrap_or_default() };
-    Problem::Answer { status, code: code.to_owned(), message: words(message, secrets), offset: noted.offset }
+    // what AWS says of a wrong signature holds the whole request, its session token included: one bit of it is kept
+    let message = context.err().message().unwrap_or_default();
+    let of_another_time =
+        ["Signature expired", "Signature not yet current"].iter().any(|clue| message.starts_with(clue));
+    let message = words(if code.contains("Signature") { "" } else { message }, secrets);
+    Problem::Answer { status, code: code.to_owned(), message, offset: noted.offset, of_another_time }
 }
-
-/// An upstream's sentence as a log may hold it: one line, not too long, none of our secrets in it, nor anything that is as
-/// long as a secret and looks like one.
-fn words(message: &str, secrets: &[&str]) -> String {
-    let mut text = message.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, HIDDEN);
-    }
-    let mut line = String::new();
-    let mut rest = text.as_str();
-    while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c| !of_a_secret(c)).unwrap_or(rest.len());
-        match end {
-            0 => line.push(if first.is_control() { ' ' } else { first }),
-            end if end < SHORTEST_SECRET => line.push_str(&rest[..end]),
-            _ => line.push_str(HIDDEN),
-        }
-        rest = &rest[if end == 0 { first.len_utf8() } else { end }..];
-    }
-    line.chars().take(LONGEST_WORDS).collect::<String>().trim().to_owned()
-}
-
-/// What keys and tokens are written with, percent signs of their encoded form included.
-fn of_a_secret(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "+/=%_.~-".contains(character)
-}
-
-const HIDDEN: &str = "[hidden]";
-
-/// Secret access keys have 40 characters, session tokens hundreds.
-const SHORTEST_SECRET: usize = 40;
-
-const LONGEST_WORDS: usize = 400;
 
 fn secs(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
@@ -394,25 +422,6 @@ impl fmt::Debug for ServerTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_an_upstream_says_is_one_line_without_secrets() {
-        let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-        for (said, shown) in [
-            (
-                "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/x",
-                "not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/x",
-            ),
-            ("line one\r\nline two\u{1b}[31m", "line one  line two [31m"),
-            ("token 'short-one' is bad", "token '[hidden]' is bad"),
-            (&format!("{{\"secret\":\"{key}\"}}"), "{\"secret\":\"[hidden]\"}"),
-            (&format!("x={}&y", key.replace('/', "%2F")), "[hidden]&y"),
-            ("größer", "größer"),
-        ] {
-            assert_eq!(words(said, &["short-one", ""]), shown);
-        }
-        assert_eq!(words(&"ab ".repeat(1000), &[]).len(), LONGEST_WORDS);
-    }
 
     #[test]
     fn an_answer_is_about_a_role_when_account_and_name_fit() {

@@ -27,7 +27,7 @@ impl Source for WebIdentity {
     }
 
     fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (sts, definition) = (self.sts.clone(), self.definition.clone());
+        let (sts, definition) = (self.sts.for_one_issue(), self.definition.clone());
         Box::pin(async move {
             let token = token(&sts, &definition)?;
             let verdict = match sts.assume_with_token(&definition, &token).await {

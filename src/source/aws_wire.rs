@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-use crate::credential::ClockOffset;
+use crate::credential::{ClockOffset, Now};
 use crate::world::World;
 use crate::world::http::{ExtraRoots, HttpError, HttpLimits};
 
@@ -34,6 +34,8 @@ pub(super) struct Noted {
     pub(super) status: Option<u16>,
     /// The server's clock less ours, by its `Date`.
     pub(super) offset: ClockOffset,
+    /// Whether there was a `Date` at all.
+    pub(super) dated: bool,
     /// Why there was no answer.
     pub(super) error: Option<HttpError>,
 }
@@ -70,12 +72,16 @@ impl Wire {
                 return Err(ConnectorError::io(error.into()));
             }
         };
-        let received = self.world.clock.now();
-        let took = received.boot.saturating_sub(sent.boot);
-        let offset = offset_of(date_of(&answer), received.wall, took);
-        self.note(Noted { status: Some(answer.status().as_u16()), offset, error: None });
+        let offset = offset_shown(&answer, sent, self.world.clock.now());
+        let dated = date_of(&answer).is_some();
+        self.note(Noted { status: Some(answer.status().as_u16()), offset, dated, error: None });
         HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
     }
+}
+
+/// The clock of who answered less ours, by the `Date` of the answer to what was sent then.
+pub(super) fn offset_shown(answer: &http::Response<Bytes>, sent: Now, received: Now) -> ClockOffset {
+    offset_of(date_of(answer), received.wall, received.boot.saturating_sub(sent.boot))
 }
 
 /// `Date` (RFC 9110 section 6.6.1).

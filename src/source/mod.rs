@@ -2,7 +2,7 @@
 //!
 //! A source never calls another source: it says what it [`needs`](Source::needs), the engine obtains that first, once
 //! for everyone, and passes it to [`issue`](Source::issue). A source never waits for a person, keeps no state of its own
-//! beyond its definition, and makes no retry: whether and when to try again is the engine's to decide.
+//! beyond its definition and a limit of AWS's that it ran into, and makes no retry: whether and when to try again is the engine's to decide.
 
 pub mod daemon;
 
@@ -24,8 +24,10 @@ mod aws_role;
 mod aws_sts;
 mod aws_web_identity;
 mod aws_wire;
+mod aws_words;
 mod said;
 mod shape;
+mod warned;
 
 pub use self::aws_build::build;
 

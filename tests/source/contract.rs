@@ -88,7 +88,11 @@ async fn serve_locally(io: DuplexStream, given: String) {
         };
         async move { Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(bytes::Bytes::from(body)))) }
     });
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service).await;
+    // its own date would be of another time than the stage's
+    let _ = hyper::server::conn::http1::Builder::new()
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(io), service)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,6 +111,24 @@ async fn every_source_issues_a_whole_credential_that_the_cloud_takes() {
         for warning in &issued.warnings {
             assert!(!warning.contains(issued.keys.secret_access_key.expose()), "{kind}: {warning}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_container_and_the_instance_are_asked_only_by_who_names_them() {
+    let stage = one_of_each();
+    for kind in KINDS {
+        stage.hosts.lock().unwrap().clear();
+        stage.fetch(kind).await.unwrap();
+        let asked: std::collections::BTreeSet<String> = stage.hosts.lock().unwrap().drain(..).collect();
+        let local = match kind {
+            "from-container" => Some("169.254.170.2"),
+            "from-instance" => Some("169.254.169.254"),
+            _ => None,
+        };
+        let sts = (kind != "process").then_some("sts.us-east-1.amazonaws.com");
+        let expected: std::collections::BTreeSet<String> = local.into_iter().chain(sts).map(str::to_owned).collect();
+        assert_eq!(asked, expected, "{kind}");
     }
 }
 

@@ -9,7 +9,7 @@ use credenza::credential::{Ask, Failure, FailureClass, Outcome};
 use credenza::engine::{Engine, Settings};
 use credenza::source::{self, Recipe, Recipes};
 use credenza::world::World;
-use simcloud::{Fault, Keys};
+use simcloud::{Fault, Keys, Trouble};
 
 use crate::stage::*;
 
@@ -102,4 +102,20 @@ async fn a_role_and_the_process_it_is_assumed_from_can_be_wanted_together() {
     assert_eq!(running.stage.runs(), 1);
     assert_eq!(running.stage.cloud.count("GetCallerIdentity"), 1, "its end is not made up");
     assert_eq!(base.expiration, start() + 30 * MINUTE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_ended_before_they_came_are_never_handed_out() {
+    let stage = Stage::new();
+    let (keys, role) = stage.user_and_role("deploy");
+    let config =
+        format!("[profile base]\n{}[profile role]\nrole_arn = {role}\nsource_profile = base\n", key_lines(&keys));
+    let running = Running::start(stage.config(&config));
+    running.stage.cloud.add_fault(Fault::new(Trouble::Expired { ago_secs: 60 }));
+    for identity in ["role", "base"] {
+        let failure = running.ask(identity).await.unwrap_err();
+        assert_eq!((failure.class, failure.code), (FailureClass::TryLater, "UnusableCredential"), "{identity}");
+    }
+    running.stage.cloud.clear_faults();
+    assert!(running.ask_for("role", 5 * MINUTE).await <= 1, "it is asked again soon");
 }

@@ -34,11 +34,9 @@ async fn every_code_of_sts_arrives_as_what_it_is() {
             "IDPCommunicationError" => (TryLater, "IdentityProviderUnreachable"),
             "InvalidClientTokenId" => (Refused, "InvalidClientTokenId"),
             "MissingAuthenticationToken" => (Refused, "UpstreamRefused"),
-            "SignatureDoesNotMatch"
-            | "IncompleteSignature"
-            | "RequestExpired"
-            | "RequestTimeTooSkewed"
-            | "InvalidSignatureException" => (Refused, "SignatureDoesNotMatch"),
+            "SignatureDoesNotMatch" | "IncompleteSignature" => (Refused, "SignatureDoesNotMatch"),
+            // of the last one the words say so
+            "RequestExpired" | "RequestTimeTooSkewed" | "InvalidSignatureException" => (TryLater, "ClockSkewed"),
             "ValidationError" => (Refused, "ValidationError"),
             "PackedPolicyTooLarge" => (Refused, "PackedPolicyTooLarge"),
             "MalformedPolicyDocument" => (Refused, "MalformedPolicyDocument"),
@@ -101,12 +99,53 @@ async fn who_never_answers_is_given_up_before_the_engine_gives_the_fetch_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn four_slow_answers_are_given_up_before_the_engine_gives_the_fetch_up() {
+    let stage = Stage::new();
+    let keys = stage.cloud.add_user("ada", ACCOUNT);
+    let trust = simcloud::Trust::of([format!("arn:aws:iam::{ACCOUNT}:user/ada")]);
+    stage.cloud.add_role(&role_arn("short"), trust, HOUR);
+    // each duration is signed twice
+    stage.cloud.set_offset(simcloud::SignedDuration::from_mins(20));
+    stage.cloud.add_fault(Fault::new(Trouble::Slow { before_ms: 0, after_ms: 17_000 }));
+    let stage = stage.config(&format!(
+        "[profile base]\n{}[profile role]\nrole_arn = {}\nsource_profile = base\nduration_seconds = 43200\n",
+        key_lines(&keys),
+        role_arn("short")
+    ));
+    let before = tokio::time::Instant::now();
+    let failure = stage.fetch("role").await.unwrap_err();
+    assert!(before.elapsed() <= Duration::from_secs(55), "{:?}", before.elapsed());
+    assert_eq!((failure.class, stage.cloud.calls().len()), (TryLater, 4));
+    assert!(failure.private.contains("no answer from sts.us-east-1.amazonaws.com"), "{}", failure.private);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_answer_is_an_answer() {
     let stage = stage();
     stage.cloud.add_fault(Fault::new(Trouble::Slow { before_ms: 9_000, after_ms: 9_000 }));
     let issued = stage.fetch("role").await.unwrap();
     assert_eq!(issued.server_offset, credenza::credential::ClockOffset::None, "the way is not the clock");
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_would_outlive_what_was_asked_for_are_not_believed() {
+    let stage = stage();
+    for (life, believed) in [(HOUR + 299 * SECOND, true), (HOUR + 302 * SECOND, false), (24 * HOUR, false)] {
+        stage.cloud.clear_faults();
+        stage.cloud.add_fault(Fault::life(life));
+        for identity in ["role", "base"] {
+            match stage.fetch(identity).await {
+                Ok(issued) => assert!(believed, "{identity} {life:?}: {:?}", issued.expiration),
+                Err(failure) => {
+                    assert!(!believed, "{identity} {life:?}: {failure:?}");
+                    assert_eq!((failure.class, failure.code), (TryLater, "UnusableCredential"));
+                }
+            }
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_turned_off_is_named() {

@@ -52,6 +52,8 @@ async fn everything_that_a_profile_and_our_file_say_of_a_role_is_sent() {
     let expected = [
         ("DurationSeconds", "1800"),
         ("RoleSessionName", "nightly"),
+        ("ExternalId", "shared-secret-17"),
+        ("Policy", r#"{"Version":"2012-10-17","Statement":[]}"#),
         ("SourceIdentity", "ada"),
         ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
         ("TransitiveTagKeys.member.1", "team"),
@@ -119,14 +121,42 @@ async fn what_temporary_keys_assume_is_asked_for_an_hour_at_once_with_a_warning(
     let (_, role) = stage.user_and_role("deploy");
     let keys = Keys::temporary();
     stage.cloud.add_user_with_keys("ada", ACCOUNT, keys.clone());
+    let role = format!("role_arn = {role}\nduration_seconds = 7200\n");
+    let stage = stage
+        .config(&format!(
+            "[profile base]\n{}\n[profile program]\ncredential_process = printing\n\
+             [profile from-keys]\n{role}source_profile = base\n[profile from-program]\n{role}source_profile = program\n",
+            key_lines(&keys)
+        ))
+        .program("printing", &printed(&keys, None));
+    // of the one the files tell, of the other what it printed
+    for (name, why) in [("from-keys", "1 h instead of 2 h"), ("from-program", "7200 s")] {
+        stage.cloud.forget_calls();
+        let issued = stage.fetch(name).await.unwrap();
+        assert_eq!(issued.expiration, Some(start() + HOUR), "{name}");
+        assert!(issued.warnings.len() == 1 && issued.warnings[0].contains(why), "{:?}", issued.warnings);
+        assert_eq!(stage.cloud.count("AssumeRole"), 1, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_configuration_mended_is_told_once_with_what_is_issued() {
+    let stage = Stage::new();
+    let (keys, first) = stage.user_and_role("first");
+    stage.cloud.add_role(&role_arn("second"), Trust::of([first.clone()]), HOUR);
+    let second = role_arn("second");
     let stage = stage.config(&format!(
-        "[profile base]\n{}\n[profile role]\nrole_arn = {role}\nsource_profile = base\nduration_seconds = 7200\n",
+        "[profile base]\n{}[profile one]\nrole_arn = {first}\nsource_profile = base\nduration_seconds = 43200\n\
+         [profile chained]\nrole_arn = {second}\nsource_profile = one\nduration_seconds = 43200\n\
+         [profile clamped]\nrole_arn = {first}\nsource_profile = base\nduration_seconds = 60\n\
+         [profile named]\nrole_arn = {first}\nsource_profile = base\nrole_session_name = build 7\n",
         key_lines(&keys)
     ));
-    let issued = stage.fetch("role").await.unwrap();
-    assert_eq!(issued.expiration, Some(start() + HOUR));
-    assert!(issued.warnings[0].contains("7200 s"), "{:?}", issued.warnings);
-    assert_eq!(stage.cloud.count("AssumeRole"), 1);
+    for (name, why) in [("chained", "1 h instead of 12 h"), ("clamped", "15 min"), ("named", "`build-7` is sent")] {
+        let warnings = stage.fetch(name).await.unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains(why), "{name}: {warnings:?}");
+    }
+    assert!(stage.fetch("one").await.unwrap().warnings.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,6 +182,26 @@ async fn a_duration_over_the_roles_own_limit_is_clamped_to_an_hour_once() {
     let failure = stage.fetch("role").await.unwrap_err();
     assert_eq!((failure.class, failure.code), (FailureClass::Refused, "DurationRefused"));
     assert_eq!(stage.cloud.count("AssumeRole"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_was_learnt_costs_no_second_call_for_a_day() {
+    let stage = Stage::new();
+    let keys = stage.cloud.add_user("ada", ACCOUNT);
+    stage.cloud.add_role(&role_arn("short"), Trust::of([format!("arn:aws:iam::{ACCOUNT}:user/ada")]), HOUR);
+    let stage = stage.config(&format!(
+        "[profile base]\n{}\n[profile role]\nrole_arn = {}\nsource_profile = base\nduration_seconds = 7200\n",
+        key_lines(&keys),
+        role_arn("short")
+    ));
+    let source = stage.source("role");
+    for (later, calls) in [(0, 2), (1, 1), (22, 1), (2, 2), (1, 1)] {
+        stage.clock.suspend(later * HOUR);
+        stage.cloud.forget_calls();
+        let ingredient = stage.ingredient(&*source).await.unwrap();
+        let issued = source.issue(ingredient).await.unwrap();
+        assert_eq!((stage.cloud.calls().len(), issued.warnings.len()), (calls, 1), "{later} h later");
+    }
 }
 
 #[tokio::test(start_paused = true)]

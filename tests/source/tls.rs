@@ -87,6 +87,16 @@ async fn an_untrusted_authority_is_refused_with_the_setting_that_would_mend_it()
 }
 
 #[tokio::test]
+async fn a_bundle_that_is_none_is_named_by_its_setting() {
+    let machine = machine("").await;
+    for (name, path) in [("AWS_CA_BUNDLE", "/nowhere/ca.pem"), ("SSL_CERT_FILE", "/dev/null")] {
+        let failure = machine.fetch(&[(name, path)]).await.unwrap_err();
+        assert!(failure.public.contains(&format!("correct {name}")), "{failure:?}");
+        assert!(failure.private.contains(path), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn faults_on_a_real_connection_are_tried_again_later() {
     let machine = machine("").await;
     for trouble in [

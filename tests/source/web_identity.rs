@@ -37,6 +37,54 @@ async fn a_token_is_exchanged_without_any_keys() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn everything_that_our_file_says_of_it_is_sent() {
+    let (stage, token) = stage(HOUR);
+    let stage = stage.file("/token", &token).file(
+        "/home/ada/.config/credenza/config.toml",
+        r#"
+        [identity.web]
+        duration = "30m"
+        policy = '{"Version":"2012-10-17","Statement":[]}'
+        policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    "#,
+    );
+    let issued = stage.fetch("web").await.unwrap();
+    assert_eq!(issued.expiration, Some(start() + HOUR / 2));
+    let sent = stage.sent("AssumeRoleWithWebIdentity");
+    for (name, value) in [
+        ("DurationSeconds", "1800"),
+        ("RoleSessionName", "sync"),
+        ("Policy", r#"{"Version":"2012-10-17","Statement":[]}"#),
+        ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+    ] {
+        assert_eq!(sent.get(name).map(String::as_str), Some(value), "{name} in {sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_does_not_let_the_token_in_is_told_by_its_trust_policy() {
+    let (stage, token) = stage(HOUR);
+    stage.cloud.add_role(&role_arn("web"), Trust::of_issuer("https://another.test"), HOUR);
+    let failure = stage.file("/token", &token).fetch("web").await.unwrap_err();
+    assert_eq!((failure.class, failure.code), (FailureClass::Refused, "AccessDenied"));
+    for word in ["/token", "trust policy", "issuer, audience and subject"] {
+        assert!(failure.public.contains(word), "{failure}");
+    }
+    assert!(!failure.public.contains("access key"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_profile_says_and_a_token_cannot_carry_is_told() {
+    let (stage, token) = stage(HOUR);
+    let config = format!(
+        "[profile web]\nrole_arn = {}\nweb_identity_token_file = /token\nexternal_id = ext-1\n",
+        role_arn("web")
+    );
+    let warnings = stage.config(&config).file("/token", &token).fetch("web").await.unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("external_id is not sent"), "{warnings:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_read_is_named_by_its_file() {
     let (stage, token) = stage(HOUR);
     let huge = "x".repeat(20_001);

@@ -137,5 +137,6 @@ impl Fields {
         self.add("region", view.text("region").unwrap_or_default());
         self.add("url", sts.url.as_deref().unwrap_or_default());
         self.add("endpoint", [u8::from(sts.fips), u8::from(sts.dualstack)]);
+        self.add("skew", [u8::from(sts.correct_skew)]);
     }
 }

@@ -52,6 +52,7 @@ impl Resolver<'_> {
             },
             fips: switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
             dualstack: switch("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            correct_skew: !switch("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction"),
         })
     }
 

@@ -24,7 +24,7 @@ impl Resolver<'_> {
         let asked = written.unwrap_or(limits::DEFAULT_DURATION);
         if chained && asked > limits::MOST_CHAINED_DURATION {
             warnings.push(format!(
-                "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed from another role",
+                "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed with temporary keys",
                 Human(asked)
             ));
             return (limits::MOST_CHAINED_DURATION, true);
@@ -128,6 +128,16 @@ pub(super) fn refuse_settings(view: &View<'_>, kind: Kind, settings: &[Setting])
         }
     }
     Ok(())
+}
+
+/// What a shared profile says for `AssumeRole` alone: AWS tools pass over it in silence where a role is assumed with a
+/// token, so that the profile must go on working; its owner is told.
+pub(super) fn warn_of_settings(view: &View<'_>, warnings: &mut Vec<String>) {
+    for key in ["external_id", "session_tags", "transitive_session_tags", "source_identity"] {
+        if view.text(key).is_some() {
+            warnings.push(format!("{key} is not sent: a role that is assumed with a token takes none"));
+        }
+    }
 }
 
 /// A setting's name and where it is written.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::keys::{OwnSource, needs_code};
 use super::view::View;
 use super::{Failed, Resolver, params};
-use crate::config::identity::{AwsDefinition, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition};
+use crate::config::identity::{
+    AwsDefinition, KeysOrigin, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition,
+};
 use crate::credential::IdentityName;
 use crate::world::places;
 
@@ -57,7 +59,7 @@ impl Resolver<'_> {
             return Err(needs_code(view));
         }
         let base = self.base(view)?;
-        let chained = matches!(base, RoleBase::Identity(_));
+        let chained = is_temporary(&base);
         let (duration, duration_written) = self.duration(view, chained, warnings);
         let (policy, policy_arns) = params::policies(view).map_err(failed)?;
         Ok(RoleDefinition {
@@ -84,6 +86,7 @@ impl Resolver<'_> {
     ) -> Result<WebIdentityDefinition, Failed> {
         let failed = |unusable| Failed::new(Kind::WebIdentity, unusable);
         params::refuse_settings(view, Kind::WebIdentity, params::FOR_ROLES)?;
+        params::warn_of_settings(view, warnings);
         if view.value("role_arn").is_none() {
             let reason = "web_identity_token_file needs a role_arn, which says what is assumed with the token";
             return Err(failed(view.unusable("web_identity_token_file", reason)));
@@ -158,6 +161,16 @@ impl Resolver<'_> {
             }
             Err(source) => Err(because_of(view, (name.clone(), source.unusable.to_string()))),
         }
+    }
+}
+
+/// Whether a base is known to be temporary keys: what they assume is a chained role to AWS, an instance's and a
+/// container's too, which are keys of a role themselves. Where it shows only later, the source sees to it.
+fn is_temporary(base: &RoleBase) -> bool {
+    match base {
+        RoleBase::Identity(_) | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
+        RoleBase::Keys(KeysOrigin::Static { keys, .. }) => !keys.long_term(),
+        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Environment) => false,
     }
 }
 

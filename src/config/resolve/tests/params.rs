@@ -53,13 +53,14 @@ fn a_chained_role_has_one_hour_at_most_and_one_warning_where_more_was_written() 
     assert_eq!(role(&config, "one").duration, 12 * HOUR);
     assert_eq!(role(&config, "two").duration, HOUR);
     assert_eq!(role(&config, "three").duration, HOUR);
-    // an instance's role is no role chaining, says the IAM guide
-    assert_eq!(role(&config, "ec2").duration, 12 * HOUR);
+    // the keys of an instance are those of a role
+    assert_eq!(role(&config, "ec2").duration, HOUR);
     let warnings = |name: &str| config.identities[name].warnings.clone();
     assert_eq!(
         warnings("two"),
-        ["its sessions last 1 h instead of 12 h: AWS grants no more to a role that is assumed from another role"]
+        ["its sessions last 1 h instead of 12 h: AWS grants no more to a role that is assumed with temporary keys"]
     );
+    assert_eq!(warnings("ec2"), warnings("two"));
     assert!(warnings("one").is_empty() && warnings("three").is_empty());
 }
 
@@ -113,6 +114,23 @@ fn what_would_change_what_is_granted_is_never_left_out_in_silence() {
     assert!(
         reason(&said(arns), "a").starts_with("/h/.config/credenza/config.toml:2: `ReadOnlyAccess` is no policy's ARN")
     );
+}
+
+#[test]
+fn what_a_shared_profile_says_and_a_token_cannot_carry_is_told() {
+    let config = format!(
+        "[profile web]\n{ROLE}web_identity_token_file = /run/token\nexternal_id = ext-1\nsession_tags = a=b\n\
+         transitive_session_tags = a\nsource_identity = ada\n"
+    );
+    let config = with_keys(&config);
+    assert!(config.identities["web"].definition.is_ok());
+    let warnings = &config.identities["web"].warnings;
+    for (warning, key) in
+        warnings.iter().zip(["external_id", "session_tags", "transitive_session_tags", "source_identity"])
+    {
+        assert!(warning.starts_with(&format!("{key} is not sent")), "{warnings:?}");
+    }
+    assert_eq!(warnings.len(), 4);
 }
 
 #[test]

@@ -88,6 +88,15 @@ fn fips_and_dualstack_come_from_the_environment_then_the_profile() {
 }
 
 #[test]
+fn the_correction_of_clocks_is_turned_off_by_the_environment_or_the_profile() {
+    let corrects = |lines, variables| sts(lines, variables).unwrap().correct_skew;
+    assert!(corrects("", &[]));
+    assert!(!corrects("disable_clock_skew_correction = true\n", &[]));
+    assert!(!corrects("", &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")]));
+    assert!(corrects("disable_clock_skew_correction = true\n", &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")]));
+}
+
+#[test]
 fn the_ca_bundle_is_the_environments_or_the_profiles() {
     let config = "[profile a]\nca_bundle = ~/ca.pem\n";
     let bundle = |variables| Given { config, variables, ..Given::default() }.config().identities["a"].ca_bundle.clone();

@@ -1,0 +1,42 @@
+//! A source whose definition has something to tell: what the configuration had to mend (a duration, a session name) goes
+//! with what it issues, so that whoever serves it says so once. Called by `aws_build`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Ingredient, Need, Source};
+use crate::credential::{Failure, Issued, SessionKey};
+use crate::world::BoxFuture;
+
+/// A source, and what is told with each credential of it.
+pub(super) struct Warned {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Source for Warned {
+    fn needs(&self) -> Need {
+        self.source.needs()
+    }
+
+    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+        self.source.renew()
+    }
+
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let (issued, warnings) = (self.source.issue(ingredient), self.warnings.clone());
+        Box::pin(async move {
+            let mut issued = issued.await?;
+            issued.warnings.extend(warnings);
+            Ok(issued)
+        })
+    }
+
+    fn limited_by(&self) -> SessionKey {
+        self.source.limited_by()
+    }
+
+    fn rests(&self) -> Duration {
+        self.source.rests()
+    }
+}
