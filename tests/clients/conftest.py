@@ -9,9 +9,9 @@ from harness.home import Home
 from harness.storage import Storage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def cloud():
-    """The simulated cloud: an STS that verifies what it is sent."""
+    """A simulated cloud of the test's own, so that no role, fault or call of another test is in it."""
     running = Cloud()
     yield running
     running.close()
