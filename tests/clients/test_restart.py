@@ -1,7 +1,8 @@
 """Checklist 70: the daemon is killed and comes back; shells that took `credenza env` go on as if nothing had been.
 
 The credentials live for 130 s, so that every client but one asks at each call and must find the same address and token
-again. The SDK for Rust asks in the last ten seconds only: it goes on with what it holds.
+again. The SDK for Rust asks in the last ten seconds only, so here it goes on with what it holds: that it finds the new
+daemon is shown in `test_rotation.py`.
 """
 
 from harness.home import kill
