@@ -141,6 +141,7 @@ impl App {
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
         background.spawn(reload.run());
+        background.spawn(super::smallness::stay_small());
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         let early = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => false,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::AppError;
 use super::notes;
 use super::recipes::names;
+use super::smallness::stay_small;
 use super::supply::{News, Sought, Supply};
 use super::trail::{self, HandedOut};
 use crate::config::Config;
@@ -48,6 +49,7 @@ pub struct Endpoint {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     supplying: JoinHandle<()>,
+    staying_small: JoinHandle<()>,
     news: mpsc::UnboundedSender<News>,
 }
 
@@ -88,7 +90,21 @@ impl Endpoint {
         let service = Service::new(engine.clone(), grants, known, audit.clone(), world.clock.clone());
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
-        Ok(Self { address, token, notes, others, engine, audit, names, stop, serving, supplying, news })
+        let staying_small = tokio::spawn(stay_small());
+        Ok(Self {
+            address,
+            token,
+            notes,
+            others,
+            engine,
+            audit,
+            names,
+            stop,
+            serving,
+            supplying,
+            staying_small,
+            news,
+        })
     }
 
     /// The base of its URLs, such as `http://127.0.0.1:40123`.
@@ -156,6 +172,7 @@ impl Endpoint {
     /// Finishes what is in progress and ends.
     pub async fn close(self) {
         self.supplying.abort();
+        self.staying_small.abort();
         self.stop.send_replace(true);
         let _ = self.serving.await;
         self.engine.stop().await;

@@ -146,3 +146,41 @@ fn an_unknown_user_has_no_name() {
     assert_eq!(user_name(0).and_then(|name| name.into_string().ok()).as_deref(), Some("root"));
     assert_eq!(user_name(3_999_999_999), None);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_what_is_a_files_and_unchanged_is_given_back() {
+    let mapping = |range: &str, permissions: &str, path: &str, anonymous: u32| {
+        format!(
+            "{range} {permissions} 00000000 08:01 42   {path}\nSize: 4 kB\nAnonymous:   {anonymous} kB\nVmFlags: rd\n"
+        )
+    };
+    let smaps: String = [
+        mapping("1000-3000", "r--p", "/usr/bin/credenza", 0),
+        mapping("3000-7000", "r-xp", "/usr/lib/a library with blanks.so", 0),
+        mapping("7000-8000", "r--p", "/usr/bin/credenza", 16),
+        mapping("8000-9000", "rw-p", "/usr/bin/credenza", 0),
+        mapping("9000-a000", "rw-p", "[heap]", 0),
+        mapping("a000-b000", "r-xp", "[vdso]", 0),
+        mapping("b000-c000", "r-xp", "", 0),
+        mapping("c000-d000", "r--s", "/tmp/shared", 0),
+        "nonsense\n".to_owned(),
+    ]
+    .concat();
+    assert_eq!(unchanged_files(&smaps), [(0x1000, 0x2000), (0x3000, 0x4000)]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_given_back_is_there_when_it_is_needed() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssFile:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = resident();
+    assert!(give_back_file_pages().unwrap() > 1 << 20);
+    let after = resident();
+    assert!(after < before, "{before} kB, then {after} kB");
+    assert_eq!(shell("echo still here", start()), "still here");
+}
