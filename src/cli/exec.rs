@@ -57,7 +57,8 @@ pub fn run(arguments: ExecArgs, context: Context) -> Result<u8, Trouble> {
 async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble> {
     let (outer, world) = (context.outer.clone(), context.world.clone());
     let command = Command::of(&arguments.command, &outer);
-    let watch = FileWatch::on(Config::files(&world).map_err(|error| command.unbuilt(error))?);
+    let files = Config::files(&world).map_err(|error| command.unbuilt(error))?;
+    let watch = FileWatch::later(files, MOST_ARE_OVER);
     let config = Arc::new(Config::load(&world).map_err(|error| command.unbuilt(error))?);
     if arguments.command.is_empty()
         && let Some(meant) = identities::forgotten_dashes(&arguments.identities, &config)
@@ -119,6 +120,9 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     endpoint.close().await;
     ended
 }
+
+/// Most commands are over by then, and end sooner without a watch.
+const MOST_ARE_OVER: Duration = Duration::from_secs(2);
 
 /// How long the first credential may take: an upstream that retries is waited for, one that hangs is not.
 const FIRST: Duration = Duration::from_secs(60);

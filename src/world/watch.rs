@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Watches some files.
 pub struct FileWatch {
@@ -22,6 +22,8 @@ pub struct FileWatch {
     /// The next look is told of, whatever it sees.
     doubt: bool,
     told: Arc<Notify>,
+    /// When the system is asked to tell; `None` once it was.
+    ask_at: Option<Instant>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<Folder>,
 }
@@ -46,9 +48,33 @@ impl Folder {
 impl FileWatch {
     /// Begins to watch. Files that are not there are waited for.
     pub fn on(paths: Vec<PathBuf>) -> Self {
-        let told = Arc::new(Notify::new());
-        let tell = Arc::clone(&told);
-        let names: Vec<_> = paths.iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
+        let mut watch = Self::later(paths, Duration::ZERO);
+        watch.ask();
+        watch
+    }
+
+    /// The same, but the system is asked only after `delay`; no change is missed by that, it is only told of later. For
+    /// commands that may be over by then: an inotify instance that is closed holds up the end of its process for about ten
+    /// milliseconds (Linux, `fs/notify/mark.c`: its marks are destroyed by delayed work).
+    pub fn later(paths: Vec<PathBuf>, delay: Duration) -> Self {
+        let seen = paths.iter().map(|path| mark(path)).collect();
+        let ask_at = Some(Instant::now() + delay);
+        Self {
+            paths,
+            seen,
+            news: false,
+            doubt: false,
+            told: Arc::default(),
+            ask_at,
+            watcher: None,
+            watched: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self) {
+        self.ask_at = None;
+        let tell = Arc::clone(&self.told);
+        let names: Vec<_> = self.paths.iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
         let watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
             let concerns = |path: &PathBuf| path.file_name().is_none_or(|name| names.iter().any(|other| other == name));
             // an error is a reason to look; so is a folder that went away
@@ -59,12 +85,9 @@ impl FileWatch {
                 tell.notify_one();
             }
         });
-        let seen = paths.iter().map(|path| mark(path)).collect();
         // without a watcher (no inotify instances left) the look now and again must do
-        let mut watch =
-            Self { paths, seen, news: false, doubt: false, told, watcher: watcher.ok(), watched: Vec::new() };
-        watch.watch_folders();
-        watch
+        self.watcher = watcher.ok();
+        self.watch_folders();
     }
 
     /// Returns when a file is another than before, after a moment in which nothing more happens. May be dropped and called
@@ -77,6 +100,11 @@ impl FileWatch {
                 (self.news, self.doubt) = (false, false);
                 self.watch_folders();
                 return;
+            }
+            if let Some(at) = self.ask_at {
+                sleep_until(at).await;
+                self.ask();
+                continue;
             }
             let told = timeout(LOOK, self.told.notified()).await;
             self.watch_folders();
@@ -201,6 +229,20 @@ mod tests {
         }
         std::fs::write(&other, "nothing to us").unwrap();
         assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err(), "another file");
+    }
+
+    #[tokio::test]
+    async fn who_asks_the_system_later_misses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let mut watch = FileWatch::later(vec![file.clone()], Duration::from_millis(200));
+        std::fs::write(&file, "before it was asked").unwrap();
+        assert!(seen(&mut watch).await);
+        assert!(watch.watcher.is_none(), "what is seen by a look needs no system");
+        assert!(timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+        assert!(watch.watcher.is_some());
+        std::fs::write(&file, "after").unwrap();
+        assert!(seen(&mut watch).await);
     }
 
     #[tokio::test]
