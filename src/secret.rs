@@ -59,7 +59,14 @@ impl Secret {
 
     /// Whether `other` is the same text, in time that depends on the lengths alone.
     pub fn same_as(&self, other: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(other).into()
+        if self.0.len() != other.len() {
+            return false;
+        }
+        // Eight bytes at a time: `subtle` puts a barrier around every element, and this is done for every request.
+        let (mine, theirs) = (self.0.as_bytes().chunks_exact(8), other.chunks_exact(8));
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
+        let rest = mine.remainder().ct_eq(theirs.remainder());
+        mine.zip(theirs).fold(rest, |same, (mine, theirs)| same & word(mine).ct_eq(&word(theirs))).into()
     }
 
     /// Whether there is no text at all.
@@ -184,6 +191,14 @@ mod tests {
         assert!(secret.same_as(b"abcdef"));
         for other in ["", "abcde", "abcdefg", "ABCDEF", "abcdeg"] {
             assert!(!secret.same_as(other.as_bytes()), "{other}");
+        }
+        let long = "0123456789abcdef0123456789abcdef0123456789a";
+        let secret = Secret::new(long);
+        assert!(secret.same_as(long.as_bytes()));
+        for at in 0..long.len() {
+            let mut other = long.as_bytes().to_vec();
+            other[at] ^= 1;
+            assert!(!secret.same_as(&other), "byte {at}");
         }
     }
 

@@ -17,12 +17,10 @@ pub struct Lease {
     engine: Engine,
     ask: Ask,
     credential: Arc<Credential>,
-    /// So much life is enough for it.
-    least: Duration,
     /// What had changed in the tables when it was taken.
     changes: u64,
-    /// When it ends, in boot time.
-    until: Duration,
+    /// When it ends, by either clock.
+    until: Now,
     /// Uses that the table does not know of yet.
     uses: Cell<u64>,
 }
@@ -37,8 +35,10 @@ impl Engine {
         let (credential, least) = (entry.enough(now)?.clone(), entry.least_life());
         entry.used = Some((awake, now.wall));
         entry.uses += 1;
-        let until = now.boot.saturating_add(LEASE);
-        Some(Lease { engine: self.clone(), ask: ask.clone(), credential, least, changes, until, uses: Cell::new(0) })
+        // What is more than enough now is enough for so long, by whichever clock goes faster.
+        let more = credential.remaining(now).saturating_sub(least);
+        let until = Now { wall: now.wall.checked_add(more)?, boot: now.boot.saturating_add(more.min(LEASE)) };
+        Some(Lease { engine: self.clone(), ask: ask.clone(), credential, changes, until, uses: Cell::new(0) })
     }
 }
 
@@ -54,8 +54,8 @@ impl Lease {
     /// Whether the engine would still answer the same. If so, it counts as use.
     pub fn holds(&self, now: Now) -> bool {
         let holds = self.engine.shared.changes.load(Ordering::Acquire) == self.changes
-            && now.boot < self.until
-            && self.credential.remaining(now) >= self.least;
+            && now.boot < self.until.boot
+            && now.wall <= self.until.wall;
         if holds {
             self.uses.set(self.uses.get() + 1);
         }

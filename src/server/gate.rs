@@ -120,6 +120,10 @@ fn browses(name: &HeaderName) -> bool {
 /// port, and IPv6 addresses without their brackets.
 fn names_us(host: &[u8], bound: IpAddr) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
+    // what nearly every client sends needs no reading of addresses
+    if let Some(rest) = host.strip_prefix("127.0.0.1:") {
+        return is_port(rest);
+    }
     if let Some((address, rest)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let port_or_nothing = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
         return port_or_nothing && address.parse::<Ipv6Addr>().is_ok_and(|address| is_us(address.into(), bound));
