@@ -9,6 +9,11 @@ pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// Pairs of floor and ours, as they were measured.
+pub fn pairs(pairs: &[(f64, f64)]) -> String {
+    pairs.iter().map(|(floor, ours)| format!("{floor:.0} {ours:.0}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Rows of: what, the floor's figure, ours, the aim.
 pub struct Table(Vec<[String; 4]>);
 

@@ -2,7 +2,9 @@
 //!
 //! The floor is a bare hyper server in a process of its own, on the same runtime, with the same headers and bytes.
 //! Floor and Credenza are measured in interleaved pairs, nine of them, and the medians are printed side by side. Every
-//! run is bounded; nothing but loopback is touched. `--quick` makes one short pair, to see that it works.
+//! run is bounded; nothing but loopback is touched.
+//!
+//! `--quick` makes one short pair, to see that it works. A word such as `throughput` measures that part alone.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, unreachable_pub)]
 
@@ -12,6 +14,7 @@ mod load;
 mod process;
 mod subject;
 
+use std::process::Command;
 use std::time::Duration;
 
 use figures::{Table, median};
@@ -21,18 +24,32 @@ fn main() {
     if arguments.first().is_some_and(|word| word == floor::WORD) {
         return floor::serve();
     }
+    if arguments.first().is_some_and(|word| word == process::SAY_WHEN) {
+        return process::say_when();
+    }
     let quick = arguments.iter().any(|word| word == "--quick");
     let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
 
+    let wanted: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
+    let parts: [(&str, Part); 6] = [
+        ("start", &|table| start_up(table, if quick { 3 } else { 15 })),
+        ("throughput", &|table| throughput(table, pairs, span)),
+        ("idle", &|table| idle(table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) })),
+        ("identities", &|table| many_identities(table, if quick { 50 } else { 1000 })),
+        ("commands", &|table| commands(table, if quick { 3 } else { 15 })),
+        ("binary", &binary),
+    ];
     let mut table = Table::new();
-    start_up(&mut table, if quick { 3 } else { 15 });
-    throughput(&mut table, pairs, span);
-    idle(&mut table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) });
-    many_identities(&mut table, if quick { 50 } else { 1000 });
-    commands(&mut table, if quick { 3 } else { 15 });
-    binary(&mut table);
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
+            part(&mut table);
+        }
+    }
     println!("{table}");
 }
+
+/// Measures something and adds its rows.
+type Part<'a> = &'a dyn Fn(&mut Table);
 
 /// From spawn to the line that says `ready`.
 fn start_up(table: &mut Table, runs: usize) {
@@ -55,12 +72,16 @@ fn throughput(table: &mut Table, pairs: usize, span: Duration) {
         let pair = [floor.address, ours.address].map(|address| load::steady(address, &request, 20_000, span));
         tails.push((pair[0], pair[1]));
     }
+    println!("requests/s in pairs: {}", figures::pairs(&rates));
+    println!("p99 in pairs, µs: {}", figures::pairs(&tails));
     let (floor_rate, our_rate) = (median(rates.iter().map(|pair| pair.0)), median(rates.iter().map(|pair| pair.1)));
     table.row("requests/s, 64 connections", Some(floor_rate), our_rate, "/s", "at least 0.9 of the floor");
     let ratio = median(rates.iter().map(|pair| pair.1 / pair.0));
     table.row("ratio, median of the pairs", Some(1.0), ratio, "", "at least 0.9");
     let (floor_tail, our_tail) = (median(tails.iter().map(|pair| pair.0)), median(tails.iter().map(|pair| pair.1)));
     table.row("p99 at 20,000/s", Some(floor_tail), our_tail, "µs", "at most 1.5 times the floor");
+    let ratio = median(tails.iter().map(|pair| pair.1 / pair.0));
+    table.row("p99 ratio, median of the pairs", Some(1.0), ratio, "", "at most 1.5");
     table.row("resident, 64 connections", Some(resident.0), resident.1, "MiB", "below 10 MiB");
 }
 
@@ -89,13 +110,25 @@ fn commands(table: &mut Table, runs: usize) {
     load::one_answer(ours.address, &ours.request(0));
     let warm = median((0..runs).map(|_| ours.time(&["credential", "bench-0", "--format", "process"])));
     table.row("credential, warm daemon", None, warm, "ms", "at most 10 ms");
-    let bare = median((0..runs).map(|_| process::time_ms("/bin/true", &[])));
-    let exec = median((0..runs).map(|_| ours.time(&["exec", "bench-0", "--", "/bin/true"])));
-    table.row("exec to its child, warm daemon", Some(bare), exec, "ms", "10 ms over the child alone");
+    let child = process::child();
+    let child: Vec<&str> = child.iter().map(String::as_str).collect();
+    let exec: Vec<&str> = ["exec", "bench-0", "--"].into_iter().chain(child.iter().copied()).collect();
+    let bare = median((0..runs).map(|_| process::until_said_ms(Command::new(child[0]).args(&child[1..]))));
+    let until = median((0..runs).map(|_| ours.until_said(&exec)));
+    table.row("exec until its child runs, warm daemon", Some(bare), until, "ms", "10 ms over the child alone");
     let alone = subject::Subject::files_only(1);
     let upstream = median((0..runs).map(|_| alone.time_upstream()));
-    let exec = median((0..runs).map(|_| alone.time(&["exec", "bench-0", "--", "/bin/true"])));
-    table.row("exec to its child, no daemon", Some(upstream + bare), exec, "ms", "10 ms over upstream and child");
+    let until = median((0..runs).map(|_| alone.until_said(&exec)));
+    table.row(
+        "exec until its child runs, no daemon",
+        Some(upstream + bare),
+        until,
+        "ms",
+        "10 ms over upstream and child",
+    );
+    let bare = median((0..runs).map(|_| process::time_ms("/bin/true", &[])));
+    let whole = median((0..runs).map(|_| ours.time(&["exec", "bench-0", "--", "/bin/true"])));
+    table.row("exec of /bin/true, whole", Some(bare), whole, "ms", "");
 }
 
 fn binary(table: &mut Table) {

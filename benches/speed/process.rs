@@ -1,7 +1,7 @@
 //! What the system knows of a process: memory and wake-ups; and how long one takes.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Resident memory in MiB.
 pub fn resident_mib(id: u32) -> f64 {
@@ -42,4 +42,26 @@ pub fn time_command(command: &mut Command) -> f64 {
     let taken = begun.elapsed();
     assert!(status.success(), "{command:?}: {status}");
     taken.as_secs_f64() * 1e3
+}
+
+/// The argument that makes this program say what time it is, and end.
+pub const SAY_WHEN: &str = "say-when";
+
+/// A child that says when it ran: this program.
+pub fn child() -> [String; 2] {
+    [std::env::current_exe().unwrap().to_str().unwrap().to_owned(), SAY_WHEN.to_owned()]
+}
+
+/// What that child does.
+pub fn say_when() {
+    println!("{}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
+}
+
+/// How long it takes from the start of a command until the child that it starts [says when](say_when), in milliseconds.
+pub fn until_said_ms(command: &mut Command) -> f64 {
+    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", output.status);
+    let said: u64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+    (Duration::from_nanos(said) - begun).as_secs_f64() * 1e3
 }

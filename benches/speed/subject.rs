@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::process::time_command;
+use crate::process::{time_command, until_said_ms};
 
 /// A home, and perhaps a daemon in it.
 pub struct Subject {
@@ -34,6 +34,7 @@ impl Subject {
             .arg(&token_file)
             .args(&names)
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status()
             .unwrap();
         assert!(granted.success(), "grant new: {granted}");
@@ -76,6 +77,11 @@ impl Subject {
     /// How long a command of ours takes, in milliseconds.
     pub fn time(&self, arguments: &[&str]) -> f64 {
         time_command(&mut self.command(arguments))
+    }
+
+    /// How long it takes until the child of a command of ours runs, in milliseconds.
+    pub fn until_said(&self, arguments: &[&str]) -> f64 {
+        until_said_ms(&mut self.command(arguments))
     }
 
     /// How long the upstream takes: the `credential_process` alone.
