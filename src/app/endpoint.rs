@@ -91,20 +91,7 @@ impl Endpoint {
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
         let staying_small = tokio::spawn(stay_small());
-        Ok(Self {
-            address,
-            token,
-            notes,
-            others,
-            engine,
-            audit,
-            names,
-            stop,
-            serving,
-            supplying,
-            staying_small,
-            news,
-        })
+        Ok(Self { address, token, notes, others, engine, audit, names, stop, serving, supplying, staying_small, news })
     }
 
     /// The base of its URLs, such as `http://127.0.0.1:40123`.
