@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -96,6 +96,7 @@ impl App {
         let engine = Engine::start(world.clone(), book, Settings::default());
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
+        let (looks, asked) = mpsc::unbounded_channel();
         let daemon = Daemon {
             engine,
             grants,
@@ -109,9 +110,11 @@ impl App {
             stop: watch::Sender::new(false),
             config: RwLock::new(config),
             unusable: RwLock::default(),
+            looks,
         };
         let (daemon, socket) = (Arc::new(daemon), Arc::new(socket));
-        let reload = Reload { world, daemon: Arc::clone(&daemon), socket: Arc::clone(&socket), files, names, shells };
+        let reload =
+            Reload { world, daemon: Arc::clone(&daemon), socket: Arc::clone(&socket), files, asked, names, shells };
         Ok(Self { daemon, service, listener, socket, reload, state, _locks: locks })
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::generated::AwsFiles;
 use super::recipes::{Book, names};
@@ -23,6 +23,8 @@ pub(super) struct Reload {
     pub(super) socket: Arc<Socket>,
     /// The files of the configuration, and the control socket.
     pub(super) files: FileWatch,
+    /// Those who want them looked at now, and to be told.
+    pub(super) asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     /// The names that the server knows.
     pub(super) names: watch::Sender<Names>,
     /// The files of shells.
@@ -39,8 +41,17 @@ impl Reload {
                 self.daemon.stop.send_replace(true);
                 return;
             }
-            self.files.changed().await;
-            self.read_again();
+            let asked = tokio::select! {
+                () = self.files.changed() => None,
+                asked = self.asked.recv() => asked,
+            };
+            if asked.is_none() || self.files.changed_by_now().await {
+                self.read_again();
+            }
+            if let Some(tell) = asked {
+                // who asked may have gone
+                let _ = tell.send(());
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::holders::Holders;
 use super::jobs::Jobs;
@@ -42,6 +42,8 @@ pub struct Daemon {
     pub stop: watch::Sender<bool>,
     /// What is served.
     pub config: RwLock<Arc<Config>>,
+    /// Has whoever reads the configuration look at its files at once, and tell when it has.
+    pub looks: mpsc::UnboundedSender<oneshot::Sender<()>>,
     /// Why what the files say by now is not: for who asks how things are.
     pub unusable: RwLock<Option<ConfigError>>,
 }
@@ -50,6 +52,15 @@ impl Daemon {
     /// The configuration as it is now.
     pub fn config(&self) -> Arc<Config> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the configuration read again if a file of it changed since it was read.
+    pub(super) async fn look_again(&self) {
+        let (tell, looked) = oneshot::channel();
+        if self.looks.send(tell).is_ok() {
+            // who looks may be ending: then there is nothing to wait for
+            let _ = looked.await;
+        }
     }
 
     /// Changes the configuration, and with it what the engine makes of it.

@@ -76,11 +76,11 @@ impl Visit {
         match (&head.method, path.as_slice()) {
             (&Method::GET, ["v1", "status"]) => json(&status::status(&self.daemon)),
             (&Method::POST, ["v1", "credential"]) => self.credential(&read(&body)?).await,
-            (&Method::POST, ["v1", "grant"]) => self.grant(read(&body)?),
+            (&Method::POST, ["v1", "grant"]) => self.grant(read(&body)?).await,
             (&Method::GET, ["v1", "grants"]) => json(&wire::Grants { grants: status::grants(&self.daemon) }),
             (&Method::POST, ["v1", "grant", name, "attach"]) => self.attach(name, read(&body)?),
             (&Method::DELETE, ["v1", "grant", name]) => self.revoke(name),
-            (&Method::POST, ["v1", "job"]) => self.job(read(&body)?),
+            (&Method::POST, ["v1", "job"]) => self.job(read(&body)?).await,
             (&Method::POST, ["v1", "reset"]) => self.reset(read(&body)?),
             _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
         }
@@ -91,7 +91,7 @@ impl Visit {
         let since = clock.now();
         let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
         let ask = Ask::aws(wanted.identity.as_str());
-        let mut agreed = self.agreed(&named);
+        let mut agreed = self.agreed(&named).await;
         let (digest, outcome) = loop {
             let digest = match agreed {
                 Ok(digest) => digest,
@@ -102,7 +102,7 @@ impl Visit {
             };
             let outcome = engine.get(&ask, engine.settings().patience).await;
             // the configuration may have changed meanwhile, and the credential with it
-            agreed = self.agreed(&named);
+            agreed = self.agreed(&named).await;
             if agreed == Ok(digest) {
                 break (digest, outcome);
             }
@@ -132,12 +132,12 @@ impl Visit {
         audit.note(&entry, &self.peer, now, ms);
     }
 
-    fn grant(&self, wanted: wire::GrantWanted) -> Answer {
+    async fn grant(&self, wanted: wire::GrantWanted) -> Answer {
         let wire::GrantWanted { name, identities, lasts_secs, holder } = wanted;
         let default =
             identities.first().ok_or_else(|| bad("a grant is a right to at least one identity"))?.name.clone();
         for named in &identities {
-            self.agreed(named).map_err(|why| disagreed(named, why))?;
+            self.agreed(named).await.map_err(|why| disagreed(named, why))?;
         }
         let lasts = lasts_secs.map(Duration::from_secs);
         let (holder, shell, life) = match holder {
@@ -178,10 +178,10 @@ impl Visit {
         if revoked { json(&wire::Done {}) } else { Err(no_grant(name)) }
     }
 
-    fn job(&self, job: wire::Job) -> Answer {
+    async fn job(&self, job: wire::Job) -> Answer {
         let mut not_supplied = Vec::new();
         for named in &job.identities {
-            if let Err(why) = self.agreed(named) {
+            if let Err(why) = self.agreed(named).await {
                 let no = disagreed(named, why).1;
                 not_supplied.push(wire::NotSupplied { name: named.name.clone(), why: no.message, mend: no.mend });
             }
@@ -207,9 +207,18 @@ impl Visit {
         json(&wire::Done {})
     }
 
-    /// The digest of what both sides understand by a name.
-    fn agreed(&self, named: &wire::Named) -> Result<Digest, Disagreed> {
-        agreed(&self.daemon.config(), &named.name, named.digest.as_deref()).map(|identity| identity.digest)
+    /// The digest of what both sides understand by a name. Who understands something else may have read files that changed
+    /// a moment ago: they are looked at first.
+    async fn agreed(&self, named: &wire::Named) -> Result<Digest, Disagreed> {
+        let now =
+            || agreed(&self.daemon.config(), &named.name, named.digest.as_deref()).map(|identity| identity.digest);
+        match now() {
+            Err(_) => {
+                self.daemon.look_again().await;
+                now()
+            }
+            agreed => agreed,
+        }
     }
 }
 

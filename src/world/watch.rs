@@ -94,11 +94,7 @@ impl FileWatch {
     /// again without missing a change.
     pub async fn changed(&mut self) {
         loop {
-            self.look();
-            if self.news {
-                self.settled().await;
-                (self.news, self.doubt) = (false, false);
-                self.watch_folders();
+            if self.changed_by_now().await {
                 return;
             }
             if let Some(at) = self.ask_at {
@@ -112,6 +108,18 @@ impl FileWatch {
                 return;
             }
         }
+    }
+
+    /// Whether a file is another than before, found out at once; if so, after a moment in which nothing more happens.
+    pub async fn changed_by_now(&mut self) -> bool {
+        self.look();
+        if self.news {
+            self.settled().await;
+            (self.news, self.doubt) = (false, false);
+            self.watch_folders();
+            return true;
+        }
+        false
     }
 
     /// What the files hold could not be had: [`FileWatch::changed`] returns at the next look even if they look the same. A
@@ -253,6 +261,17 @@ mod tests {
         std::fs::write(&file, "one").unwrap();
         assert!(timeout(SETTLED / 2, watch.changed()).await.is_err(), "it has not settled yet");
         assert!(seen(&mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_wait_is_told_what_is_so_by_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let mut watch = FileWatch::on(vec![file.clone()]);
+        assert!(!watch.changed_by_now().await);
+        std::fs::write(&file, "one").unwrap();
+        assert!(watch.changed_by_now().await);
+        assert!(!watch.changed_by_now().await, "once");
     }
 
     #[tokio::test]
