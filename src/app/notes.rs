@@ -1,15 +1,15 @@
 //! What a person should know of the fetches so far, for a command whose log begins only after them: a warning is logged
 //! once, and would be lost. Called by [`super::endpoint`] and [`super::once`].
 
-use std::collections::BTreeSet;
-
 use crate::credential::IdentityName;
 use crate::engine::{AskState, Snapshot};
 
 /// What an engine knows, one line each. Of `others`, which nobody waits for, also why they cannot be had so far.
 pub(super) fn of(snapshot: &Snapshot, others: &[IdentityName]) -> Vec<String> {
     let asks = &snapshot.asks;
-    let warnings: BTreeSet<&String> = asks.iter().flat_map(|ask| &ask.warnings).collect();
+    let told = asks.iter().flat_map(|view| view.warnings.iter().map(move |warning| format!("{}: {warning}", view.ask)));
+    let mut notes: Vec<String> = told.collect();
+    notes.sort();
     let failing = asks.iter().filter(|view| {
         let fails = matches!(view.state, AskState::TryingAgain | AskState::NeedsPerson | AskState::Refused);
         fails && others.contains(&view.ask.identity)
@@ -18,5 +18,6 @@ pub(super) fn of(snapshot: &Snapshot, others: &[IdentityName]) -> Vec<String> {
         let (failure, _) = view.last_failure.as_ref()?;
         Some(format!("{} cannot be had so far: {}", view.ask, failure.private))
     });
-    warnings.into_iter().cloned().chain(failures).collect()
+    notes.extend(failures);
+    notes
 }

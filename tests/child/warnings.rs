@@ -1,15 +1,26 @@
 //! What a person should know of the first fetch: said once, whoever logs by then.
 
-use crate::support::{Home, Said};
+use std::time::Duration;
+
+use simcloud::Trust;
+
+use crate::support::{ACCOUNT, Home, Said, role};
+
+/// With one profile more, which assumes the role of this name.
+fn home_with(profile: &str, role_name: &str, source: &str, duration_secs: u32) -> Home {
+    let home = Home::new();
+    let config = std::fs::read_to_string(home.path(".aws/config")).unwrap();
+    let role = role(role_name);
+    let more = format!(
+        "[profile {profile}]\nrole_arn = {role}\nsource_profile = {source}\nduration_seconds = {duration_secs}\n"
+    );
+    home.write(".aws/config", &(config + &more));
+    home
+}
 
 /// A profile whose sessions are as short as STS grants them.
 fn home_with_short() -> Home {
-    let home = Home::new();
-    let config = std::fs::read_to_string(home.path(".aws/config")).unwrap();
-    let role = crate::support::role("my-role");
-    let short = format!("[profile short]\nrole_arn = {role}\nsource_profile = base\nduration_seconds = 900\n");
-    home.write(".aws/config", &(config + &short));
-    home
+    home_with("short", "my-role", "base", 900)
 }
 
 const WARNING: &str = "the session of short is 15 min";
@@ -54,8 +65,18 @@ fn where_a_log_is_asked_for_it_is_in_the_log() {
 #[test]
 fn exec_says_why_another_identity_cannot_be_had() {
     let home = Home::new();
-    home.cloud.revoke_role(&crate::support::role("my-dev"));
+    home.cloud.revoke_role(&role("my-dev"));
     let said = home.exec(&["my-role", "my-dev", "--", "sleep", "1"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.lines().count() == 1 && said.err.contains("my-dev"), "{said:?}");
+}
+
+#[test]
+fn a_chained_role_that_gets_less_than_it_asks_for_is_told_of_once() {
+    let home = home_with("chained", "chained", "my-role", 7200);
+    let chained = format!("arn:aws:sts::{ACCOUNT}:assumed-role/my-role/*");
+    home.cloud.add_role(&role("chained"), Trust::of([role("my-role"), chained]), Duration::from_secs(7200));
+    for words in [&["exec", "chained", "--", "true"][..], &["credential", "chained"]] {
+        warned_once(&home.run(words), "chained: its sessions last 1 h instead of 2 h");
+    }
 }
