@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::credential::FailureClass;
-use crate::engine::{Lease, Settings};
+use crate::engine::{AskState, Lease, Settings};
 use crate::world::Clock as _;
 use crate::world::simulated::Step;
 
@@ -48,6 +48,9 @@ async fn a_lease_outlives_whatever_only_looks() {
     stage.fake("slow").now_takes(MINUTE / 2);
     let lease = leased(&stage, "prod").await;
     stage.engine.snapshot();
+    let fresh =
+        stage.engine.fold(0, |fresh, state, left| fresh + usize::from(state == AskState::Fresh && left > 50 * MINUTE));
+    assert_eq!(fresh, 1);
     stage.engine.warm(&ask("prod"));
     stage.engine.get(&ask("prod"), PATIENCE).await.expect("a credential");
     assert!(lease.holds(stage.clock.now()));
