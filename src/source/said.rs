@@ -1,7 +1,7 @@
 //! What a helper program said to a person, as a log and a terminal may show it: its last part, in one line, without
 //! colours, and without anything that is a secret or looks like one.
 //!
-//! Called by `aws_process.rs`. What an upstream says goes through `aws_sts.rs`, which need not leave paths readable.
+//! Called by `aws_process.rs`. What an upstream says goes through `aws_words.rs`, which need not leave paths readable.
 
 /// What it said, as a part of a sentence. `stdout`: what it printed, whose keys it may have said as well.
 pub(super) fn by_a_program(stderr: &[u8], stdout: &[u8]) -> String {
