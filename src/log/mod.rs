@@ -119,6 +119,26 @@ impl<S: Subscriber> Layer<S> for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::clock::SystemClock;
+    use crate::world::folder::Folder;
+
+    #[test]
+    fn libraries_are_never_passed_on() {
+        for format in [Format::Human, Format::Json] {
+            let root = tempfile::tempdir().unwrap();
+            let folder = Arc::new(Folder::open_or_make(&root.path().join("state")).unwrap());
+            let output = Output::File(CappedFile::open(folder, "log", 1 << 20).unwrap());
+            let lines = Lines::new(Settings { format, level: LevelFilter::TRACE, output }, Arc::new(SystemClock));
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+                tracing::error!(target: "hyper::proto", "Authorization: hunter2");
+                tracing::error!(target: "aws_config", reason = "hunter2");
+                tracing::error!(target: "credenzas", "hunter2");
+                tracing::trace!(target: "credenza::engine", "of ours");
+            });
+            let log = std::fs::read_to_string(root.path().join("state/log")).unwrap();
+            assert!(log.lines().count() == 1 && log.contains("of ours"), "{log}");
+        }
+    }
 
     #[test]
     fn levels_come_from_the_environment() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use simcloud::{Cloud, Fault, Keys, Listening, Trouble, Trust};
+use simcloud::{Cloud, Fault, Issuer, Keys, Listening, Trouble, Trust};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -41,16 +41,18 @@ const IDENTITIES: [(&str, bool); 14] = [
     ("miswritten", false),
 ];
 
-struct House {
+pub(crate) struct House {
     home: tempfile::TempDir,
     cloud: Cloud,
     upstream: Listening,
     base: Keys,
-    needles: Needles,
+    pub(crate) needles: Needles,
+    /// Set for each command.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 impl House {
-    async fn build() -> Self {
+    pub(crate) async fn build() -> Self {
         let cloud = Cloud::on_system_clock();
         let base = cloud.add_user("base", ACCOUNT);
         let user = format!("arn:aws:iam::{ACCOUNT}:user/base");
@@ -89,14 +91,31 @@ impl House {
         ] {
             needles.add(name, secret);
         }
-        Self { home, cloud, upstream, base, needles }
+        Self { home, cloud, upstream, base, needles, variables: Vec::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A role that can be had with a token of a file: the text of its profile.
+    pub(crate) fn web_identity(&mut self, name: &str) -> String {
+        let issuer = Issuer::es256("https://issuer.example");
+        self.cloud.add_issuer(issuer.clone());
+        self.cloud.add_role(&arn(name), Trust::of_issuer(issuer.url()), Duration::from_secs(3600));
+        let token = issuer.mint("job", self.cloud.now(), Duration::from_secs(3600));
+        self.needles.add("a good web identity token", &token);
+        let file = self.path(name);
+        fs::write(&file, token).unwrap();
+        format!("[profile {name}]\nrole_arn = {}\nweb_identity_token_file = {}\n", arn(name), file.display())
+    }
+
+    pub(crate) fn add_profiles(&self, text: &str) {
+        let file = self.path(".aws/config");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + text).unwrap();
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credenza"));
         command
             .args(arguments)
@@ -111,6 +130,7 @@ impl House {
             .env("AWS_ENDPOINT_URL_STS", format!("http://{}", self.upstream.address()))
             .env("AWS_ACCESS_KEY_ID", &self.base.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &self.base.secret_access_key)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
@@ -127,17 +147,17 @@ impl House {
         (daemon, address)
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().await.unwrap()
     }
 
-    fn search(&self, what: &str, output: &Output) {
+    pub(crate) fn search(&self, what: &str, output: &Output) {
         let text = [&output.stdout[..], &output.stderr[..], b"."].concat();
         self.needles.assert_not_in(what, &text);
     }
 
     /// Everything that the cloud has given out since is secret too.
-    fn learn(&mut self) {
+    pub(crate) fn learn(&mut self) {
         for issued in self.cloud.all_issued() {
             self.needles.add("a temporary key", &issued.keys.secret_access_key);
             if let Some(token) = &issued.keys.session_token {
@@ -182,7 +202,7 @@ fn config(home: &Path) -> String {
     .concat()
 }
 
-async fn ask(address: SocketAddr, token: &str, identity: &str) -> Answer {
+pub(crate) async fn ask(address: SocketAddr, token: &str, identity: &str) -> Answer {
     let request = format!("GET /creds/{identity} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\n\r\n");
     send(address, request).await
 }
@@ -239,6 +259,8 @@ async fn a_daemon_shows_no_secret_whatever_happens_to_it() {
     let called = fs::read(format!("/proc/{}/cmdline", daemon.id().unwrap())).unwrap_or_else(|_| b"not here".to_vec());
     house.needles.assert_not_in("how the daemon was called", &called);
     end(&mut daemon).await;
+    // and what was given out meanwhile
+    house.learn();
 
     let said = fs::read(house.path("said")).unwrap();
     assert!(String::from_utf8_lossy(&said).contains("not renewed"), "failures are logged");

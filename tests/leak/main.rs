@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // tests, helpers included
 
+mod background;
 mod binary;
 #[path = "../wire/client.rs"]
 #[allow(dead_code)] // the tests of the wire use all of it

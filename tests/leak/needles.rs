@@ -1,5 +1,6 @@
 //! The search: a secret in raw, JSON, percent, base64 and hexadecimal form, and any piece of it that is long enough.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -7,7 +8,11 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// The secrets to look for, each in all its forms.
 #[derive(Default)]
-pub(crate) struct Needles(Vec<Needle>);
+pub(crate) struct Needles {
+    needles: Vec<Needle>,
+    /// Which of them begin so: there are thousands, and a text is gone through once for all.
+    beginnings: HashMap<Vec<u8>, Vec<usize>>,
+}
 
 struct Needle {
     /// What to call it when it is found: never the secret itself.
@@ -23,7 +28,13 @@ impl Needles {
     /// One more secret.
     pub(crate) fn add(&mut self, name: &str, secret: &str) {
         assert!(secret.len() >= PIECE, "{name} is too short to be told from chance");
-        let mut add = |form, bytes: Vec<u8>| self.0.push(Needle { name: name.into(), form, bytes });
+        let mut add = |form, bytes: Vec<u8>| {
+            let alike = self.beginnings.entry(bytes[..PIECE].to_vec()).or_default();
+            if !alike.iter().any(|&index| self.needles[index].bytes == bytes) {
+                alike.push(self.needles.len());
+                self.needles.push(Needle { name: name.into(), form, bytes });
+            }
+        };
         for piece in secret.as_bytes().windows(PIECE) {
             add("raw", piece.to_vec());
         }
@@ -43,12 +54,13 @@ impl Needles {
 
     /// Where a text holds a secret, by the secret's name and form.
     pub(crate) fn find(&self, text: &[u8]) -> Vec<String> {
-        let mut found: Vec<String> = self
-            .0
-            .iter()
-            .filter(|needle| text.windows(needle.bytes.len()).any(|window| window == needle.bytes))
-            .map(|needle| format!("{} ({})", needle.name, needle.form))
-            .collect();
+        let mut found = BTreeSet::new();
+        for (at, window) in text.windows(PIECE).enumerate() {
+            let alike = self.beginnings.get(window).into_iter().flatten().copied();
+            found.extend(alike.filter(|&index| text[at..].starts_with(&self.needles[index].bytes)));
+        }
+        let found = found.into_iter().map(|index| &self.needles[index]);
+        let mut found: Vec<String> = found.map(|needle| format!("{} ({})", needle.name, needle.form)).collect();
         found.dedup();
         found
     }
