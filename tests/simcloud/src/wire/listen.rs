@@ -1,6 +1,6 @@
 //! Real sockets: TCP, and TLS over it.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::{
@@ -37,8 +37,8 @@ impl Listening {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
                         Ok((stream, _)) => drop(connections.spawn(serve(stream))),
-                        // Out of descriptors: one that closes makes room, so others get their turn first.
-                        Err(_) => tokio::task::yield_now().await,
+                        // Out of descriptors: one that closes makes room, and until then nothing is gained by asking again.
+                        Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                     },
                     Some(_) = connections.join_next() => {}
                 }
