@@ -49,6 +49,9 @@ fn a_daemon_that_hangs_keeps_nobody_waiting() {
     home.run(&["up"]).good();
     let pid = daemon(&home);
     signal(&pid, "-STOP");
+    // the signal is heard when it runs next: it may answer once more before
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    until("it has stopped", || stat().contains(") T "));
     let before = Instant::now();
     let said = home.exec(&["my-role", "--", "true"]);
     let took = before.elapsed();
