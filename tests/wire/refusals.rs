@@ -141,7 +141,9 @@ async fn a_revoked_grant_is_refused_on_connections_that_are_open() {
 async fn a_grant_that_got_its_holder_after_the_first_request_can_be_revoked_too() {
     let (stage, address) = Stage::listening(VALID);
     let mut stream = TcpStream::connect(address).await.unwrap();
-    assert_eq!(exchange(&mut stream, stage.get("/creds/default")).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(exchange(&mut stream, stage.get("/creds/default")).await.status, 200);
+    }
     let holder = Holder::Shell { pid: 7, started: "77".into() };
     assert!(stage.grants.attach("test", holder, None).unwrap().is_some());
     assert!(stage.grants.revoke("test").unwrap());
