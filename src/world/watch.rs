@@ -1,12 +1,13 @@
 //! Files that others change: says when one of them may be another than before.
 //!
-//! The system tells of most changes at once (inotify, kqueue); what it does not tell of (a file system over the network,
-//! the target of a link, a folder that is not there yet) is found by a look now and again. Called by a running daemon.
+//! The system tells of most changes at once (inotify, kqueue), behind links too; what it does not tell of (a file system
+//! over the network, a folder that is not there yet) is found by a look now and again. Called by a running daemon.
 
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -24,6 +25,8 @@ pub struct FileWatch {
     told: Arc<Notify>,
     /// When the system is asked to tell; `None` once it was.
     ask_at: Option<Instant>,
+    /// The names of the files, and of those that links lead to: in their folders others change all the time.
+    names: Arc<Mutex<Vec<OsString>>>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<Folder>,
 }
@@ -65,6 +68,7 @@ impl FileWatch {
             news: false,
             doubt: false,
             told: Arc::default(),
+            names: Arc::default(),
             ask_at,
             watcher: None,
             watched: Vec::new(),
@@ -74,9 +78,11 @@ impl FileWatch {
     fn ask(&mut self) {
         self.ask_at = None;
         let tell = Arc::clone(&self.told);
-        let names: Vec<_> = self.paths.iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
+        let listed = Arc::clone(&self.names);
         let watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
-            let concerns = |path: &PathBuf| path.file_name().is_none_or(|name| names.iter().any(|other| other == name));
+            let listed = listed.lock().unwrap_or_else(PoisonError::into_inner);
+            let concerns =
+                |path: &PathBuf| path.file_name().is_none_or(|name| listed.iter().any(|other| other == name));
             // an error is a reason to look; so is a folder that went away
             let worth = event.is_ok_and(|event| {
                 !event.kind.is_access() && (event.kind.is_remove() || event.paths.iter().any(concerns))
@@ -156,8 +162,11 @@ impl FileWatch {
     /// Watches the folders that the files are in, and those that links lead to, as far as they are there by now.
     fn watch_folders(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
+        let behind: Vec<PathBuf> = self.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let names = self.paths.iter().chain(&behind).filter_map(|path| path.file_name().map(ToOwned::to_owned));
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names.collect();
         let parents = self.paths.iter().filter_map(|path| Folder::at(path.parent()?));
-        let targets = self.paths.iter().filter_map(|path| Folder::at(path.canonicalize().ok()?.parent()?));
+        let targets = behind.iter().filter_map(|path| Folder::at(path.parent()?));
         let mut folders: Vec<Folder> = parents.chain(targets).collect();
         folders.sort();
         folders.dedup();
@@ -215,6 +224,14 @@ mod tests {
         timeout(SOON, watch.changed()).await.is_ok()
     }
 
+    /// Whether a change is told of that is made while somebody waits: the look that every waiting begins with is over then.
+    async fn told(watch: &mut FileWatch, change: impl FnOnce()) -> bool {
+        // what happened before may be told of late
+        while timeout(SETTLED * 2, watch.changed()).await.is_ok() {}
+        let (told, ()) = tokio::join!(seen(watch), async { change() });
+        told
+    }
+
     #[tokio::test]
     async fn changes_of_every_kind_are_seen() {
         let folder = tempfile::tempdir().unwrap();
@@ -232,8 +249,7 @@ mod tests {
         };
         let remove: fn(&Path) = |path| std::fs::remove_file(path).unwrap();
         for (what, change) in [("made", write), ("appended", append), ("renamed", rename), ("removed", remove)] {
-            change(&file);
-            assert!(seen(&mut watch).await, "{what}");
+            assert!(told(&mut watch, || change(&file)).await, "{what}");
         }
         std::fs::write(&other, "nothing to us").unwrap();
         assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err(), "another file");
@@ -281,8 +297,7 @@ mod tests {
         std::fs::write(&target, "one").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         let mut watch = FileWatch::on(vec![link]);
-        std::fs::write(&target, "two, longer").unwrap();
-        assert!(seen(&mut watch).await);
+        assert!(told(&mut watch, || std::fs::write(&target, "two, longer").unwrap()).await);
     }
 
     #[tokio::test]
@@ -293,15 +308,14 @@ mod tests {
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(&file, "one").unwrap();
         let mut watch = FileWatch::on(vec![file.clone()]);
-        for round in ["two", "three", "four"] {
+        let anew = |text: &str| {
             std::fs::remove_dir_all(&inner).unwrap();
             std::fs::create_dir(&inner).unwrap();
-            std::fs::write(&file, round).unwrap();
-            assert!(seen(&mut watch).await, "{round}");
-            // the system's word on the folder before may be told after
-            while timeout(Duration::from_millis(300), watch.changed()).await.is_ok() {}
-            std::fs::write(&file, format!("{round}, longer")).unwrap();
-            assert!(seen(&mut watch).await, "{round}, longer");
+            std::fs::write(&file, text).unwrap();
+        };
+        for round in ["two", "three", "four"] {
+            assert!(told(&mut watch, || anew(round)).await, "{round}");
+            assert!(told(&mut watch, || std::fs::write(&file, format!("{round}, longer")).unwrap()).await, "{round}");
         }
     }
 
@@ -336,7 +350,6 @@ mod tests {
         let file = inner.join("control.sock");
         std::fs::write(&file, "").unwrap();
         let mut watch = FileWatch::on(vec![file]);
-        std::fs::remove_dir_all(&inner).unwrap();
-        assert!(seen(&mut watch).await);
+        assert!(told(&mut watch, || std::fs::remove_dir_all(&inner).unwrap()).await);
     }
 }
