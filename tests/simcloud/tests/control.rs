@@ -28,17 +28,36 @@ impl Steered {
     }
 
     fn client(&self) -> String {
+        self.client_with(&[])
+    }
+
+    /// What the client says by a profile of a role that the user assumes.
+    fn client_in_role(&self) -> String {
         let text = |name: &str| self.keys[name].as_str().unwrap();
-        let output = sdk_client(
-            &[],
-            &[
-                ("AWS_ENDPOINT_URL_STS", self.simcloud.address("sts")),
-                ("AWS_ACCESS_KEY_ID", text("access_key_id")),
-                ("AWS_SECRET_ACCESS_KEY", text("secret_access_key")),
-                ("AWS_MAX_ATTEMPTS", "1"),
-                ("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true"),
-            ],
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (id, secret) = (text("access_key_id"), text("secret_access_key"));
+        let config = format!(
+            "[profile base]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n\
+             [profile in-role]\nrole_arn = {ROLE}\nsource_profile = base\n"
         );
+        std::fs::write(file.path(), config).unwrap();
+        self.client_with(&[("AWS_CONFIG_FILE", file.path().to_str().unwrap()), ("AWS_PROFILE", "in-role")])
+    }
+
+    fn client_with(&self, more: &[(&str, &str)]) -> String {
+        let text = |name: &str| self.keys[name].as_str().unwrap();
+        let environment = [
+            ("AWS_ENDPOINT_URL_STS", self.simcloud.address("sts")),
+            ("AWS_ACCESS_KEY_ID", text("access_key_id")),
+            ("AWS_SECRET_ACCESS_KEY", text("secret_access_key")),
+            ("AWS_MAX_ATTEMPTS", "1"),
+            ("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true"),
+        ];
+        // keys in the environment would win over a profile
+        let keys = |name: &str| more.is_empty() || !name.contains("ACCESS_KEY");
+        let environment: Vec<_> =
+            environment.into_iter().filter(|(name, _)| keys(name)).chain(more.iter().copied()).collect();
+        let output = sdk_client(&[], &environment);
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 }
@@ -105,6 +124,22 @@ fn roles_and_regions_are_switched_off_and_on() {
     assert_eq!(steered.control("POST", "issuers", json!({ "url": "https://issuer.example" })).0, 200);
     let token = json!({ "url": "https://other.example", "subject": "s" });
     assert_eq!(steered.control("POST", "issuers/token", token).0, 404);
+}
+
+#[test]
+fn what_is_switched_off_is_refused_until_it_is_on_again() {
+    let steered = Steered::new();
+    let role = json!({ "arn": ROLE, "trust": { "principals": ["arn:aws:iam::111122223333:user/base"] } });
+    let trusted = steered.control("POST", "roles", role);
+    assert_eq!(trusted.0, 200, "{trusted:?}");
+    assert!(steered.client_in_role().contains("assumed-role/my-role"), "{}", steered.client_in_role());
+    steered.control("POST", "roles/revoke", json!({ "arn": ROLE }));
+    assert!(steered.client_in_role().contains("AccessDenied"), "{}", steered.client_in_role());
+    steered.control("POST", "roles/restore", json!({ "arn": ROLE }));
+    steered.control("POST", "regions/disable", json!({ "region": "eu-central-1" }));
+    assert!(steered.client_in_role().contains("RegionDisabledException"), "{}", steered.client_in_role());
+    steered.control("POST", "regions/enable", json!({ "region": "eu-central-1" }));
+    assert!(steered.client_in_role().contains("assumed-role/my-role"));
 }
 
 #[test]
