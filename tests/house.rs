@@ -98,10 +98,17 @@ fn every_file_says_what_it_is_for() {
 fn unsafe_code_stands_in_one_file() {
     let elsewhere: Vec<String> = sources("src")
         .into_iter()
-        .filter(|file| !file.path.to_string_lossy().starts_with("src/world/system") && file.text.contains("unsafe {"))
+        .filter(|file| !file.path.to_string_lossy().starts_with("src/world/system") && is_unsafe(&file.text))
         .map(|file| file.path.display().to_string())
         .collect();
     assert!(elsewhere.is_empty(), "{}", elsewhere.join(", "));
+}
+
+/// Whether code begins an unsafe block, function, implementation or attribute, comments aside.
+fn is_unsafe(text: &str) -> bool {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let mut words = code.flat_map(|line| line.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')));
+    words.any(|word| word == "unsafe")
 }
 
 #[test]
@@ -109,11 +116,26 @@ fn what_differs_between_systems_stands_in_world() {
     let elsewhere: Vec<String> = sources("src")
         .into_iter()
         .filter(|file| !file.path.starts_with("src/world"))
-        .filter(|file| file.text.contains("target_os") || file.text.contains("cfg(unix)"))
+        .filter(|file| SYSTEMS.iter().any(|word| product_part(&file.text).contains(word)))
         .map(|file| file.path.display().to_string())
         .collect();
     assert!(elsewhere.is_empty(), "{}", elsewhere.join(", "));
 }
+
+/// How code says for which system it is, and what only some systems have.
+const SYSTEMS: &[&str] = &[
+    "target_os",
+    "target_family",
+    "target_vendor",
+    "cfg(unix)",
+    "cfg(windows)",
+    "os::unix",
+    "os::linux",
+    "signal::unix",
+    "UnixStream",
+    "UnixListener",
+    "rustix::",
+];
 
 /// Words that say nothing: a thing is called by what it is.
 #[test]
@@ -165,6 +187,10 @@ fn the_checks_can_fail() {
     assert!(rooms_named("/// see [`crate::app`]").is_empty());
     assert!(names_crate("    let x = hyper::Body::new();", "hyper"));
     assert!(names_crate("use hyper_util::rt;", "hyper"));
+    assert!(names_crate("use ::hyper::Body;", "hyper"));
+    assert!(names_crate("use hyper as h;", "hyper"));
+    assert!(!names_crate("use crate::hyper::Body;", "hyper"));
+    assert!(is_unsafe("unsafe fn f() {}") && is_unsafe("#[unsafe(no_mangle)]") && !is_unsafe("// unsafe\nforbid_unsafe();"));
     assert!(!names_crate("// hyper is quick", "hyper"));
     assert!(!product_part("fn a() {}\n#[cfg(test)]\nmod tests {\nuse crate::app;\n}").contains("app"));
 }
@@ -303,11 +329,15 @@ fn names_crate(line: &str, name: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();
-        let starts = before.is_none_or(|letter| {
-            !(letter.is_alphanumeric() || letter == '_' || letter == ':' || letter == '"' || letter == '.')
-        });
+        // `::hyper` is the crate, `x::hyper` is not
+        let absolute = code[..at].strip_suffix("::").is_some_and(|path| path.is_empty() || path.ends_with(' '));
+        let starts = absolute
+            || before.is_none_or(|letter| {
+                !(letter.is_alphanumeric() || letter == '_' || letter == ':' || letter == '"' || letter == '.')
+            });
         let word: String =
             code[at..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-        starts && code[at + word.len()..].starts_with("::")
+        let after = &code[at + word.len()..];
+        starts && (after.starts_with("::") || after.starts_with(" as ") && code.trim_start().starts_with("use "))
     })
 }

@@ -1,4 +1,4 @@
-//! What stands in a child's files. That every SDK reads them as meant is shown in `tests/profiles.rs` and
+//! What stands in a child's files. That every SDK reads them as meant is shown in `tests/profiles` and
 //! `tests/clients/test_profiles.py`.
 
 use super::*;

@@ -1,7 +1,7 @@
 //! The shared AWS files, `~/.aws/config` and `~/.aws/credentials`, read by our own tolerant parser.
 //!
 //! Nothing in them makes the reading fail: what cannot be read becomes a [`Complaint`], and every value keeps its file and
-//! line. Where botocore and aws-runtime differ, the table in `docs/profiles.md` says what is done here; `tests/profiles.rs`
+//! line. Where botocore and aws-runtime differ, the table in `docs/profiles.md` says what is done here; `tests/profiles`
 //! and `tests/clients/test_profiles.py` hold both against this. The files are never written.
 
 mod header;

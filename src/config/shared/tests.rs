@@ -1,5 +1,5 @@
 //! The parser on what people write. What botocore and aws-runtime make of the same is held against it in
-//! `tests/profiles.rs` and `tests/clients/test_profiles.py`.
+//! `tests/profiles` and `tests/clients/test_profiles.py`.
 
 use std::path::Path;
 use std::sync::Arc;
