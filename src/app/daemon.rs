@@ -21,7 +21,7 @@ use crate::config::own::Own;
 use crate::config::{Config, Places};
 use crate::control::holders::Holders;
 use crate::control::jobs::Jobs;
-use crate::control::{self, Client, Daemon, Socket};
+use crate::control::{self, Client, Daemon};
 use crate::engine::{Engine, Settings};
 use crate::log::audit::Audit;
 use crate::log::capped::CappedFile;
@@ -30,6 +30,7 @@ use crate::server::grant_store::GrantStore;
 use crate::server::listener::Listener;
 use crate::server::service::Service;
 use crate::world::folder::{Folder, Lock};
+use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
 use crate::world::{World, ourselves};
 
@@ -38,7 +39,7 @@ pub struct App {
     daemon: Arc<Daemon>,
     service: Arc<Service>,
     listener: Listener,
-    socket: Arc<Socket>,
+    socket: Arc<LocalSocket>,
     reload: Reload,
     state: Arc<Folder>,
     _locks: [Lock; 2],
@@ -88,7 +89,7 @@ impl App {
         shells.write(&config)?;
         Marker::of(&path).write(&state)?;
         // last of all that can fail: whoever connects from now on is answered
-        let socket = Socket::bind(&path, ourselves::uid());
+        let socket = LocalSocket::bind(&path, ourselves::uid());
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
         files.ours(&path);
         let audit = Audit::start(trail, "daemon", clock.clone());

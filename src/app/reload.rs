@@ -10,17 +10,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::generated::AwsFiles;
 use super::recipes::{Book, names};
 use crate::config::Config;
-use crate::control::{Daemon, Socket};
+use crate::control::Daemon;
 use crate::credential::Ask;
 use crate::server::service::Names;
 use crate::world::World;
+use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
 
 /// What follows the files.
 pub(super) struct Reload {
     pub(super) world: World,
     pub(super) daemon: Arc<Daemon>,
-    pub(super) socket: Arc<Socket>,
+    pub(super) socket: Arc<LocalSocket>,
     /// The files of the configuration, and the control socket.
     pub(super) files: FileWatch,
     /// Those who want them looked at now, and to be told.

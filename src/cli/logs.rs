@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 use super::{Context, Trouble, runtime, say};
 use crate::app::{AUDIT, AppError, background::LOG, earlier_log};
 use crate::config::Places;
+use crate::world::file_id::FileId;
 use crate::world::folder::Folder;
 
 /// What `logs` takes.
@@ -81,7 +81,6 @@ fn show_rest(file: &mut File) -> std::io::Result<()> {
 }
 
 fn is_another(path: &Path, open: Option<&File>) -> bool {
-    let inode = |data: std::io::Result<std::fs::Metadata>| data.ok().map(|data| (data.dev(), data.ino()));
-    let named = inode(std::fs::metadata(path));
-    named.is_some() && named != open.and_then(|file| inode(file.metadata()))
+    let open = open.and_then(|file| FileId::of_open(file).ok());
+    FileId::of(path).is_ok_and(|named| Some(named) != open)
 }

@@ -1,12 +1,11 @@
 //! `credenza serve`: the daemon in the foreground.
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 use super::{Context, Trouble, runtime, say};
 use crate::app::App;
-use crate::world::system;
+use crate::world::told_to_end;
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
@@ -41,18 +40,11 @@ pub fn run(arguments: ServeArgs, context: Context) -> Result<u8, Trouble> {
 /// What failed, in the words of [`Trouble`]: a daemon that was started in the background is heard by these.
 pub const WHAT: &str = "cannot serve";
 
-/// TERM and INT end it in good order; HUP too, unless it is ignored as `nohup` has it.
+/// TERM, INT and HUP end it in good order.
 fn end_by_signals(app: &App) -> std::io::Result<()> {
-    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    for kind in kinds.into_iter().filter(|kind| !system::was_ignored(kind.as_raw_value())) {
-        let mut told = signal(kind)?;
-        let stop = app.stop();
-        tokio::spawn(async move {
-            if told.recv().await.is_some() {
-                tracing::info!(signal = kind.as_raw_value(), "told to end");
-                stop.send_replace(true);
-            }
-        });
-    }
-    Ok(())
+    let stop = app.stop();
+    told_to_end::listen(move |signal| {
+        tracing::info!(signal, "told to end");
+        stop.send_replace(true);
+    })
 }

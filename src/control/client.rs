@@ -15,10 +15,10 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use tokio::net::UnixStream;
 
 use super::{view, wire};
 use crate::credential::handover::{self, HANGS, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
+use crate::world::local_socket;
 
 /// A connection to the daemon of this user.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Client {
 
     async fn connect_as(path: &Path, uid: u32, protocol: u32) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Connect { path: path.to_owned(), reason };
-        let stream = match tokio::time::timeout(CONNECT, UnixStream::connect(path)).await {
+        let stream = match tokio::time::timeout(CONNECT, local_socket::connect(path)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 return Err(match error.kind() {
@@ -78,9 +78,9 @@ impl Client {
             }
             Err(_) => return Err(wrong("it does not accept connections".to_owned())),
         };
-        let peer = stream.peer_cred().map_err(|error| wrong(error.to_string()))?;
-        if peer.uid() != uid {
-            return Err(wrong(format!("it is held by user {}, not by us", peer.uid())));
+        let theirs = local_socket::peer_uid(&stream).map_err(|error| wrong(error.to_string()))?;
+        if theirs != uid {
+            return Err(wrong(format!("it is held by user {theirs}, not by us")));
         }
         let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
         let (requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;

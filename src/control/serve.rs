@@ -8,16 +8,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::daemon::Daemon;
 use super::routes::Visit;
-use super::socket::Socket;
+use crate::world::local_socket::{LocalSocket, LocalStream};
 
 /// Serves until the daemon is told to stop; then answers what was asked, closes what is idle, and takes the socket away.
-pub async fn serve(socket: Arc<Socket>, daemon: Arc<Daemon>) {
+pub async fn serve(socket: Arc<LocalSocket>, daemon: Arc<Daemon>) {
     let mut stop = daemon.stop.subscribe();
     let mut connections = JoinSet::new();
     loop {
@@ -38,7 +37,7 @@ pub async fn serve(socket: Arc<Socket>, daemon: Arc<Daemon>) {
 /// Longer than any route takes.
 const DRAIN: Duration = Duration::from_secs(2);
 
-async fn connection(stream: UnixStream, visit: Visit, mut stop: watch::Receiver<bool>) {
+async fn connection(stream: LocalStream, visit: Visit, mut stop: watch::Receiver<bool>) {
     let service = service_fn(async |request| Ok::<_, Infallible>(visit.answer(request).await));
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     let mut stopping = false;

@@ -7,9 +7,9 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
+use crate::world::file_id::FileId;
 use crate::world::folder::{Folder, FolderError};
 
 /// A private file with a cap.
@@ -38,10 +38,10 @@ impl CappedFile {
 
     /// Appends one or more whole lines.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let open = self.file.metadata()?;
-        match std::fs::symlink_metadata(self.folder.path().join(&self.name)) {
-            Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => {
-                if open.len() >= self.cap {
+        let open = FileId::of_open(&self.file)?;
+        match FileId::of_link(&self.folder.path().join(&self.name)) {
+            Ok(named) if named == open => {
+                if self.file.metadata()?.len() >= self.cap {
                     // A line too many is better than one too few: what prevents it now may be gone at the next.
                     let _ = self.begin_anew();
                 }
@@ -61,8 +61,7 @@ impl CappedFile {
             return Ok(());
         };
         let path = self.folder.path().join(&self.name);
-        let (named, open) = (std::fs::symlink_metadata(&path)?, self.file.metadata()?);
-        if named.ino() == open.ino() {
+        if FileId::of_link(&path)? == FileId::of_open(&self.file)? {
             std::fs::rename(&path, self.folder.path().join(Self::earlier(&self.name)))?;
         }
         self.reopen()

@@ -13,9 +13,11 @@ pub mod background;
 pub mod child;
 pub mod clock;
 pub mod environment;
+pub mod file_id;
 pub mod files;
 pub mod folder;
 pub mod http;
+pub mod local_socket;
 pub mod ourselves;
 pub mod peer;
 pub mod places;
@@ -27,6 +29,7 @@ pub mod simulated;
 #[cfg(target_os = "linux")]
 mod sockets;
 pub mod system;
+pub mod told_to_end;
 pub mod unix;
 pub mod watch;
 

@@ -4,7 +4,6 @@
 //! back from there: their values pass neither through us nor into any program that the shell starts.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
 
 use thiserror::Error;
 
@@ -127,7 +126,7 @@ impl Shell for Posix {
     /// Between single quotes nothing is special but the quote (POSIX.1, Shell Command Language, 2.2.2).
     fn set(&self, name: &str, value: &OsStr) -> Result<Vec<u8>, NotText> {
         let mut line = format!("export {name}='").into_bytes();
-        for byte in value.as_bytes() {
+        for byte in value.as_encoded_bytes() {
             line.extend_from_slice(if *byte == b'\'' { b"'\\''" } else { std::slice::from_ref(byte) });
         }
         line.push(b'\'');
@@ -154,7 +153,7 @@ impl Shell for Fish {
     /// Between single quotes only the quote and the backslash are special (fish documentation, "Quotes").
     fn set(&self, name: &str, value: &OsStr) -> Result<Vec<u8>, NotText> {
         let mut line = format!("set -gx {name} '").into_bytes();
-        for byte in value.as_bytes() {
+        for byte in value.as_encoded_bytes() {
             if matches!(byte, b'\'' | b'\\') {
                 line.push(b'\\');
             }

@@ -1,5 +1,7 @@
 //! What each form says. That shells read it so is proved by running them: `tests/child/quoting.rs`.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::*;
 use crate::secret::Secret;
 

@@ -1,25 +1,48 @@
-//! `control.sock`: bound where nobody else can look, and accepting nobody else.
+//! A socket that is a file, such as `control.sock`: bound where nobody else can look, and accepting nobody else.
 //!
-//! The folder is the caller's to open safely (0700, ours) and to lock: [`Socket::bind`] replaces what a dead daemon
-//! left, so it is called with the lock held. Called by `app`.
+//! The folder is the caller's to open safely (0700, ours) and to lock: [`LocalSocket::bind`] replaces what a dead daemon
+//! left, so it is called with the lock held. Called by `app` for the daemon, and by `control` for both ends.
 
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 
+use super::file_id::FileId;
+
+/// A connection between two processes of this machine.
+pub type LocalStream = UnixStream;
+
+/// Connects to a socket.
+///
+/// # Errors
+///
+/// Where there is none, nobody is behind it, or it may not be reached.
+pub async fn connect(path: &Path) -> io::Result<LocalStream> {
+    UnixStream::connect(path).await
+}
+
+/// The user of the process at the other end.
+///
+/// # Errors
+///
+/// Where the system does not tell.
+pub fn peer_uid(stream: &LocalStream) -> io::Result<u32> {
+    stream.peer_cred().map(|peer| peer.uid())
+}
+
 /// The daemon's end.
 #[derive(Debug)]
-pub struct Socket {
+pub struct LocalSocket {
     listener: UnixListener,
     path: PathBuf,
     file: FileId,
     uid: u32,
 }
 
-impl Socket {
+impl LocalSocket {
     /// Binds the socket at `path`, in place of one that a dead daemon left. It accepts processes of `uid` alone.
     ///
     /// It is bound under another name and renamed, so that the file is never there with a wider mode, and never
@@ -37,12 +60,12 @@ impl Socket {
         let listener = UnixListener::bind(&fresh)?;
         std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(&fresh, path)?;
-        let file = FileId::of(path).ok_or(io::ErrorKind::NotFound)?;
+        let file = FileId::of_link(path)?;
         Ok(Self { listener, path: path.to_owned(), file, uid })
     }
 
     /// The next connection of our own user, with the process behind it where the system tells. Others are hung up on.
-    pub async fn accept(&self) -> (UnixStream, Option<u32>) {
+    pub async fn accept(&self) -> (LocalStream, Option<u32>) {
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -66,7 +89,7 @@ impl Socket {
 
     /// Whether the path still leads to this socket: a cleaner, a logout or another daemon may have taken the file away.
     pub fn still_there(&self) -> bool {
-        FileId::of(&self.path) == Some(self.file)
+        FileId::of_link(&self.path).is_ok_and(|file| file == self.file)
     }
 
     /// Where it was bound.
@@ -87,21 +110,10 @@ const FRESH_NAME: &str = "new.sock";
 
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    fn of(path: &Path) -> Option<Self> {
-        let data = std::fs::symlink_metadata(path).ok()?;
-        Some(Self { device: data.dev(), inode: data.ino() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn folder() -> tempfile::TempDir {
@@ -120,7 +132,7 @@ mod tests {
         let path = folder.path().join(NAME);
         drop(std::os::unix::net::UnixListener::bind(&path).expect("a stale one"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("mode");
-        let socket = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
+        let socket = LocalSocket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert_eq!(std::fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
         let names: Vec<_> = std::fs::read_dir(folder.path()).expect("list").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, [NAME]);
@@ -133,7 +145,7 @@ mod tests {
     async fn another_user_is_hung_up_on() {
         use tokio::io::AsyncReadExt as _;
         let folder = folder();
-        let socket = Socket::bind(&folder.path().join(NAME), own_uid() + 1).expect("bound");
+        let socket = LocalSocket::bind(&folder.path().join(NAME), own_uid() + 1).expect("bound");
         let mut client = UnixStream::connect(folder.path().join(NAME)).await.expect("connects");
         tokio::select! {
             _ = socket.accept() => panic!("accepted another user"),
@@ -144,9 +156,9 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_vanished_or_is_anothers_is_noticed() {
         let folder = folder();
-        let first = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
+        let first = LocalSocket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert!(first.still_there());
-        let second = Socket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
+        let second = LocalSocket::bind(&folder.path().join(NAME), own_uid()).expect("bound");
         assert!(!first.still_there() && second.still_there());
         first.remove();
         assert!(second.still_there(), "removed another's socket");
