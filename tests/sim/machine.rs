@@ -1,25 +1,34 @@
-//! A machine with ten profiles, its clocks and its network cable, and the cloud that it talks to.
+//! A machine with ten profiles, its clocks and its network cable, the daemon's server on it, and the cloud that it talks to.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use credenza::config::Config;
-use credenza::credential::{Ask, Credential, Failure, FailureClass, Outcome};
+use credenza::credential::{Ask, Failure, FailureClass, IdentityName};
 use credenza::engine::{Engine, Settings};
+use credenza::log::audit::{Audit, Known};
+use credenza::log::capped::CappedFile;
+use credenza::server::grant::{GrantSpec, Grants, Holder, Scope};
+use credenza::server::service::Service;
 use credenza::source::{self, Recipe, Recipes};
+use credenza::world::folder::Folder;
 use credenza::world::process::{Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use credenza::world::{BoxFuture, Clock, Environment, Processes, Random, World};
 use simcloud::{Cloud, Fault, Issuer, Keys, Trouble, Trust};
+use tokio::io::DuplexStream;
+use tokio::sync::watch;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const PATIENCE: Duration = Duration::from_millis(800);
 
-/// How long the cloud takes for a call.
-const LATENCY_MS: u64 = 100;
+/// How long the cloud takes for a call, where nothing else is said.
+const LATENCY: Duration = Duration::from_millis(100);
 
 const ACCOUNT: &str = "111122223333";
 
@@ -28,55 +37,98 @@ const ACCOUNT: &str = "111122223333";
 pub(crate) const IDENTITIES: [&str; 10] =
     ["direct-0", "direct-1", "direct-2", "direct-3", "direct-4", "chained-1", "chained-2", "short-0", "short-1", "web"];
 
-/// A running engine on such a machine.
+/// A running daemon on such a machine: its engine, and its server without a socket.
 pub(crate) struct Machine {
     pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) cloud: Cloud,
     pub(crate) engine: Engine,
-    plugged: Arc<AtomicBool>,
+    /// Opens every identity.
+    pub(crate) token: String,
+    service: Arc<Service>,
+    cable: Arc<Cable>,
+    stop: watch::Sender<bool>,
+    _state: tempfile::TempDir,
+}
+
+/// The network cable.
+struct Cable {
+    plugged: AtomicBool,
+    /// How many calls met it pulled.
+    missed: AtomicUsize,
 }
 
 impl Machine {
     /// Boots it on a Thursday in March.
     pub(crate) fn boot() -> Self {
+        let machine = Self::with(1);
+        machine.calls_take(LATENCY);
+        machine
+    }
+
+    /// The same with another chance, beside a cloud that takes no time for a call until a test says so.
+    pub(crate) fn with(seed: u64) -> Self {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_803_974_400);
         let clock = Arc::new(SimulatedClock::new(start));
         let cloud = cloud_beside(&clock, start);
-        let plugged = Arc::new(AtomicBool::new(true));
-        let world = world(&clock, &cloud, &plugged);
+        let cable = Arc::new(Cable { plugged: AtomicBool::new(true), missed: AtomicUsize::new(0) });
+        let world = world(&clock, &cloud, &cable, seed);
         let config = Config::load(&world).expect("the files are whole");
-        let engine = Engine::start(world.clone(), Arc::new(Profiles { config, world }), Settings::default());
-        Self { clock, cloud, engine, plugged }
+        let engine =
+            Engine::start(world.clone(), Arc::new(Profiles { config, world: world.clone() }), Settings::default());
+        let state = tempfile::tempdir().expect("a folder");
+        let (service, token) = serve(&engine, &world, state.path());
+        Self { clock, cloud, engine, token, service, cable, stop: watch::channel(false).0, _state: state }
+    }
+
+    /// A connection in memory to the server.
+    pub(crate) fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(16 << 10);
+        // port 0 is nobody's: the audit trail finds no process there
+        let (from, to) = (([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 9711).into());
+        tokio::spawn(self.service.clone().serve_connection(theirs, from, to, self.stop.subscribe()));
+        ours
     }
 
     /// Pulls or plugs the network cable: without it no call reaches the cloud.
     pub(crate) fn plug(&self, plugged: bool) {
-        self.plugged.store(plugged, Ordering::Relaxed);
+        self.cable.plugged.store(plugged, Ordering::Relaxed);
     }
 
-    /// Asks as the server does for a client.
-    pub(crate) async fn ask(&self, ask: &Ask) -> Outcome {
-        match self.engine.ready(ask) {
-            Some(credential) => Ok(credential),
-            None => self.engine.get(ask, PATIENCE).await,
-        }
+    /// How many calls met the cable pulled.
+    pub(crate) fn missed(&self) -> usize {
+        self.cable.missed.load(Ordering::Relaxed)
     }
 
-    /// How much life the cloud gives it; fails when the cloud would not take it.
-    pub(crate) fn life_by_the_cloud(&self, credential: &Credential) -> Result<Duration, String> {
-        let exposed = |secret: &credenza::secret::Secret| secret.expose().to_owned();
-        let keys = Keys {
-            access_key_id: credential.keys.access_key_id.clone(),
-            secret_access_key: exposed(&credential.keys.secret_access_key),
-            session_token: credential.keys.session_token.as_ref().map(exposed),
-        };
-        let issued = self.cloud.judge(&keys).map_err(|refusal| refusal.code)?;
-        let end = issued.expires.ok_or("it never ends")?;
-        if credential.expiration != end {
-            return Err("its end is not what the cloud said".to_owned());
-        }
-        Ok(end.duration_since(self.cloud.now()).unwrap_or_default())
+    /// Every call takes so long from now on.
+    pub(crate) fn calls_take(&self, latency: Duration) -> u64 {
+        let before_ms = u64::try_from(latency.as_millis()).expect("a short while");
+        self.cloud.add_fault(Fault::new(Trouble::Slow { before_ms, after_ms: 0 }))
     }
+
+    /// How much life the cloud gives these keys, which a client was told to end at `end`; fails when the cloud would not
+    /// take them.
+    pub(crate) fn life_by_the_cloud(&self, keys: &Keys, end: SystemTime) -> Result<Duration, String> {
+        let issued = self.cloud.judge(keys).map_err(|refusal| refusal.code)?;
+        if issued.expires != Some(end) {
+            return Err(format!("told to end {end:?}, the cloud says {:?}", issued.expires));
+        }
+        end.duration_since(self.cloud.now()).map_err(|_| "its end is past".to_owned())
+    }
+}
+
+/// The daemon's server, and the token of a grant for every identity.
+fn serve(engine: &Engine, world: &World, state: &Path) -> (Arc<Service>, String) {
+    let folder = Arc::new(Folder::open_or_make(&state.join("state")).expect("a folder"));
+    let trail = CappedFile::open(folder, "audit.jsonl", 1 << 20).expect("a file");
+    let audit = Audit::start(trail, "daemon", world.clock.clone());
+    let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
+    let scope = Scope::of(IDENTITIES);
+    let spec = GrantSpec { name: None, scope, default_aws: None, life: None, holder: Holder::Connection };
+    let (token, _) = grants.issue(spec).expect("a grant");
+    let names: BTreeMap<IdentityName, Known> = IDENTITIES.map(|name| (name.into(), Known::default())).into();
+    let (_, names) = watch::channel(Arc::new(names));
+    let service = Service::new(engine.clone(), grants, names, audit, world.clock.clone());
+    (service, token.expose().to_owned())
 }
 
 /// The machine's profiles as the engine sees them.
@@ -103,7 +155,6 @@ pub(crate) fn role(identity: &str) -> String {
 fn cloud_beside(clock: &Arc<SimulatedClock>, start: SystemTime) -> Cloud {
     let (clock, booted) = (clock.clone(), clock.now().boot);
     let cloud = Cloud::new(Arc::new(move || start + clock.now().boot.saturating_sub(booted)));
-    cloud.add_fault(Fault::new(Trouble::Slow { before_ms: LATENCY_MS, after_ms: 0 }));
     for identity in IDENTITIES {
         let user = format!("arn:aws:iam::{ACCOUNT}:user/base");
         let trust = match identity {
@@ -144,10 +195,11 @@ fn files(cloud: &Cloud) -> MemoryFiles {
         .with("/home/u/token", issuer.mint("job", cloud.now(), 100 * 24 * HOUR))
 }
 
-fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, plugged: &Arc<AtomicBool>) -> World {
-    let (serving, plugged) = (cloud.clone(), plugged.clone());
+fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, seed: u64) -> World {
+    let (serving, cable) = (cloud.clone(), cable.clone());
     let http = SimulatedHttp::new(move |_, io| {
-        if !plugged.load(Ordering::Relaxed) {
+        if !cable.plugged.load(Ordering::Relaxed) {
+            cable.missed.fetch_add(1, Ordering::Relaxed);
             return Err("the network is down".to_owned());
         }
         tokio::spawn(serving.serve(io));
@@ -159,7 +211,7 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, plugged: &Arc<AtomicBool>) 
         environment: Arc::new(Environment::from_iter([("HOME", "/home/u"), ("USER", "u")])),
         http: Arc::new(http),
         processes: Arc::new(NoProcesses),
-        random: Arc::new(Dice(AtomicU64::new(1))),
+        random: Arc::new(Dice::new(seed)),
     }
 }
 
@@ -173,7 +225,13 @@ impl Processes for NoProcesses {
 }
 
 /// Chance that is the same in every run (Knuth's MMIX generator).
-struct Dice(AtomicU64);
+pub(crate) struct Dice(AtomicU64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+}
 
 impl Random for Dice {
     fn fill(&self, bytes: &mut [u8]) {
