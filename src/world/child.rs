@@ -135,13 +135,20 @@ impl Child {
 
     fn look(&self) -> io::Result<Option<Ended>> {
         let ended = self.status(WaitIdOptions::EXITED)?.as_ref().and_then(ended);
-        if ended.is_none()
-            && self.status(WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT)?.is_some()
-            && self.shell_waits()
-        {
+        if ended.is_none() && self.stopped(WaitIdOptions::NOWAIT)? && self.shell_waits() {
             self.stop_with_it()?;
         }
         Ok(ended)
+    }
+
+    /// Whether it is stopped. One that has ended just now is not: it can be waited for, but not by who asks for stopped
+    /// children alone, which the system answers with `ECHILD` (Linux, `kernel/exit.c`, `wait_consider_task`). The signal of
+    /// its end is on its way then.
+    fn stopped(&self, options: WaitIdOptions) -> io::Result<bool> {
+        match self.status(WaitIdOptions::STOPPED | options) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::CHILD) => Ok(false),
+            status => Ok(status?.is_some()),
+        }
     }
 
     /// A child that stopped itself (a shell's `suspend`) leaves the person with a terminal that nobody reads: the outer
@@ -149,7 +156,7 @@ impl Child {
     /// same (util-linux, `login-utils/su-common.c`). Ctrl-Z needs none of this: it stops and continues the whole group,
     /// and when we look, the child runs again.
     fn stop_with_it(&self) -> io::Result<()> {
-        if self.status(WaitIdOptions::STOPPED)?.is_some() {
+        if self.stopped(WaitIdOptions::empty())? {
             rustix::process::kill_process(rustix::process::getpid(), Signal::STOP)?;
             let leads_group = rustix::process::getpgid(Some(self.pid)) == Ok(self.pid);
             let continued =
@@ -220,6 +227,16 @@ mod tests {
         assert_eq!(ended_as("exit 255").await, Ended::Code(255));
         assert_eq!(ended_as("kill -TERM $$").await, Ended::Signal(15));
         assert_eq!(ended_as("kill -KILL $$").await, Ended::Signal(9));
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_while_it_is_looked_at_is_not_lost() {
+        let child = start(shell("exit 43")).unwrap();
+        // it has ended, and nobody has waited for it yet
+        let over = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::Pid(child.pid), over).unwrap();
+        assert!(!child.stopped(WaitIdOptions::NOWAIT).unwrap());
+        assert_eq!(child.ended().await.unwrap(), Ended::Code(43));
     }
 
     #[tokio::test]

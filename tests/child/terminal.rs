@@ -200,7 +200,8 @@ fn a_shell_inside_has_job_control_and_can_suspend_itself() {
     terminal.expect("sleeping");
     terminal.press(CTRL_Z);
     terminal.expect("Stopped");
-    terminal.enter("kill %1; suspend");
+    // a job that is not gone yet would keep the shell from its first `exit`
+    terminal.enter("kill %1; while jobs %1 > /dev/null 2>&1; do :; done; suspend");
     terminal.expect("Stopped");
     terminal.enter("echo outside-[$CREDENZA_IDENTITY]");
     terminal.expect("outside-[]");
