@@ -231,6 +231,12 @@ impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
+
+    /// From 0 to 1.
+    pub(crate) fn fraction(&self) -> f64 {
+        let random: &dyn Random = self;
+        random.fraction()
+    }
 }
 
 impl Random for Dice {

@@ -5,4 +5,5 @@
 mod client;
 mod cold;
 mod machine;
+mod random_days;
 mod thirty_days;
