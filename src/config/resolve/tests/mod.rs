@@ -34,7 +34,7 @@ impl Given<'_> {
             environment: &environment,
             session_name: "ada lovelace@laptop".to_owned(),
             own_program: Some("/opt/bin/cz".into()),
-            folder: "/work".into(),
+            folder: "/projects".into(),
             kept_address: Some(([127, 0, 0, 1], 40_711).into()),
         };
         Config::read(&places, &files, &surroundings)

@@ -102,7 +102,7 @@ fn the_ca_bundle_is_the_environments_or_the_profiles() {
     let bundle = |variables| Given { config, variables, ..Given::default() }.config().identities["a"].ca_bundle.clone();
     assert_eq!(bundle(&[]).as_deref(), Some(Path::new("/h/ca.pem")));
     assert_eq!(bundle(&[("AWS_CA_BUNDLE", "/etc/ca.pem")]).as_deref(), Some(Path::new("/etc/ca.pem")));
-    assert_eq!(bundle(&[("AWS_CA_BUNDLE", "certs/ca.pem")]).as_deref(), Some(Path::new("/work/certs/ca.pem")));
+    assert_eq!(bundle(&[("AWS_CA_BUNDLE", "certs/ca.pem")]).as_deref(), Some(Path::new("/projects/certs/ca.pem")));
 }
 
 #[test]
@@ -112,11 +112,11 @@ fn a_relative_path_is_seen_from_where_we_were_started_and_its_owner_is_warned() 
          [profile q]\ncredential_process = get --for me\nca_bundle = ~/ca.pem\n\
          [profile r]\n{ROLE}source_profile = p\n"
     ));
-    for (name, program) in [("p", "/work/./get"), ("q", "get"), ("r", "/work/./get")] {
+    for (name, program) in [("p", "/projects/./get"), ("q", "get"), ("r", "/projects/./get")] {
         let KeysOrigin::Process { argv, .. } = origin(&config, name) else { panic!("{name}") };
         assert_eq!(argv[0], program);
     }
-    assert_eq!(config.identities["p"].ca_bundle.as_deref(), Some(Path::new("/work/ca.pem")));
+    assert_eq!(config.identities["p"].ca_bundle.as_deref(), Some(Path::new("/projects/ca.pem")));
     let warnings = &config.identities["p"].warnings;
     assert!(warnings[0].starts_with("credential_process is ./get, seen from the folder"), "{warnings:?}");
     assert!(warnings[1].starts_with("ca_bundle is ca.pem, seen from the folder"), "{warnings:?}");
