@@ -159,7 +159,7 @@ impl Supply {
     ) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match next(&mut supplier, &mut news, pause).await {
+            let anew = match next(&mut supplier, &mut news, pause).await {
                 Next::Look => {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     let supplied = supplier.as_ref().map(Supplier::supplied);
@@ -167,12 +167,14 @@ impl Supply {
                     if supplier.as_ref().map(Supplier::supplied) == supplied {
                         continue;
                     }
+                    true
                 }
                 Next::Told(News::Config(config)) => {
                     self.config = config;
                     pause = FIRST_PAUSE;
                     supplier.iter_mut().for_each(|supplier| supplier.unable.clear());
                     supplier = self.look_again(supplier).await;
+                    true
                 }
                 Next::Told(News::Back { generation, found }) => {
                     let theirs = supplier.as_mut().filter(|theirs| theirs.generation == generation);
@@ -181,14 +183,19 @@ impl Supply {
                     }
                     // the fetch that found out ends first, and is made up for at once: also where what it found is no news
                     tokio::time::sleep(FETCH_ENDED).await;
+                    false
                 }
                 Next::Closed => {
                     tracing::info!("the daemon went away: we go on without it");
                     (supplier, pause) = (None, FIRST_PAUSE);
+                    true
                 }
-            }
-            if let Some(supplier) = &mut supplier {
-                self.make_sources(supplier);
+            };
+            match &mut supplier {
+                Some(supplier) if anew => self.make_sources(supplier),
+                // Its other sources stay: what they are about to hand back must still count.
+                Some(supplier) => supplier.drop_sources(),
+                None => {}
             }
             engine.replace(Arc::new(self.book(supplier.as_ref())));
         }
@@ -207,6 +214,12 @@ impl Supply {
 impl Supplier {
     fn supplies(&self, name: &IdentityName) -> bool {
         !self.refused.contains(name) && !self.unable.contains(name)
+    }
+
+    /// Drops the sources of what it does not supply any more.
+    fn drop_sources(&mut self) {
+        let Self { sources, refused, unable, .. } = self;
+        sources.retain(|name, _| !refused.contains(name) && !unable.contains(name));
     }
 
     /// What would be supplied by sources made now.

@@ -211,9 +211,10 @@ impl Refusal {
     }
 
     /// The daemon could not make it where it runs, but a command perhaps can where it does: the helper program wants
-    /// variables that a daemon in the background does not have.
+    /// variables that a daemon in the background does not have. One that could not be started for want of room is none of
+    /// these: it is tried again.
     pub fn is_of_its_surroundings(&self) -> bool {
-        self.code == "ProcessFailed"
+        self.code == "ProcessFailed" && self.class() == Some(FailureClass::NeedsPerson)
     }
 
     /// What comes next; `None` where the refusal is not about an ask, or its class is of a later version.

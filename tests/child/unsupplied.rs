@@ -84,6 +84,14 @@ fn a_program_that_wants_a_variable_that_the_daemon_lacks_is_run_by_ourselves() {
     let inside = ["credenza", "credential", "vault", "--from-endpoint"];
     let said = run(&[&["exec", "vault", "--"][..], &inside].concat());
     assert!(said.out.contains("ASIAVAULT"), "{said:?}");
+    // two that are handed back at the same moment are both taken over
+    let config = std::fs::read_to_string(home.path(".aws/config")).unwrap();
+    home.write(".aws/config", &format!("{config}[profile vault-2]\ncredential_process = sh {}\n", helper.display()));
+    let inside = ["credenza", "credential", "vault-2", "--from-endpoint"];
+    for round in 0..5 {
+        let said = run(&[&["exec", "vault", "vault-2", "--"][..], &inside].concat());
+        assert!(said.out.contains("ASIAVAULT"), "round {round}: {said:?}");
+    }
     let without = home.exec(&["vault", "--", "true"]);
     assert_eq!(without.code, Some(125), "{without:?}");
 }
