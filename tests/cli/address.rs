@@ -9,14 +9,18 @@ use crate::wire::{get, key};
 
 #[test]
 fn an_address_that_is_taken_is_left_to_its_holder_and_the_new_one_is_kept() {
-    let home = Home::new().with_its_own_port();
-    let holder = TcpListener::bind(a_port_of_our_own()).unwrap();
-    home.keep_address(holder.local_addr().unwrap());
-    let daemon = home.serve();
-    let address = daemon.address;
-    assert_ne!(address, holder.local_addr().unwrap());
-    drop((daemon, holder));
-    assert_eq!(home.serve().address, address);
+    // Between two daemons of this home, one of another test's may take the port that both look at: then once more.
+    let kept = (0..10).any(|_| {
+        let home = Home::new().with_its_own_port();
+        let holder = TcpListener::bind(a_port_of_our_own()).unwrap();
+        home.keep_address(holder.local_addr().unwrap());
+        let daemon = home.serve();
+        let address = daemon.address;
+        assert_ne!(address, holder.local_addr().unwrap());
+        drop((daemon, holder));
+        home.serve().address == address
+    });
+    assert!(kept);
 }
 
 #[test]
