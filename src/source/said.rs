@@ -5,7 +5,9 @@
 
 /// What it said, as a part of a sentence. `stdout`: what it printed, whose keys it may have said as well.
 pub(super) fn by_a_program(stderr: &[u8], stdout: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(stderr).into_owned();
+    // PHP and .NET write some characters of keys escaped in JSON: as they are, they are found
+    let mut text =
+        ESCAPED.iter().fold(String::from_utf8_lossy(stderr).into_owned(), |text, (from, to)| text.replace(from, to));
     for secret in secrets_in(stdout).into_iter().chain(secrets_in(stderr)).filter(|secret| !secret.is_empty()) {
         text = text.replace(&secret, HIDDEN);
     }
@@ -16,6 +18,16 @@ pub(super) fn by_a_program(stderr: &[u8], stdout: &[u8]) -> String {
 }
 
 const HIDDEN: &str = "[hidden]";
+
+const ESCAPED: &[(&str, &str)] = &[
+    ("\\/", "/"),
+    ("\\u002B", "+"),
+    ("\\u002b", "+"),
+    ("\\u002F", "/"),
+    ("\\u002f", "/"),
+    ("\\u003D", "="),
+    ("\\u003d", "="),
+];
 
 /// The secrets of a credential that was printed, with whatever around it.
 fn secrets_in(output: &[u8]) -> Vec<String> {
@@ -68,18 +80,21 @@ fn of_a_secret(character: char) -> bool {
 /// Secret access keys have just 40 characters, session tokens hundreds.
 const SHORTEST_SECRET: usize = 40;
 
-/// Capitals, small letters and digits together. In what begins as a path does, they are in one long part of it, or it is
+/// Capitals, small letters and digits together; what is just as long as a key may lack digits, as one key in a thousand
+/// does. In what begins as a path does, they are in one long part of it, or it is
 /// just as long as a key: one key in 64 begins with a slash.
 fn looks_random(run: &str) -> bool {
     let mixed = |part: &str| {
         let has = |kind: fn(&u8) -> bool| part.as_bytes().iter().any(kind);
         has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
     };
+    let both_cases =
+        |part: &str| part.bytes().any(|b| b.is_ascii_uppercase()) && part.bytes().any(|b| b.is_ascii_lowercase());
     match run.starts_with(['/', '.', '~']) {
         true => {
             mixed(run) && (run.len() == SHORTEST_SECRET || run.split('/').any(|part| part.len() >= 20 && mixed(part)))
         }
-        false => mixed(run),
+        false => mixed(run) || run.len() == SHORTEST_SECRET && both_cases(run),
     }
 }
 
@@ -94,6 +109,19 @@ const LONGEST: usize = 500;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escaped_keys_and_keys_without_digits_are_hidden_too() {
+        for said in [
+            r#"{"SecretAccessKey":"wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY"}"#,
+            r#"{"SecretAccessKey":"wJalrXUtnFEMI\u002BK7MDENG\u002FbPxRfiCYEXAMPLEKEY"}"#,
+            r"broken: wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY",
+            "key wJalrXUtnFEMIxKqMDENGybPxRfiCYEXAMPLEKEY was refused",
+        ] {
+            let shown = by_a_program(said.as_bytes(), b"");
+            assert!(shown.contains(HIDDEN) && !shown.contains("EXAMPLEKEY"), "{said}: {shown}");
+        }
+    }
 
     #[test]
     fn secrets_are_hidden_and_what_helps_is_shown() {
