@@ -102,44 +102,32 @@ pub fn raise_file_limit(wanted: u64) -> io::Result<u64> {
 pub fn give_back_file_pages() -> io::Result<u64> {
     let mut given = 0;
     #[cfg(target_os = "linux")]
-    for (start, length) in unchanged_files(&std::fs::read_to_string("/proc/self/smaps")?) {
-        // SAFETY: the range is a whole mapping of this process that is a file's, not writable, and, as the system itself
-        // has just said, has no page that differs from the file. So each page is read again as it was; and nothing of ours
-        // unmaps or writes to what the loader has mapped.
+    let own = std::fs::read_link("/proc/self/exe")?;
+    #[cfg(target_os = "linux")]
+    for (start, length) in never_changed(&std::fs::read_to_string("/proc/self/smaps")?, &own.to_string_lossy()) {
+        // SAFETY: the range is a whole mapping of our own program, which stays mapped as long as we run, and holds what is
+        // never written to: its code, or the read-only data before it. What the loader relocates lies in another segment
+        // (elf(5), `PT_GNU_RELRO`). So each page is read from the file again as it was.
         unsafe { rustix::mm::madvise(start as *mut _, length, rustix::mm::Advice::LinuxDontNeed)? };
         given += length as u64;
     }
     Ok(given)
 }
 
-/// The mappings of a process that are a file's, private, not writable and in no page different from the file, by its
-/// `/proc/PID/smaps` (proc_pid_smaps(5)): address and length of each. Read-only data that the loader has relocated is
-/// `Anonymous` and left alone.
+/// The mappings of the program `own` that nobody ever writes to, by `/proc/PID/smaps` (proc_pid_smaps(5)): its code, and
+/// the read-only data at the beginning of its file. Address and length of each.
 #[cfg(target_os = "linux")]
-fn unchanged_files(smaps: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut candidate = None;
-    for line in smaps.lines() {
-        let mut words = line.split_whitespace();
-        match words.next() {
-            Some("Anonymous:") => {
-                let mapping = candidate.take();
-                found.extend(mapping.filter(|_| words.next() == Some("0")));
-            }
-            Some(word) if !word.ends_with(':') => candidate = file_mapping(line),
-            _ => {}
-        }
-    }
-    found
-}
-
-#[cfg(target_os = "linux")]
-fn file_mapping(line: &str) -> Option<(usize, usize)> {
-    let mut words = line.split_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let (permissions, path) = (words.next()?, words.nth(3)?);
-    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-    (["r-xp", "r--p"].contains(&permissions) && path.starts_with('/')).then_some((start, end.checked_sub(start)?))
+fn never_changed(smaps: &str, own: &str) -> Vec<(usize, usize)> {
+    let mapping = |line: &str| {
+        let mut words = line.splitn(6, ' ');
+        let (start, end) = words.next()?.split_once('-')?;
+        let (permissions, offset, path) = (words.next()?, words.next()?, words.nth(2)?);
+        let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+        let at_the_beginning = offset.bytes().all(|digit| digit == b'0');
+        let unwritten = permissions == "r-xp" || permissions == "r--p" && at_the_beginning;
+        (unwritten && path.trim_start() == own).then_some((start, end.checked_sub(start)?))
+    };
+    smaps.lines().filter_map(mapping).collect()
 }
 
 /// Whether a signal was ignored when we were started: by `nohup`, or a shell's `trap ''`.

@@ -149,25 +149,24 @@ fn an_unknown_user_has_no_name() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn only_what_is_a_files_and_unchanged_is_given_back() {
-    let mapping = |range: &str, permissions: &str, path: &str, anonymous: u32| {
-        format!(
-            "{range} {permissions} 00000000 08:01 42   {path}\nSize: 4 kB\nAnonymous:   {anonymous} kB\nVmFlags: rd\n"
-        )
+fn only_what_nobody_writes_to_of_our_own_program_is_given_back() {
+    let own = "/usr/bin/our own credenza";
+    let mapping = |range: &str, permissions: &str, offset: &str, path: &str| {
+        format!("{range} {permissions} {offset} 08:01 42                 {path}\nSize: 4 kB\nAnonymous: 0 kB\n")
     };
     let smaps: String = [
-        mapping("1000-3000", "r--p", "/usr/bin/credenza", 0),
-        mapping("3000-7000", "r-xp", "/usr/lib/a library with blanks.so", 0),
-        mapping("7000-8000", "r--p", "/usr/bin/credenza", 16),
-        mapping("8000-9000", "rw-p", "/usr/bin/credenza", 0),
-        mapping("9000-a000", "rw-p", "[heap]", 0),
-        mapping("a000-b000", "r-xp", "[vdso]", 0),
-        mapping("b000-c000", "r-xp", "", 0),
-        mapping("c000-d000", "r--s", "/tmp/shared", 0),
+        mapping("1000-3000", "r--p", "00000000", own),
+        mapping("3000-7000", "r-xp", "00002000", own),
+        mapping("7000-8000", "r--p", "00006000", own), // relocated
+        mapping("8000-9000", "rw-p", "00007000", own),
+        mapping("9000-a000", "r-xp", "00000000", "/usr/lib/libc.so.6"),
+        mapping("a000-b000", "r--p", "00000000", "/usr/lib/libc.so.6"),
+        mapping("b000-c000", "r-xp", "00000000", "[vdso]"),
+        mapping("c000-d000", "r-xp", "00000000", ""),
         "nonsense\n".to_owned(),
     ]
     .concat();
-    assert_eq!(unchanged_files(&smaps), [(0x1000, 0x2000), (0x3000, 0x4000)]);
+    assert_eq!(never_changed(&smaps, own), [(0x1000, 0x2000), (0x3000, 0x4000)]);
 }
 
 #[cfg(target_os = "linux")]
