@@ -59,7 +59,7 @@ impl Reload {
     fn read_again(&mut self) {
         let Self { world, daemon, names: known, shells, .. } = self;
         let before = daemon.config();
-        let config = match Config::load_again(world) {
+        let config = match Config::load_again(world, &before.shared) {
             Ok(config) => Arc::new(config),
             Err(error) => {
                 self.files.doubt();

@@ -13,6 +13,7 @@ use super::child::{Token, Wiring, address};
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
 use crate::app::{Endpoint, EndpointOptions};
+use crate::config::shared::SharedFiles;
 use crate::config::{Config, ConfigError};
 use crate::credential::IdentityName;
 use crate::world::World;
@@ -146,13 +147,16 @@ struct Files {
     watch: FileWatch,
     /// What keeps them from following, for as long as it does: said once.
     unusable: Option<ConfigError>,
+    /// What the user's files said when they were read last.
+    shared: Arc<SharedFiles>,
 }
 
 impl Files {
     fn new(world: &World, config: &Config, watch: FileWatch) -> Result<Self, GeneratedError> {
         let generated = Generated::new(&config.places, &*world.random)?;
         generated.aws.write(config)?;
-        Ok(Self { world: world.clone(), generated, watch, unusable: None })
+        let shared = Arc::clone(&config.shared);
+        Ok(Self { world: world.clone(), generated, watch, unusable: None, shared })
     }
 
     /// Waits until the user's files have changed, and says what they mean now. While they cannot be read, what they
@@ -160,9 +164,10 @@ impl Files {
     async fn changed(&mut self) -> Arc<Config> {
         loop {
             self.watch.changed().await;
-            match Config::load_again(&self.world) {
+            match Config::load_again(&self.world, &self.shared) {
                 Ok(config) => {
                     self.unusable = None;
+                    self.shared = Arc::clone(&config.shared);
                     if let Err(error) = self.generated.aws.write(&config) {
                         tracing::warn!(error = %error, "the child's files do not follow");
                     }

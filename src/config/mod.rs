@@ -67,10 +67,12 @@ impl Config {
     }
 
     /// The same for who has a configuration already and would lose it. Fails too where a shared AWS file is there and
-    /// cannot be read (no permission, no descriptor left, a folder in its place): that is no reason to forget what it said.
-    pub fn load_again(world: &World) -> Result<Self, ConfigError> {
+    /// cannot be read any more (no permission, no descriptor left, a folder in its place): that is no reason to forget what
+    /// it said. One that could not be read `before` either has nothing to lose.
+    pub fn load_again(world: &World, before: &SharedFiles) -> Result<Self, ConfigError> {
         let config = Self::load(world)?;
-        let complaints = config.shared.unread.clone();
+        let lost = config.shared.unread.iter().filter(|complaint| !before.unread.contains(complaint));
+        let complaints: Vec<_> = lost.cloned().collect();
         if complaints.is_empty() { Ok(config) } else { Err(ConfigError { complaints }) }
     }
 
