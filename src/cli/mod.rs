@@ -132,6 +132,7 @@ pub fn run() -> ExitCode {
     crate::app::logging::hide_panics();
     // whoever ignores SIGCHLD must not cost us the end of a helper program, or of the daemon that we start
     system::hear_signals();
+    system::share_the_heap();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
