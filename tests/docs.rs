@@ -44,6 +44,21 @@ fn every_command_that_a_document_names_is_there() {
 }
 
 #[test]
+fn every_outcome_of_the_audit_trail_is_told() {
+    let told = fs::read_to_string(root().join("docs/json.md")).unwrap();
+    for (file, function) in [("src/dialect/mod.rs", "pub fn word("), ("src/control/daemon.rs", "pub(super) fn code(")] {
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        let (_, from) = source.split_once(function).unwrap();
+        let (body, _) = from.split_once("\n    }\n").unwrap();
+        let words: Vec<&str> = body.split('"').skip(1).step_by(2).collect();
+        assert!(words.len() >= 3, "{file}");
+        for word in words {
+            assert!(told.contains(&format!("`{word}`")), "docs/json.md: {word} of {file} is missing");
+        }
+    }
+}
+
+#[test]
 fn the_checks_can_fail() {
     let text = "Run `src/none.rs` and [it](none.md), as `a_test_that_is_nowhere_to_be_seen` and `credenza dance -- x` say.\n\
                 ```\n$ credenza sing\n```\n";

@@ -25,7 +25,7 @@ pub struct CappedFile {
 
 impl CappedFile {
     /// Opens the file for appending (0600), making it where it is missing. It and the one before hold `cap` bytes each at
-    /// most, and what is appended at once.
+    /// most, and what is appended at once; twice that while something keeps it from being renamed.
     pub fn open(folder: Arc<Folder>, name: &str, cap: u64) -> Result<Self, FolderError> {
         let file = folder.append(name)?;
         Ok(Self { folder, name: name.to_owned(), cap, file, torn: false })
@@ -36,14 +36,20 @@ impl CappedFile {
         format!("{name}.1")
     }
 
-    /// Appends one or more whole lines.
+    /// Appends one or more whole lines. Errors: the system's; and, once it has twice its cap, what keeps it from being
+    /// renamed.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let open = FileId::of_open(&self.file)?;
         match FileId::of_link(&self.folder.path().join(&self.name)) {
             Ok(named) if named == open => {
-                if self.file.metadata()?.len() >= self.cap {
-                    // A line too many is better than one too few: what prevents it now may be gone at the next.
-                    let _ = self.begin_anew();
+                let length = self.file.metadata()?.len();
+                // Some lines too many are better than one too few: what prevents it now may be gone at the next. A file
+                // without bounds is not.
+                if length >= self.cap
+                    && let Err(error) = self.begin_anew()
+                    && length >= self.cap.saturating_mul(2)
+                {
+                    return Err(error);
                 }
             }
             // another process began it anew, or somebody removed it
@@ -145,14 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_cannot_be_had_loses_no_line() {
+    fn a_lock_that_cannot_be_had_loses_no_line_below_twice_the_cap() {
         let place = place();
-        let mut file = place.open(5);
+        let mut file = place.open(10);
         std::fs::create_dir(place.folder.path().join("trail.lock")).unwrap();
         for number in 0..3 {
             file.append(format!("line {number}\n").as_bytes()).unwrap();
         }
         assert_eq!(place.text("trail"), lines(0..3));
+        let error = file.append(b"without bounds\n").unwrap_err();
+        assert!(error.to_string().contains("trail.lock"), "{error}");
+        assert_eq!(place.text("trail"), lines(0..3), "twice its cap is enough");
         std::fs::remove_dir(place.folder.path().join("trail.lock")).unwrap();
         file.append(b"line 3\n").unwrap();
         assert_eq!((place.text("trail.1"), place.text("trail")), (lines(0..3), lines(3..4)));

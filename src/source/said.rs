@@ -3,13 +3,24 @@
 //!
 //! Called by `aws_process.rs`. What an upstream says goes through `aws_words.rs`, which need not leave paths readable.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
 /// What it said, as a part of a sentence. `stdout`: what it printed, whose keys it may have said as well.
+///
+/// Whatever holds its words before they are hidden is wiped.
 pub(super) fn by_a_program(stderr: &[u8], stdout: &[u8]) -> String {
+    let mut text = Zeroizing::new(String::from_utf8_lossy(stderr).into_owned());
     // PHP and .NET write some characters of keys escaped in JSON: as they are, they are found
-    let mut text =
-        ESCAPED.iter().fold(String::from_utf8_lossy(stderr).into_owned(), |text, (from, to)| text.replace(from, to));
-    for secret in secrets_in(stdout).into_iter().chain(secrets_in(stderr)).filter(|secret| !secret.is_empty()) {
-        text = text.replace(&secret, HIDDEN);
+    for (from, to) in ESCAPED {
+        text = Zeroizing::new(text.replace(from, to));
+    }
+    for secret in secrets_in(stdout).iter().chain(&secrets_in(stderr)).filter(|secret| !secret.is_empty()) {
+        text = Zeroizing::new(text.replace(secret.expose(), HIDDEN));
     }
     match last_part(&masked(&one_line(&text))).as_str() {
         "" => "it said nothing".to_owned(),
@@ -30,16 +41,19 @@ const ESCAPED: &[(&str, &str)] = &[
 ];
 
 /// The secrets of a credential that was printed, with whatever around it.
-fn secrets_in(output: &[u8]) -> Vec<String> {
+fn secrets_in(output: &[u8]) -> Vec<Secret> {
     let Some(start) = output.iter().position(|byte| *byte == b'{') else { return Vec::new() };
-    let first = serde_json::Deserializer::from_slice(&output[start..]).into_iter::<serde_json::Value>().next();
-    let Some(Ok(printed)) = first else { return Vec::new() };
-    let text = |name: &&str| printed.get(*name)?.as_str().map(str::to_owned);
+    let mut printed = serde_json::Deserializer::from_slice(&output[start..]).into_iter();
+    // raw, so that nothing of it is copied but the secrets
+    let Some(Ok(printed)) = printed.next() else { return Vec::new() };
+    let printed: BTreeMap<String, &RawValue> = printed;
+    let text = |name: &&str| serde_json::from_str(printed.get(*name)?.get()).ok();
     ["SecretAccessKey", "SessionToken"].iter().filter_map(text).collect()
 }
 
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
+fn one_line(text: &str) -> Zeroizing<String> {
+    // as long as it can become: a text that grew would leave copies behind
+    let mut line = Zeroizing::new(String::with_capacity(text.len()));
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         if character == '\u{1b}' && characters.next_if_eq(&'[').is_some() {
@@ -151,6 +165,8 @@ mod tests {
         }
         let printed = br#"here: {"SecretAccessKey":"short","SessionToken":""} done"#;
         assert_eq!(by_a_program(b"got short", printed), "it said: got [hidden]");
+        let odd = br#"{"SecretAccessKey":7,"SessionToken":"once","SessionToken":"twice"}"#;
+        assert_eq!(by_a_program(b"got twice", odd), "it said: got [hidden]", "whatever else is wrong with it");
     }
 
     #[test]

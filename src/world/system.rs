@@ -100,18 +100,21 @@ pub fn raise_file_limit(wanted: u64) -> io::Result<u64> {
 /// the cost of a page fault: the system keeps the file in its cache (madvise(2), `MADV_DONTNEED` on a file mapping).
 /// Tells how many bytes are mapped so. Linux only; elsewhere it does nothing.
 pub fn give_back_file_pages() -> io::Result<u64> {
-    let mut given = 0;
+    #[cfg(not(target_os = "linux"))]
+    return Ok(0);
     #[cfg(target_os = "linux")]
-    let own = std::fs::read_link("/proc/self/exe")?;
-    #[cfg(target_os = "linux")]
-    for (start, length) in never_changed(&std::fs::read_to_string("/proc/self/smaps")?, &own.to_string_lossy()) {
-        // SAFETY: the range is a whole mapping of our own program, which stays mapped as long as we run, and holds what is
-        // never written to: its code, or the read-only data before it. What the loader relocates lies in another segment
-        // (elf(5), `PT_GNU_RELRO`). So each page is read from the file again as it was.
-        unsafe { rustix::mm::madvise(start as *mut _, length, rustix::mm::Advice::LinuxDontNeed)? };
-        given += length as u64;
+    {
+        let own = std::fs::read_link("/proc/self/exe")?;
+        let mut given = 0;
+        for (start, length) in never_changed(&std::fs::read_to_string("/proc/self/smaps")?, &own.to_string_lossy()) {
+            // SAFETY: the range is a whole mapping of our own program, which stays mapped as long as we run, and holds what
+            // is never written to: its code, or the read-only data before it. What the loader relocates lies in another
+            // segment (elf(5), `PT_GNU_RELRO`). So each page is read from the file again as it was.
+            unsafe { rustix::mm::madvise(start as *mut _, length, rustix::mm::Advice::LinuxDontNeed)? };
+            given += length as u64;
+        }
+        Ok(given)
     }
-    Ok(given)
 }
 
 /// The mappings of the program `own` that nobody ever writes to, by `/proc/PID/smaps` (proc_pid_smaps(5)): its code, and

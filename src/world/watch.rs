@@ -20,8 +20,8 @@ pub struct FileWatch {
     seen: Vec<Option<Mark>>,
     /// A change was seen and not yet told of.
     news: bool,
-    /// The next look is told of, whatever it sees.
-    doubt: bool,
+    /// From then on a look is told of, whatever it sees.
+    doubt_at: Option<Instant>,
     told: Arc<Notify>,
     /// When the system is asked to tell; `None` once it was.
     ask_at: Option<Instant>,
@@ -66,7 +66,7 @@ impl FileWatch {
             paths,
             seen,
             news: false,
-            doubt: false,
+            doubt_at: None,
             told: Arc::default(),
             names: Arc::default(),
             ask_at,
@@ -108,30 +108,28 @@ impl FileWatch {
                 self.ask();
                 continue;
             }
-            let told = timeout(LOOK, self.told.notified()).await;
+            let next = self.doubt_at.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()).min(LOOK));
+            let _ = timeout(next, self.told.notified()).await;
             self.watch_folders();
-            if told.is_err() && std::mem::take(&mut self.doubt) {
-                return;
-            }
         }
     }
 
     /// Whether a file is another than before, found out at once; if so, after a moment in which nothing more happens.
     pub async fn changed_by_now(&mut self) -> bool {
         self.look();
-        if self.news {
+        if self.news || self.doubt_at.is_some_and(|at| at <= Instant::now()) {
             self.settled().await;
-            (self.news, self.doubt) = (false, false);
+            (self.news, self.doubt_at) = (false, None);
             self.watch_folders();
             return true;
         }
         false
     }
 
-    /// What the files hold could not be had: [`FileWatch::changed`] returns at the next look even if they look the same. A
-    /// file that could not be opened for want of descriptors is no other file when it can be.
+    /// What the files hold could not be had: in 15 s a change is told of even if they look the same by then, however often
+    /// is asked before. A file that could not be opened for want of descriptors is no other file when it can be.
     pub fn doubt(&mut self) {
-        self.doubt = true;
+        self.doubt_at = Some(Instant::now() + LOOK);
     }
 
     /// What became of a file just now was our own doing, and is no change.
@@ -340,6 +338,18 @@ mod tests {
         watch.doubt();
         assert!(timeout(LOOK * 2, watch.changed()).await.is_ok());
         assert!(timeout(LOOK * 3, watch.changed()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_doubt_is_told_of_however_often_is_asked_before() {
+        let mut watch = FileWatch::on(vec!["/nowhere/config".into()]);
+        watch.doubt();
+        let begun = Instant::now();
+        // what a daemon does when commands come in all the time: each of them interrupts its waiting
+        while !(watch.changed_by_now().await || timeout(Duration::from_secs(2), watch.changed()).await.is_ok()) {
+            assert!(begun.elapsed() < LOOK * 2, "never told");
+        }
+        assert!(begun.elapsed() >= LOOK);
     }
 
     #[tokio::test]

@@ -112,6 +112,18 @@ fn a_shared_file_that_cannot_be_read_for_a_while_costs_a_job_nothing() {
 }
 
 #[test]
+fn a_shared_file_that_could_never_be_read_keeps_no_change_of_another_from_being_noticed() {
+    let home = Home::new();
+    std::fs::create_dir(home.path(".aws/credentials")).unwrap();
+    let _daemon = home.serve();
+    let granted = home.grant(&["prod"]);
+    assert_eq!(key(&granted), "ASIAPROD");
+    std::fs::write(home.path("other.json"), keys_of("other")).unwrap();
+    home.write(".aws/config", &home.profiles(&["prod"]).replace("prod.json", "other.json"));
+    until("it follows", || key(&granted) == "ASIAOTHER");
+}
+
+#[test]
 fn a_changed_credentials_file_is_noticed() {
     let home = Home::new();
     let credentials = |name: &str| home.profiles(&[name]).replace(&format!("[profile {name}]"), "[only-there]");
