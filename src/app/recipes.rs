@@ -1,13 +1,13 @@
 //! [`Book`]: every identity of a configuration as the engine needs it: how its credentials are made.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Config, Identity, Unusable};
 use crate::credential::{Ask, Failure, FailureClass, IdentityName};
 use crate::engine;
 use crate::server::service::{Names, known};
-use crate::source::{self, Recipe, Recipes, Source};
+use crate::source::{self, Learnt, Recipe, Recipes, Source};
 use crate::world::World;
 
 /// How each identity's credentials are made.
@@ -16,12 +16,14 @@ pub(super) struct Book {
     world: World,
     /// Sources that take the place of an identity's own: a daemon's.
     instead: BTreeMap<IdentityName, Arc<dyn Source>>,
+    /// What sources learnt, those of the books before included.
+    learnt: Mutex<Learnt>,
 }
 
 impl Book {
     /// The identities of a configuration, each from its own source.
     pub(super) fn of(config: Arc<Config>, world: World) -> Self {
-        Self { config, world, instead: BTreeMap::new() }
+        Self { config, world, instead: BTreeMap::new(), learnt: Mutex::default() }
     }
 
     /// The same with other sources for some.
@@ -44,8 +46,16 @@ impl Recipes for Book {
             let own = Self::of(Arc::clone(&self.config), self.world.clone());
             return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm });
         }
-        let source = source::build(definition, identity, &self.world);
+        let source = source::build(definition, identity, &self.world, &self.learnt());
         Ok(Recipe { source, digest: identity.digest, keep_warm })
+    }
+
+    fn learnt(&self) -> Learnt {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn go_on_with(&self, learnt: Learnt) {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = learnt;
     }
 }
 
@@ -57,3 +67,7 @@ fn unknown(name: &str) -> String {
 pub(super) fn names(config: &Config) -> Names {
     Arc::new(config.identities.iter().map(|(name, identity)| (Arc::clone(name), known(identity))).collect())
 }
+
+#[cfg(test)]
+#[path = "recipes_tests.rs"]
+mod tests;

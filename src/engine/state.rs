@@ -187,6 +187,7 @@ impl State {
     /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped.
     pub(super) fn replace(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
         self.tell_all();
+        recipes.go_on_with(self.recipes.learnt());
         self.recipes = recipes;
         let mut old = std::mem::take(&mut self.asks);
         let mut latest_first: Vec<(Option<Duration>, Ask)> =

@@ -6,20 +6,22 @@ use super::Source;
 use super::aws_keys::Keys;
 use super::aws_origin::Origin;
 use super::aws_role::{Base, Role};
-use super::aws_sts::{Learnt, Sts};
+use super::aws_sts::Sts;
 use super::aws_web_identity::WebIdentity;
+use super::learnt::Learnt;
 use super::warned::Warned;
 use crate::config::{AwsDefinition, Identity, KeysOrigin, RoleBase, StsEndpoint};
 use crate::world::World;
 
-/// The source of an identity whose definition is whole.
-pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World) -> Arc<dyn Source> {
+/// The source of an identity whose definition is whole; `learnt`: what those before it learnt, for it to go on with.
+pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World, learnt: &Learnt) -> Arc<dyn Source> {
     let sts = |endpoint: &StsEndpoint| Sts {
         identity: identity.name.clone(),
+        digest: identity.digest,
         endpoint: endpoint.clone(),
         ca_bundle: identity.ca_bundle.clone(),
         world: world.clone(),
-        learnt: Learnt::default(),
+        learnt: learnt.clone(),
         until: None,
     };
     let origin = |keys: &KeysOrigin| Origin { keys: keys.clone(), world: world.clone() };

@@ -1,12 +1,11 @@
 //! Calls to STS through the AWS SDK's own client code, with everything switched off that acts by itself: no retries, no
 //! cache, no default HTTP client, no clock of its own.
 //!
-//! A client is made for each call: nothing is remembered between calls but a duration that was refused, so a clock that
-//! was set right again is not corrected any more. Called by the sources that need STS.
+//! A client is made for each call: nothing is remembered between calls but a duration that was refused ([`Learnt`]), so a
+//! clock that was set right again is not corrected any more. Called by the sources that need STS.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sts::Client;
@@ -23,10 +22,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::aws_error::{AN_HOUR, Action, Asked, Call, Problem, Verdict, judge};
 use super::aws_wire::{Noted, Wire};
 use super::aws_words::words;
+use super::learnt::Learnt;
 use super::shape;
 use crate::config::{RoleDefinition, StsEndpoint, WebIdentityDefinition};
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued};
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 use crate::world::http::HttpLimits;
 use crate::world::{BoxFuture, World};
 
@@ -34,6 +34,8 @@ use crate::world::{BoxFuture, World};
 #[derive(Clone)]
 pub(super) struct Sts {
     pub(super) identity: IdentityName,
+    /// Of the identity's definition.
+    pub(super) digest: Digest,
     pub(super) endpoint: StsEndpoint,
     pub(super) ca_bundle: Option<PathBuf>,
     pub(super) world: World,
@@ -41,13 +43,6 @@ pub(super) struct Sts {
     /// When this issue must be over, in boot time.
     pub(super) until: Option<Duration>,
 }
-
-/// When, in boot time, AWS last refused the duration that is written for a role. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Learnt(Arc<Mutex<Option<Duration>>>);
-
-/// A limit that was learnt is believed for a day: then somebody may have raised it.
-const BELIEVED: Duration = Duration::from_secs(24 * 3600);
 
 /// What one issue may cost, however many requests it takes: less than the engine gives it, so that the source tells why it
 /// failed.
@@ -77,12 +72,12 @@ impl Sts {
     /// `AssumeRole`. A duration that the role or its base does not allow is clamped to an hour, with a warning.
     pub(super) async fn assume_role(&self, role: &RoleDefinition, keys: &AwsKeys) -> Result<Issued, Failure> {
         // what temporary keys assume is a chained role: more than an hour is refused (API_AssumeRole, "role chaining")
-        if role.duration > AN_HOUR && (!keys.long_term() || self.learnt.that_it_is_too_long(&self.world)) {
+        if role.duration > AN_HOUR && (!keys.long_term() || self.is_known_to_be_too_long()) {
             return self.assume_role_for_an_hour(role, keys).await;
         }
         match self.assume_role_for(role, role.duration, keys).await {
             Err(Verdict { action: Action::ClampToAnHour, .. }) => {
-                self.learnt.note(&self.world);
+                self.note_that_it_is_too_long();
                 self.assume_role_for_an_hour(role, keys).await
             }
             outcome => outcome.map_err(|verdict| verdict.failure),
@@ -129,9 +124,9 @@ impl Sts {
         role: &WebIdentityDefinition,
         token: &Secret,
     ) -> Result<Issued, Verdict> {
-        if role.duration <= AN_HOUR || !self.learnt.that_it_is_too_long(&self.world) {
+        if role.duration <= AN_HOUR || !self.is_known_to_be_too_long() {
             match self.assume_with_token_for(role, role.duration, token).await {
-                Err(Verdict { action: Action::ClampToAnHour, .. }) => self.learnt.note(&self.world),
+                Err(Verdict { action: Action::ClampToAnHour, .. }) => self.note_that_it_is_too_long(),
                 outcome => return outcome,
             }
         }
@@ -183,6 +178,14 @@ impl Sts {
         let sent = self.send(&call, Some(keys), &[], |client| Box::pin(client.get_caller_identity().send()));
         let (output, noted) = sent.await.map_err(|verdict| verdict.failure)?;
         Ok(Caller { account_id: output.account, server_offset: noted.offset })
+    }
+
+    fn note_that_it_is_too_long(&self) {
+        self.learnt.note(self.digest, self.world.clock.now().boot);
+    }
+
+    fn is_known_to_be_too_long(&self) -> bool {
+        self.learnt.is_too_long(self.digest, self.world.clock.now().boot)
     }
 
     fn call<'a>(&'a self, asked: Asked<'a>, keys: Option<&'a AwsKeys>, duration: Option<Duration>) -> Call<'a> {
@@ -323,17 +326,6 @@ const UNSURE: Duration = Duration::from_secs(5 * 60);
 
 /// The same where no `Date` shows the server's clock: signatures are taken from clocks that are 15 min off.
 const UNSURE_WITHOUT_DATE: Duration = Duration::from_secs(20 * 60);
-
-impl Learnt {
-    fn note(&self, world: &World) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(world.clock.now().boot);
-    }
-
-    fn that_it_is_too_long(&self, world: &World) -> bool {
-        let noted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.is_some_and(|at| world.clock.now().boot.saturating_sub(at) < BELIEVED)
-    }
-}
 
 fn given_up(failure: Failure) -> Verdict {
     Verdict { action: Action::GiveUp, failure }

@@ -2,7 +2,8 @@
 //!
 //! A source never calls another source: it says what it [`needs`](Source::needs), the engine obtains that first, once
 //! for everyone, and passes it to [`issue`](Source::issue). A source never waits for a person, keeps no state of its own
-//! beyond its definition and a limit of AWS's that it ran into, and makes no retry: whether and when to try again is the engine's to decide.
+//! beyond its definition but what it [`Learnt`] with others, and makes no retry: whether and when to try again is the
+//! engine's to decide.
 
 pub mod daemon;
 
@@ -25,11 +26,13 @@ mod aws_sts;
 mod aws_web_identity;
 mod aws_wire;
 mod aws_words;
+mod learnt;
 mod said;
 mod shape;
 mod warned;
 
 pub use self::aws_build::build;
+pub use self::learnt::Learnt;
 
 /// How one identity's credentials are made. One implementation a kind of source; one value an identity.
 pub trait Source: Send + Sync {
@@ -100,6 +103,16 @@ pub struct Recipe {
 pub trait Recipes: Send + Sync {
     /// The recipe of an ask; a `Failure` of class `Refused` for one that is unknown or unusable.
     fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure>;
+
+    /// What their sources learnt of the upstream.
+    fn learnt(&self) -> Learnt {
+        Learnt::default()
+    }
+
+    /// They take the place of others, whose sources learnt this: called before the first recipe is asked for.
+    fn go_on_with(&self, learnt: Learnt) {
+        drop(learnt);
+    }
 }
 
 /// A source was handed something that it does not need: a mistake of ours, which an engine that asks

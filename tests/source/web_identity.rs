@@ -122,7 +122,12 @@ async fn fetch_with(stage: &Stage, tokens: &[&str]) -> Result<(), credenza::cred
     let config = credenza::config::Config::load(&whole).unwrap();
     let identity = &config.identities["web"];
     let world = World { files: Arc::new(files), ..whole };
-    let source = credenza::source::build(identity.definition.as_ref().unwrap(), identity, &world);
+    let source = credenza::source::build(
+        identity.definition.as_ref().unwrap(),
+        identity,
+        &world,
+        &credenza::source::Learnt::default(),
+    );
     source.issue(Ingredient::Nothing).await.map(|_| ())
 }
 
