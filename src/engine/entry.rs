@@ -24,8 +24,7 @@ pub(super) struct Entry {
     /// By which definitions it is made: see [`chain`](super::chain).
     pub(super) stamp: Digest,
     pub(super) held: Option<Held>,
-    /// Nothing more is made from what it holds, which its own clients still get: the upstream called it dead, or somebody
-    /// wants what is made from it anew.
+    /// Nothing more is made from what it holds, which its own clients still get: the upstream called it dead.
     pub(super) spent_as_base: bool,
     pub(super) attempts: Attempts,
     pub(super) demand: Option<Demand>,
@@ -87,7 +86,12 @@ impl Entry {
     /// The same by a definition read again; where it is another one than before, nothing made by the old one stays.
     pub(super) fn following(mut self, link: Link) -> Self {
         if self.stamp != link.stamp {
-            self.start_over();
+            self.held = None;
+            self.spent_as_base = false;
+            self.attempts.forget_waits();
+            self.attempts.flight = None;
+            self.need_renewed = false;
+            self.told.clear();
         }
         Self {
             limited_by: link.recipe.source.limited_by(),
@@ -96,31 +100,6 @@ impl Entry {
             stamp: link.stamp,
             ..self
         }
-    }
-
-    fn start_over(&mut self) {
-        self.held = None;
-        self.spent_as_base = false;
-        self.attempts.forget_waits();
-        self.attempts.flight = None;
-        self.need_renewed = false;
-        self.told.clear();
-    }
-
-    /// Nobody wants it until it is asked for again.
-    pub(super) fn forget(&mut self) {
-        self.start_over();
-        self.used = None;
-        // a client that waits is told, and demands it again
-        self.demand = None;
-    }
-
-    /// Something that is made from it is wanted anew, from the bottom up.
-    pub(super) fn forget_as_base(&mut self) {
-        self.spent_as_base = true;
-        self.attempts.forget_waits();
-        self.attempts.flight = None;
-        self.need_renewed = false;
     }
 
     /// The ask whose credential this one is made from.

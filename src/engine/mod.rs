@@ -20,8 +20,8 @@
 //! Some clients drop what they hold when a service says `ExpiredToken`, and ask again at once, although half an hour is
 //! left. From here that looks like a service that opens a new SDK session for every request, or like a shell that starts
 //! twenty commands: the same grant asks again and again, and it must not cost an upstream call each time. So an early
-//! repeat is never taken as a complaint: it is answered from memory. Who knows better says so with [`Engine::forget`],
-//! and what the upstream itself calls dead while we use it is replaced by ourselves.
+//! repeat is never taken as a complaint: it is answered from memory. Who knows better starts the daemon anew, and what the
+//! upstream itself calls dead while we use it is replaced by ourselves.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -243,14 +243,6 @@ impl Engine {
     /// caller's to [`warm`](Engine::warm).
     pub fn replace(&self, recipes: Arc<dyn Recipes>) {
         self.shared.with(|state| state.replace(recipes, &self.shared.settings));
-        self.shared.nudge.notify_one();
-    }
-
-    /// Drops what is held for one ask or for all, and the sessions that they are made from; waits are forgotten too, those
-    /// of the whole chain. The next request has it fetched anew, from the bottom up; what the one ask is made from stays
-    /// with its own clients until then.
-    pub fn forget(&self, ask: Option<&Ask>) {
-        self.shared.with(|state| state.forget(ask));
         self.shared.nudge.notify_one();
     }
 

@@ -159,31 +159,6 @@ impl State {
         self.tell_all();
     }
 
-    /// Drops what is held for one ask or for all, and the sessions behind it; flights in the air come for nothing. What
-    /// the one ask is made from is renewed before it is used for that again, and stays with its own clients until then.
-    pub(super) fn forget(&mut self, of: Option<&Ask>) {
-        match of {
-            None => {
-                self.asks.values_mut().for_each(Entry::forget);
-                self.sessions.clear();
-            }
-            Some(ask) => {
-                for link in chain(&*self.recipes, ask).unwrap_or_default() {
-                    if let Need::Session { key, .. } = &link.need {
-                        self.sessions.remove(key);
-                    }
-                    match self.asks.get_mut(&link.ask) {
-                        Some(entry) if link.ask == *ask => entry.forget(),
-                        Some(entry) => entry.forget_as_base(),
-                        None => {}
-                    }
-                }
-            }
-        }
-        self.give_up_strays();
-        self.tell_all();
-    }
-
     /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped.
     pub(super) fn replace(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
         self.tell_all();

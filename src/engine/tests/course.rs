@@ -11,7 +11,6 @@ use super::stage::{HOUR, MINUTE, ask, key};
 use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, Issued, Now, SessionKey};
 use crate::engine::Settings;
 use crate::engine::attempts::{BETWEEN_SUCCESSES, Until, Who};
-use crate::engine::chain::chain;
 use crate::engine::clocks::Jump;
 use crate::engine::entry::Demand;
 use crate::engine::plan::{Plan, Step, next_step, plan};
@@ -105,8 +104,6 @@ pub(super) enum Event {
     StrayLanded(Index),
     Passed(Duration),
     WaitsForgotten,
-    Forgotten(Index),
-    AllForgotten,
     Slept(Duration),
     ClockSet,
     Replaced(Index, Defined),
@@ -137,8 +134,6 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => any::<Index>().prop_map(Event::StrayLanded),
         8 => passed.prop_map(Event::Passed),
         2 => Just(Event::WaitsForgotten),
-        2 => any::<Index>().prop_map(Event::Forgotten),
-        1 => Just(Event::AllForgotten),
         2 => (3..50_000_u64).prop_map(|secs| Event::Slept(Duration::from_secs(secs))),
         1 => Just(Event::ClockSet),
         1 => (any::<Index>(), defined()).prop_map(|(index, defined)| Event::Replaced(index, defined)),
@@ -223,17 +218,6 @@ impl Course {
             Event::Passed(time) => self.pass(*time),
             Event::WaitsForgotten => {
                 self.state.forget_waits(None);
-                self.fetched.clear();
-            }
-            Event::Forgotten(index) => {
-                let ask = name(index.index(self.count()));
-                for link in chain(&*self.state.recipes, &ask).unwrap() {
-                    self.fetched.remove(&link.ask);
-                }
-                self.state.forget(Some(&ask));
-            }
-            Event::AllForgotten => {
-                self.state.forget(None);
                 self.fetched.clear();
             }
             Event::Slept(time) => {

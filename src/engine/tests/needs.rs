@@ -139,29 +139,6 @@ async fn what_is_made_of_a_session_that_is_refused_goes_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_forget_a_role_mends_a_base_that_stands_refused() {
-    let stage = Stage::set([plain("base", HOUR), role("mid", "base", HOUR), role("prod", "mid", HOUR)]);
-    stage.fake("base").now_does(Does::Fails(Refused, "AccessDenied"));
-    assert_eq!(stage.code("prod").await, "AccessDenied");
-    stage.fake("base").now_does(Does::Works);
-    assert_eq!(stage.code("prod").await, "AccessDenied");
-    stage.engine.forget(Some(&ask("prod")));
-    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
-}
-
-#[tokio::test(start_paused = true)]
-async fn to_forget_a_role_has_its_base_renewed_and_leaves_it_to_its_own_clients_meanwhile() {
-    let stage = Stage::set([("base", session("keys:base", false), HOUR), role("prod", "base", HOUR)]);
-    stage.key_id("prod").await;
-    stage.engine.forget(Some(&ask("prod")));
-    assert_eq!(stage.key_id("base").await, "ASIA-base-1");
-    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
-    assert_eq!(*stage.fake("prod").bases.lock().unwrap(), ["ASIA-base-1", "ASIA-base-2"]);
-    assert_eq!(stage.fake("base").renewals(), 2);
-    assert_eq!(stage.key_id("base").await, "ASIA-base-2");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_base_that_the_upstream_calls_expired_stays_with_its_own_clients() {
     for code in ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"] {
         let stage = Stage::set([plain("base", HOUR), role("prod", "base", 15 * MINUTE)]);

@@ -38,20 +38,13 @@ async fn a_flight_begun_under_the_old_definition_comes_for_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flight_that_comes_for_nothing_leaves_its_slot_at_once() {
-    let settings = || Settings { flights_at_once: 1, ..Settings::default() };
-    let mut stage = Stage::set_with(settings(), [plain("prod", HOUR)]);
+    let settings = Settings { flights_at_once: 1, ..Settings::default() };
+    let mut stage = Stage::set_with(settings, [plain("prod", HOUR)]);
     let old = stage.fake("prod");
     old.now_takes(20 * SECOND);
     assert_eq!(stage.code("prod").await, "Pending");
     redefine(&mut stage, plain("prod", 2 * HOUR));
     assert_eq!(stage.left("prod").await, 2 * HOUR);
-
-    let stage = Stage::set_with(settings(), [plain("prod", HOUR)]);
-    stage.fake("prod").now_takes(20 * SECOND);
-    assert_eq!(stage.code("prod").await, "Pending");
-    stage.engine.forget(None);
-    stage.fake("prod").now_takes(SECOND / 10);
-    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
     stage.pass(MINUTE).await;
     assert_eq!((old.finished(), stage.fake("prod").finished()), (0, 1));
 }
@@ -170,27 +163,4 @@ async fn a_change_of_configuration_forgets_the_waits() {
     assert_eq!(stage.code("prod").await, "AccessDenied");
     stage.publish();
     assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_forgotten_is_fetched_again_only_when_asked_for_with_its_session() {
-    let keys = Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None };
-    let stage = Stage::set([("prod", keys, HOUR), plain("other", HOUR)]);
-    stage.key_id("prod").await;
-    stage.key_id("other").await;
-    stage.engine.forget(None);
-    stage.pass(10 * MINUTE).await;
-    assert_eq!((stage.fake("prod").issues(), stage.fake("other").issues()), (1, 1));
-    assert_eq!(stage.key_id("prod").await, "ASIA-prod-2");
-    assert_eq!(stage.fake("prod").renewals(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_flight_of_what_was_forgotten_comes_for_nothing() {
-    let stage = Stage::set([plain("prod", HOUR)]);
-    stage.fake("prod").now_takes(2 * SECOND);
-    assert_eq!(stage.code("prod").await, "Pending");
-    stage.engine.forget(Some(&ask("prod")));
-    stage.pass(5 * SECOND).await;
-    assert!(stage.engine.ready(&ask("prod")).is_none());
 }
