@@ -3,6 +3,7 @@
 //!
 //! Nothing here acts; every rule takes the time as an argument. Called by the engine, the sources and the dialects.
 
+pub mod codes;
 pub mod handover;
 
 use std::fmt;

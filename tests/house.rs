@@ -176,9 +176,28 @@ fn every_field_that_is_logged_is_on_the_list() {
 }
 
 #[test]
+fn a_command_knows_every_code_that_its_daemon_may_give() {
+    let product = |path: &Path| !path.to_string_lossy().contains("tests");
+    let codes: BTreeSet<String> =
+        sources("src").into_iter().filter(|file| product(&file.path)).flat_map(|file| codes_of(&file.text)).collect();
+    assert!(codes.len() > 30, "{codes:?}");
+    let missing: Vec<&String> =
+        codes.iter().filter(|code| credenza::credential::codes::known(code).is_none()).collect();
+    assert!(missing.is_empty(), "not in src/credential/codes.rs: {missing:?}");
+}
+
+/// The codes of failures in a text: what follows the class.
+fn codes_of(text: &str) -> Vec<String> {
+    let product = product_part(text);
+    let after = ["NeedsPerson,", "TryLater,", "Refused,"].into_iter().flat_map(|class| product.split(class).skip(1));
+    after.filter_map(|rest| first_name(rest.trim_start().strip_prefix('"')?)).collect()
+}
+
+#[test]
 fn the_checks_can_fail() {
     let logged = r#"tracing::info!(target: "x", %one, two = f(a, "b"), three.four = ?x, "five = {six}", seven = 8);"#;
     assert_eq!(fields_logged(logged), ["one", "two", "three.four"]);
+    assert_eq!(codes_of("call.verdict(\n    Refused,\n    \"Odd\", TryLater, why)"), ["Odd"]);
     assert_eq!(rooms_named("use crate::engine::Engine;"), BTreeSet::from(["engine".to_owned()]));
     assert_eq!(
         rooms_named("use crate::{config::Config, world::World};"),

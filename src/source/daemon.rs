@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Ingredient, Need, Source};
 use crate::credential::handover::{self, HANGS, PATIENCE, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
-use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey};
+use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey, codes};
 use crate::secret::Digest;
 use crate::world::http::{Http, HttpLimits};
 use crate::world::{BoxFuture, Clock};
@@ -150,11 +150,11 @@ fn refused(identity: &IdentityName, refusal: Refusal) -> Answer {
     if refusal.is_of_its_surroundings() {
         return Answer::HandedBack(HandedBack::Unable { identity: identity.clone(), why: refusal.message });
     }
-    let code = match class {
+    let code = codes::known(&refusal.code).unwrap_or(match class {
         FailureClass::NeedsPerson => "LoginRequired",
         FailureClass::TryLater => "UpstreamUnavailable",
         FailureClass::Refused => "AccessDenied",
-    };
+    });
     let public = refusal.public.unwrap_or_else(|| format!("{identity} cannot be had: see `credenza status`"));
     Answer::Failed(Failure::new(class, code, public).because(refusal.message))
 }

@@ -118,15 +118,23 @@ async fn what_fails_in_the_daemons_surroundings_is_handed_back() {
 
 #[tokio::test]
 async fn a_failure_of_the_identity_is_the_daemons_own() {
-    for (class, status) in
-        [(FailureClass::NeedsPerson, 403), (FailureClass::TryLater, 503), (FailureClass::Refused, 403)]
-    {
+    use FailureClass::{NeedsPerson, Refused, TryLater};
+    for (class, status, code, kept) in [
+        (NeedsPerson, 403, "CodeRefused", "CodeRefused"),
+        // a program that could not be started for want of room: the daemon runs it again soon
+        (TryLater, 503, "ProcessFailed", "ProcessFailed"),
+        (Refused, 403, "RegionDisabled", "RegionDisabled"),
+        // of a later version
+        (NeedsPerson, 403, "Invented", "LoginRequired"),
+        (TryLater, 503, "Invented", "UpstreamUnavailable"),
+        (Refused, 403, "Invented", "AccessDenied"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("s");
-        daemon(&socket, "1", vec![(status, failure(class, "Whatever"))]);
+        daemon(&socket, "1", vec![(status, failure(class, code))]);
         let asked = issue(&socket).await;
         let failure = asked.issued.unwrap_err();
-        assert_eq!((failure.class, failure.public.as_str()), (class, "for clients"));
+        assert_eq!((failure.class, failure.code, failure.public.as_str()), (class, kept, "for clients"));
         assert_eq!(failure.private, "for the log");
         assert_eq!(asked.handed_back, [], "the daemon stays in charge");
     }
