@@ -289,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_off_begins_at_once_and_may_be_put_off_anew_once_waits_are_forgotten() {
+        let mut attempts = Attempts::default();
+        for _ in 0..PUT_OFF_AT_MOST {
+            assert!(attempts.put_off(at(1000)));
+        }
+        assert!(!attempts.put_off(at(1000)));
+        assert_eq!(attempts.put_off_until(at(1000).boot), Some(at(1000).boot + PUT_OFF_FOR));
+        attempts.forget_waits();
+        assert_eq!(attempts.put_off_until(at(1000).boot), None);
+        assert!(attempts.put_off(at(1000)));
+    }
+
+    #[test]
     fn a_source_that_answers_from_memory_rests_as_long_as_it_says() {
         let mut attempts = Attempts::default();
         attempts.succeed(at(1000), Duration::from_secs(2));
