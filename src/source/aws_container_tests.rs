@@ -12,7 +12,7 @@ use crate::world::{BoxFuture, Environment};
 pub(in crate::source) struct Endpoint {
     pub(in crate::source) answers: Mutex<Vec<Result<(u16, String), HttpError>>>,
     pub(in crate::source) asked: Mutex<Vec<http::Request<Bytes>>>,
-    pub(in crate::source) ahead: Mutex<Option<Duration>>,
+    pub(in crate::source) shows: Mutex<Option<ClockOffset>>,
 }
 
 impl Endpoint {
@@ -22,9 +22,9 @@ impl Endpoint {
         Arc::new(Self { answers: Mutex::new(answers), ..Self::default() })
     }
 
-    /// The same with a `Date`: its clock is ahead of ours by so much.
-    pub(in crate::source) fn ahead(self: Arc<Self>, by: Duration) -> Arc<Self> {
-        *self.ahead.lock().unwrap() = Some(by);
+    /// The same with a `Date` that shows its clock to be off from ours by so much.
+    pub(in crate::source) fn showing(self: Arc<Self>, offset: ClockOffset) -> Arc<Self> {
+        *self.shows.lock().unwrap() = Some(offset);
         self
     }
 
@@ -44,8 +44,8 @@ impl Http for Endpoint {
         self.asked.lock().unwrap().push(request);
         let answer = self.answers.lock().unwrap().pop();
         let answer = answer.unwrap_or(Err(HttpError::Connect { host, reason: "refused".to_owned() }));
-        let date = self.ahead.lock().unwrap().map(|by| {
-            let there = aws_smithy_types::DateTime::from(World::system().clock.now().wall + by);
+        let date = self.shows.lock().unwrap().map(|offset| {
+            let there = aws_smithy_types::DateTime::from(offset.server_time(World::system().clock.now().wall));
             there.fmt(aws_smithy_types::date_time::Format::HttpDate).unwrap()
         });
         Box::pin(async move {
@@ -99,15 +99,26 @@ async fn which_address_is_asked_with_which_token() {
 
 #[tokio::test]
 async fn the_clock_of_the_endpoint_is_read_from_its_date() {
-    let twenty = Duration::from_secs(20 * 60);
-    let endpoint = Endpoint::answering(&[(200, GOOD)]).ahead(twenty);
-    let issued = keys(&world(&endpoint, &[RELATIVE])).await.unwrap();
-    assert!(is_about(issued.server_offset, twenty), "{:?}", issued.server_offset);
+    for there in OFF {
+        let endpoint = Endpoint::answering(&[(200, GOOD)]).showing(there);
+        let issued = keys(&world(&endpoint, &[RELATIVE])).await.unwrap();
+        assert!(is_about(issued.server_offset, there), "{there:?}: {:?}", issued.server_offset);
+    }
+    let endpoint = Endpoint::answering(&[(200, GOOD)]).showing(ClockOffset::None);
+    assert_eq!(keys(&world(&endpoint, &[RELATIVE])).await.unwrap().server_offset, ClockOffset::None);
 }
 
+/// Clocks that are off.
+pub(in crate::source) const OFF: [ClockOffset; 2] =
+    [ClockOffset::Ahead(Duration::from_secs(20 * 60)), ClockOffset::Behind(Duration::from_secs(20 * 60))];
+
 /// A `Date` has whole seconds, and a test may be held up.
-pub(in crate::source) fn is_about(offset: ClockOffset, ahead: Duration) -> bool {
-    matches!(offset, ClockOffset::Ahead(by) if by.abs_diff(ahead) < Duration::from_secs(60))
+pub(in crate::source) fn is_about(one: ClockOffset, other: ClockOffset) -> bool {
+    match (one, other) {
+        (ClockOffset::Ahead(one), ClockOffset::Ahead(other))
+        | (ClockOffset::Behind(one), ClockOffset::Behind(other)) => one.abs_diff(other) < Duration::from_secs(60),
+        _ => false,
+    }
 }
 
 #[tokio::test]

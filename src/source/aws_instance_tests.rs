@@ -1,8 +1,6 @@
 //! Three requests, in their order and with their headers, and what stops them.
 
-use std::time::Duration;
-
-use super::super::aws_container::tests::{Endpoint, GOOD, is_about, world};
+use super::super::aws_container::tests::{Endpoint, GOOD, OFF, is_about, world};
 use super::*;
 
 #[tokio::test]
@@ -28,10 +26,11 @@ async fn a_token_is_asked_for_first_and_sent_with_what_follows() {
 
 #[tokio::test]
 async fn the_clock_of_the_service_is_read_from_its_date() {
-    let twenty = Duration::from_secs(20 * 60);
-    let endpoint = Endpoint::answering(&[(200, "the-token"), (200, "my-role\n"), (200, GOOD)]).ahead(twenty);
-    let issued = keys(&world(&endpoint, &[])).await.unwrap();
-    assert!(is_about(issued.server_offset, twenty), "{:?}", issued.server_offset);
+    for there in OFF {
+        let endpoint = Endpoint::answering(&[(200, "the-token"), (200, "my-role\n"), (200, GOOD)]).showing(there);
+        let issued = keys(&world(&endpoint, &[])).await.unwrap();
+        assert!(is_about(issued.server_offset, there), "{there:?}: {:?}", issued.server_offset);
+    }
 }
 
 #[tokio::test]
