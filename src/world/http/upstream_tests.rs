@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::test_server::{Authority, Proxy, Server, server_that_says};
 use super::*;
@@ -215,6 +215,27 @@ async fn who_never_finishes_the_handshake_was_sent_nothing() {
     let url = format!("https://localhost:{}/", silent.local_addr().unwrap().port());
     let error = upstream(&[]).send(http::Request::get(url).body(Bytes::new()).unwrap(), short).await.unwrap_err();
     assert!(matches!(&error, HttpError::Connect { reason, .. } if reason.contains("not connected within")), "{error}");
+}
+
+/// A listener whose queue is full: whoever else wants to connect hears nothing, as behind a firewall. Elsewhere than on
+/// Linux they may be refused.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_does_not_take_a_connection_is_given_up() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(0).unwrap();
+    let address = full.local_addr().unwrap();
+    // a queue of 0 has room for one (`sk_acceptq_is_full` in `include/net/sock.h`)
+    let _only = TcpStream::connect(address).await.unwrap();
+    let short = HttpLimits { connect: Duration::from_millis(200), ..limits() };
+    let upstream = upstream(&[]);
+    for scheme in ["http", "https"] {
+        let request = http::Request::get(format!("{scheme}://{address}/")).body(Bytes::new()).unwrap();
+        let asked = tokio::time::timeout(limits().connect, upstream.send(request, short));
+        let error = asked.await.expect("long before").unwrap_err();
+        assert!(matches!(&error, HttpError::Connect { host, .. } if *host == address.to_string()), "{error}");
+    }
 }
 
 #[tokio::test]
