@@ -12,5 +12,6 @@ mod keys;
 mod roles;
 mod skew;
 mod stage;
+mod time;
 mod tls;
 mod web_identity;

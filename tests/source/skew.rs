@@ -70,7 +70,7 @@ async fn a_date_that_lies_ends_after_two_calls_and_says_what_to_set() {
 }
 
 /// The way to the cloud with a proxy in it that takes the date away.
-struct Dateless(Arc<dyn Http>);
+pub(crate) struct Dateless(pub(crate) Arc<dyn Http>);
 
 impl Http for Dateless {
     fn send(
