@@ -86,10 +86,23 @@ fn the_clock_moves() {
     let (_, clock) = steered.control("POST", "clock", json!({ "advance_secs": -400 }));
     assert_eq!(clock["offset_secs"], -1000);
     assert!(steered.client().contains("Signature not yet current"));
-    steered.control("POST", "clock", json!({ "offset_secs": 0, "date_skew_secs": 30 }));
+    steered.control("POST", "clock", json!({ "offset_secs": 0 }));
     assert!(steered.client().contains("user/base"));
     let (_, clock) = steered.control("GET", "clock", Value::Null);
     assert_eq!(clock["offset_secs"], 0);
+}
+
+#[test]
+fn the_date_is_made_wrong_and_the_clock_stays_right() {
+    let steered = Steered::new();
+    let right = steered.simcloud.date();
+    for skew_secs in [7200, -7200, 0] {
+        steered.control("POST", "clock", json!({ "date_skew_secs": skew_secs }));
+        let off = steered.simcloud.date().as_second() - right.as_second() - skew_secs;
+        // what the test itself took
+        assert!((0..600).contains(&off), "{skew_secs}: {off}");
+        assert!(steered.client().contains("user/base"), "signatures are judged by the clock");
+    }
 }
 
 #[test]

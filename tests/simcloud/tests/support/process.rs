@@ -36,20 +36,34 @@ impl Process {
 
     /// Status and answer of a control request.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let base = self.address("control").strip_prefix("http://").unwrap();
-        let (address, prefix) = base.split_once('/').unwrap();
         let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.answer("control", method, path, &body);
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap())
+    }
+
+    /// The `Date` of STS's answer to whoever asks.
+    pub fn date(&self) -> jiff::Timestamp {
+        let answer = self.answer("sts", "POST", "", "");
+        let date = answer.lines().find_map(|line| line.strip_prefix("date: ")).unwrap();
+        jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).unwrap()
+    }
+
+    /// The whole answer to a request below one of the addresses.
+    fn answer(&self, name: &str, method: &str, path: &str, body: &str) -> String {
+        let base = self.address(name).strip_prefix("http://").unwrap();
+        let (address, prefix) = base.split_once('/').unwrap_or((base, ""));
+        let path = [prefix, path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
         let mut stream = TcpStream::connect(address).unwrap();
         let length = body.len();
         write!(
             stream,
-            "{method} /{prefix}/{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap())
+        answer
     }
 }
 
