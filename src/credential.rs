@@ -89,7 +89,8 @@ pub struct Issued {
     pub role_arn: Option<String>,
     /// What a person should be told about it, once each: `session is 15 min: ...`.
     pub warnings: Vec<String>,
-    /// When it came from the upstream, where another process of this machine had it before us. `None`: it comes now.
+    /// When it came from the upstream, where it came before: to another process of this machine, or as a session that is
+    /// handed on as it is. `None`: it comes now.
     pub received: Option<Now>,
 }
 

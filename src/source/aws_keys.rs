@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::aws_origin::Origin;
 use super::aws_sts::Sts;
 use super::{Ingredient, Need, Source, wrong_ingredient};
-use crate::credential::{Failure, Issued, SessionKey};
+use crate::credential::{Failure, Issued, Session, SessionKey};
 use crate::world::BoxFuture;
 
 /// Keys of the profile's own.
@@ -46,7 +46,7 @@ impl Source for Keys {
         let (sts, account_id) = (self.sts.for_one_issue(), self.account_id.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
-            let mut issued = leaving(&sts, &session.issued).await?;
+            let mut issued = leaving(&sts, &session).await?;
             issued.account_id = issued.account_id.or_else(|| session.issued.account_id.clone()).or(account_id);
             Ok(issued)
         })
@@ -58,7 +58,8 @@ impl Source for Keys {
 }
 
 /// What may leave through an endpoint of these base keys.
-async fn leaving(sts: &Sts, base: &Issued) -> Result<Issued, Failure> {
+async fn leaving(sts: &Sts, session: &Session) -> Result<Issued, Failure> {
+    let base = &session.issued;
     if base.keys.long_term() {
         let mut issued = sts.session(&base.keys, SESSION).await?;
         issued.warnings.push(format!(
@@ -69,7 +70,8 @@ async fn leaving(sts: &Sts, base: &Issued) -> Result<Issued, Failure> {
         return Ok(issued);
     }
     if base.expiration.is_some() {
-        return Ok(base.clone());
+        // its life began with the session's, and a clock that was set since must not lengthen it
+        return Ok(Issued { received: Some(session.received), ..base.clone() });
     }
     let caller = sts.caller(&base.keys).await?;
     let there = caller.server_offset.server_time(sts.world.clock.now().wall);

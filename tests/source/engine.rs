@@ -8,7 +8,8 @@ use credenza::config::Config;
 use credenza::credential::{Ask, Failure, FailureClass, Outcome};
 use credenza::engine::{Engine, Settings};
 use credenza::source::{self, Learnt, Recipe, Recipes};
-use credenza::world::World;
+use credenza::world::simulated::Step;
+use credenza::world::{Clock as _, World};
 use simcloud::{Fault, Keys, Trouble};
 
 use crate::stage::*;
@@ -102,6 +103,27 @@ async fn a_role_and_the_process_it_is_assumed_from_can_be_wanted_together() {
     assert_eq!(running.stage.runs(), 1);
     assert_eq!(running.stage.cloud.count("GetCallerIdentity"), 1, "its end is not made up");
     assert_eq!(base.expiration, start() + 30 * MINUTE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_leave_as_they_are_live_from_when_the_program_printed_them_whatever_the_clock_was_set_to() {
+    let stage = Stage::new();
+    let (_, role) = stage.user_and_role("deploy");
+    let keys = Keys::temporary();
+    stage.cloud.add_user_with_keys("ada", ACCOUNT, keys.clone());
+    let profiles = format!(
+        "[profile base]\ncredential_process = printing\n[profile role]\nrole_arn = {role}\nsource_profile = base\n"
+    );
+    let stage = stage.config(&profiles).program("printing", &printed(&keys, Some(start() + HOUR)));
+    let running = Running::start(stage);
+    running.ask("role").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    running.stage.clock.step_wall(Step::Back(HOUR));
+    let base = running.ask("base").await.unwrap();
+    assert_eq!(running.stage.runs(), 1);
+    assert_eq!((base.expiration, base.lifetime()), (start() + HOUR, HOUR));
+    let left = base.remaining(running.stage.clock.now());
+    assert!(left <= HOUR - Duration::from_secs(30), "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]
