@@ -79,6 +79,9 @@ pub(super) const FOR_WHO_GOES_WITHOUT: Duration = Duration::from_secs(15);
 const PUT_OFF_FOR: Duration = Duration::from_millis(100);
 const PUT_OFF_AT_MOST: u32 = 8;
 
+/// A failure is remembered for so long after the next attempt may be made.
+const REMEMBER_FAILURE: Duration = Duration::from_secs(15 * 60);
+
 impl Attempts {
     /// The wait that an attempt for `who` would have to keep, if there is one.
     pub(super) fn wait(&self, who: Who, boot: Duration) -> Option<Until> {
@@ -104,6 +107,11 @@ impl Attempts {
         self.put_off.map(|off| off.until).filter(|until| *until > boot)
     }
 
+    /// Another supplier has taken the place of the one that had gone.
+    pub(super) fn put_off_no_longer(&mut self) {
+        self.put_off = None;
+    }
+
     fn after_success(&self) -> Option<Until> {
         self.rests_until.map(Until::Boot)
     }
@@ -117,6 +125,11 @@ impl Attempts {
             (FailureClass::TryLater, _) | (_, Who::Client { .. }) => Until::Boot(failed.retry_at),
             (FailureClass::NeedsPerson | FailureClass::Refused, Who::Timetable) => Until::Asked,
         })
+    }
+
+    /// Whether what nobody uses stays in its table because it failed, so that its waits still grow.
+    pub(super) fn remembers_failure(&self, boot: Duration) -> bool {
+        self.failed.as_ref().is_some_and(|failed| boot <= failed.retry_at.saturating_add(REMEMBER_FAILURE))
     }
 
     /// It was fetched, and is left alone for `rest`.

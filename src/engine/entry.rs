@@ -150,12 +150,11 @@ impl Entry {
     }
 
     pub(super) fn abandoned(&self, awake: Duration, now: Now, settings: &Settings) -> bool {
-        let remembered = self.attempts.failed.as_ref().map(|failed| failed.retry_at.saturating_add(REMEMBER_FAILURE));
         !self.active(awake, settings)
             && self.held.is_none()
             && self.demand.is_none()
             && self.attempts.flight.is_none()
-            && remembered.is_none_or(|until| until < now.boot)
+            && !self.attempts.remembers_failure(now.boot)
     }
 
     /// Takes over what was just received.
@@ -165,9 +164,6 @@ impl Entry {
         self.spent_as_base = false;
     }
 }
-
-/// An ask that nobody uses stays in the table for so long after it may be tried again, so that its waits still grow.
-const REMEMBER_FAILURE: Duration = Duration::from_secs(15 * 60);
 
 impl SessionEntry {
     /// Whether a credential can be made from it now. One without an end is used again and again, also after failures of

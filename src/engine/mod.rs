@@ -36,6 +36,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome};
 use crate::secret::Digest;
 use crate::source::Recipes;
+#[cfg(doc)]
+use crate::source::daemon::DAEMON_AWAY;
 use crate::world::World;
 use attempts::Who;
 use entry::Demand;
@@ -243,6 +245,14 @@ impl Engine {
     /// caller's to [`warm`](Engine::warm).
     pub fn replace(&self, recipes: Arc<dyn Recipes>) {
         self.shared.with(|state| state.replace(recipes, &self.shared.settings));
+        self.shared.nudge.notify_one();
+    }
+
+    /// Other sources make the same definitions from now on: everything stays, and so do the waits, since nothing says that
+    /// what failed would not fail again. Only what came back because its supplier had gone ([`DAEMON_AWAY`]) is made up for
+    /// at once.
+    pub fn resupply(&self, recipes: Arc<dyn Recipes>) {
+        self.shared.with(|state| state.resupply(recipes, &self.shared.settings));
         self.shared.nudge.notify_one();
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::Settings;
 use super::chain::{Link, chain};
-use super::entry::Entry;
+use super::entry::{Entry, SessionEntry};
 use super::state::State;
 use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
 use crate::source::Need;
@@ -94,7 +94,10 @@ impl State {
                 Need::Nothing | Need::Credential(_) => None,
             })
             .collect();
-        self.sessions.retain(|key, session| needed.contains(key) || session.attempts.flight.is_some());
+        // who is supplied by a daemon now and then needs it again where the daemon cannot
+        let stays =
+            |session: &SessionEntry| session.attempts.flight.is_some() || session.attempts.remembers_failure(now.boot);
+        self.sessions.retain(|key, session| needed.contains(key) || stays(session));
         for session in self.sessions.values_mut() {
             session.held.take_if(|held| held.remaining(now).is_some_and(|left| left.is_zero()));
         }

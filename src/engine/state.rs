@@ -159,8 +159,21 @@ impl State {
         self.tell_all();
     }
 
-    /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped.
+    /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped, and waits
+    /// are forgotten.
     pub(super) fn replace(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
+        self.follow(recipes, settings);
+        self.forget_waits(None);
+    }
+
+    /// The same where only sources changed: waits stay.
+    pub(super) fn resupply(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
+        self.follow(recipes, settings);
+        self.asks.values_mut().for_each(|entry| entry.attempts.put_off_no_longer());
+        self.tell_all();
+    }
+
+    fn follow(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {
         self.tell_all();
         recipes.go_on_with(self.recipes.learnt());
         self.recipes = recipes;
@@ -186,7 +199,6 @@ impl State {
         let stamp = |ask: &Ask| Some(chain(&*self.recipes, ask).ok()?.first()?.stamp);
         self.sessions.retain(|_, session| session.maker.as_ref().is_some_and(|(ask, made)| stamp(ask) == Some(*made)));
         self.give_up_strays();
-        self.forget_waits(None);
     }
 
     fn tell_all(&mut self) {

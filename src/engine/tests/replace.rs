@@ -1,10 +1,13 @@
 //! The configuration changes under a running engine: nothing foreign is ever handed out.
 
+use std::sync::Arc;
+
 use super::stage::*;
-use crate::credential::FailureClass::{Refused, TryLater};
+use crate::credential::FailureClass::{NeedsPerson, Refused, TryLater};
 use crate::engine::Settings;
 use crate::source::Need;
 use crate::source::daemon::DAEMON_AWAY;
+use crate::world::Clock as _;
 
 /// Another definition under the same name.
 fn redefine(stage: &mut Stage, part: Part) {
@@ -88,6 +91,30 @@ async fn a_daemon_that_stays_away_and_is_not_replaced_is_a_failure_like_another(
     stage.pass(4 * MINUTE).await;
     let calls = stage.fake("prod").issues() - 9;
     assert!((2..=6).contains(&calls), "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_source_of_the_same_definition_keeps_the_waits_and_makes_up_for_what_came_back() {
+    let mut stage = Stage::set([plain("prod", HOUR), plain("other", HOUR)]);
+    stage.fake("prod").now_does(Does::Fails(NeedsPerson, "ProcessFailed"));
+    stage.code("prod").await;
+    stage.fake("other").now_does(AWAY);
+    let engine = stage.engine.clone();
+    let client = tokio::spawn(async move { engine.get(&ask("other"), PATIENCE).await });
+    stage.pass(120 * MILLISECOND).await;
+    stage.add(plain("prod", HOUR), 1);
+    stage.add(plain("other", HOUR), 1);
+    stage.engine.resupply(Arc::new(stage.book.clone()));
+    let before = stage.clock.now().boot;
+    assert!(client.await.unwrap().is_ok());
+    // as long as the fetch takes, and no longer
+    assert!(stage.clock.now().boot - before <= 110 * MILLISECOND);
+    stage.pass(10 * SECOND).await;
+    assert_eq!(stage.code("prod").await, "ProcessFailed");
+    assert_eq!(stage.fake("prod").issues(), 0);
+    // and what is held stays
+    stage.engine.resupply(Arc::new(stage.book.clone()));
+    assert_eq!((stage.key_id("other").await, stage.fake("other").issues()), ("ASIA-other-1".to_owned(), 1));
 }
 
 #[tokio::test(start_paused = true)]
