@@ -2,15 +2,17 @@
 //!
 //! The connection on which the job is announced is held as long as the job lives. Its end, or a fetch that finds the
 //! daemon gone, turns the engine to sources of our own at once; what it holds stays. A daemon that comes back supplies
-//! again, and what it would not supply is asked for again. Called by [`super::endpoint`].
+//! again, and what it would not or could not supply is asked for again ([`pace`]). Called by [`super::endpoint`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use self::pace::{Found, Pace};
 use super::recipes::Book;
 use crate::config::Config;
 use crate::control::{Client, ClientError, wire};
@@ -21,6 +23,13 @@ use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
 use crate::world::unix::UnixHttp;
 use crate::world::{World, ourselves};
+
+mod pace;
+mod supplier;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::supplier::Supplier;
 
 /// What is supplied, and to whom.
 pub(super) struct Supply {
@@ -50,17 +59,6 @@ pub(super) enum News {
     },
 }
 
-/// A daemon that supplies.
-pub(super) struct Supplier {
-    client: Client,
-    generation: u64,
-    sources: BTreeMap<IdentityName, Arc<dyn Source>>,
-    /// What it will not supply for now.
-    refused: BTreeSet<IdentityName>,
-    /// What it cannot make where it runs: not asked for until the configuration changes.
-    unable: BTreeSet<IdentityName>,
-}
-
 /// What came of asking for a daemon.
 #[derive(Default)]
 pub(super) struct Sought {
@@ -88,9 +86,7 @@ impl Supply {
         match client.announce(&self.job()).await {
             Ok(announced) => {
                 let (refused, notes) = refusals(announced);
-                let unable = BTreeSet::new();
-                let (sources, generation) = (BTreeMap::new(), self.generation);
-                let mut supplier = Supplier { client, generation, sources, refused, unable };
+                let mut supplier = Supplier::new(client, refused);
                 self.make_sources(&mut supplier);
                 Sought { supplier: Some(supplier), notes }
             }
@@ -107,6 +103,7 @@ impl Supply {
                 if refused != supplier.refused {
                     tell(&notes);
                 }
+                supplier.announced.clone_from(&refused);
                 supplier.refused = refused;
                 Some(supplier)
             }
@@ -157,48 +154,71 @@ impl Supply {
         mut supplier: Option<Supplier>,
         mut news: mpsc::UnboundedReceiver<News>,
     ) {
-        let mut pause = FIRST_PAUSE;
+        let mut pace = Pace::quick();
         loop {
-            let anew = match next(&mut supplier, &mut news, pause).await {
+            let turned = match next(&mut supplier, &mut news, &pace).await {
                 Next::Look => {
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    let supplied = supplier.as_ref().map(Supplier::supplied);
-                    supplier = self.look_again(supplier).await;
-                    if supplier.as_ref().map(Supplier::supplied) == supplied {
-                        continue;
-                    }
-                    true
+                    let looked = self.look(supplier).await;
+                    (supplier, pace) = (looked.supplier, pace.after(looked.found));
+                    looked.turned
                 }
                 Next::Told(News::Config(config)) => {
                     self.config = config;
-                    pause = FIRST_PAUSE;
-                    supplier.iter_mut().for_each(|supplier| supplier.unable.clear());
+                    pace = Pace::quick();
+                    supplier.iter_mut().for_each(Supplier::means_other);
                     supplier = self.look_again(supplier).await;
-                    true
+                    Turned::Anew
                 }
                 Next::Told(News::Back { generation, found }) => {
                     let theirs = supplier.as_mut().filter(|theirs| theirs.generation == generation);
-                    if theirs.is_some_and(|theirs| !theirs.hands_back(found)) {
-                        (supplier, pause) = (None, FIRST_PAUSE);
+                    let gone = theirs.is_some_and(|theirs| !theirs.hands_back(found, Instant::now()));
+                    if gone {
+                        (supplier, pace) = (None, Pace::quick());
                     }
                     // the fetch that found out ends first, and is made up for at once: also where what it found is no news
                     tokio::time::sleep(FETCH_ENDED).await;
-                    false
+                    if gone { Turned::Anew } else { Turned::Less }
                 }
                 Next::Closed => {
                     tracing::info!("the daemon went away: we go on without it");
-                    (supplier, pause) = (None, FIRST_PAUSE);
-                    true
+                    (supplier, pace) = (None, Pace::quick());
+                    Turned::Anew
                 }
             };
-            match &mut supplier {
-                Some(supplier) if anew => self.make_sources(supplier),
+            match (&mut supplier, turned) {
+                (_, Turned::Nothing) => continue,
+                (None, _) => {}
                 // Its other sources stay: what they are about to hand back must still count.
-                Some(supplier) => supplier.drop_sources(),
-                None => {}
+                (Some(supplier), Turned::Less) => supplier.drop_sources(),
+                (Some(supplier), Turned::More | Turned::Anew) => self.make_sources(supplier),
             }
-            engine.replace(Arc::new(self.book(supplier.as_ref())));
+            let book = Arc::new(self.book(supplier.as_ref()));
+            match turned {
+                Turned::Anew => engine.replace(book),
+                // a program that failed, and may have asked its person, is not run again for this
+                Turned::Nothing | Turned::Less | Turned::More => engine.resupply(book),
+            }
         }
+    }
+
+    /// The pause is over: asks again, also for what the daemon could not make if that is long ago.
+    async fn look(&mut self, mut supplier: Option<Supplier>) -> Looked {
+        let tried_again = supplier.as_mut().is_some_and(|supplier| supplier.try_again(Instant::now()));
+        let said = |supplier: &Option<Supplier>| supplier.as_ref().map(|supplier| supplier.announced.clone());
+        let refused = |supplier: &Option<Supplier>| supplier.as_ref().map(|supplier| supplier.refused.clone());
+        let (said_before, refused_before) = (said(&supplier), refused(&supplier));
+        let supplier = self.look_again(supplier).await;
+        let found = match &refused_before {
+            _ if said(&supplier) != said_before => Found::Changed,
+            Some(refused) if refused.is_empty() => Found::AllThere,
+            _ => Found::Lacking,
+        };
+        let turned = match refused(&supplier) == refused_before {
+            false => Turned::Anew,
+            true if tried_again => Turned::More,
+            true => Turned::Nothing,
+        };
+        Looked { supplier, found, turned }
     }
 
     async fn look_again(&mut self, supplier: Option<Supplier>) -> Option<Supplier> {
@@ -211,41 +231,23 @@ impl Supply {
     }
 }
 
-impl Supplier {
-    fn supplies(&self, name: &IdentityName) -> bool {
-        !self.refused.contains(name) && !self.unable.contains(name)
-    }
+/// What came of a look.
+struct Looked {
+    supplier: Option<Supplier>,
+    found: Found,
+    turned: Turned,
+}
 
-    /// Drops the sources of what it does not supply any more.
-    fn drop_sources(&mut self) {
-        let Self { sources, refused, unable, .. } = self;
-        sources.retain(|name, _| !refused.contains(name) && !unable.contains(name));
-    }
-
-    /// What would be supplied by sources made now.
-    fn supplied(&self) -> (BTreeSet<IdentityName>, BTreeSet<IdentityName>) {
-        (self.refused.clone(), self.unable.clone())
-    }
-
-    /// A fetch found that the daemon does not supply something; `false`: it supplies nothing any more.
-    fn hands_back(&mut self, found: HandedBack) -> bool {
-        match found {
-            HandedBack::Away { why } => {
-                tracing::info!(reason = %why, "the daemon went away: we go on without it");
-                false
-            }
-            HandedBack::Differs { identity, why } => {
-                tracing::info!(identity = &*identity, reason = %why, "the daemon does not supply it any more");
-                self.refused.insert(identity);
-                true
-            }
-            HandedBack::Unable { identity, why } => {
-                tracing::info!(identity = &*identity, reason = %why, "the daemon cannot make it; we try ourselves");
-                self.unable.insert(identity);
-                true
-            }
-        }
-    }
+/// What is made otherwise from now on.
+#[derive(Clone, Copy)]
+enum Turned {
+    Nothing,
+    /// The daemon handed something back.
+    Less,
+    /// It is asked again for what it could not make.
+    More,
+    /// Who supplies, what of it, or by which definitions.
+    Anew,
 }
 
 /// What happens next.
@@ -253,22 +255,29 @@ enum Next {
     Told(News),
     /// The daemon closed the connection.
     Closed,
-    /// The pause is over: a daemon may run by now, or supply what it refused.
+    /// The pause is over: a daemon may run by now, or supply what it refused or could not make.
     Look,
 }
 
-async fn next(supplier: &mut Option<Supplier>, news: &mut mpsc::UnboundedReceiver<News>, pause: Duration) -> Next {
-    let content = supplier.as_ref().is_some_and(|supplier| supplier.refused.is_empty());
+async fn next(supplier: &mut Option<Supplier>, news: &mut mpsc::UnboundedReceiver<News>, pace: &Pace) -> Next {
+    let lacking = supplier.as_ref().is_none_or(|supplier| !supplier.refused.is_empty());
+    let look = pace.next_look(Instant::now(), lacking, supplier.as_ref().and_then(Supplier::unable_since));
     let closed = async {
         match supplier {
             Some(supplier) => supplier.client.closed().await,
             None => pending().await,
         }
     };
+    let look = async {
+        match look {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
         Some(news) = news.recv() => Next::Told(news),
         () = closed => Next::Closed,
-        () = tokio::time::sleep(pause), if !content => Next::Look,
+        () = look => Next::Look,
     }
 }
 
@@ -297,7 +306,3 @@ fn tell(notes: &[String]) {
 }
 
 const FETCH_ENDED: Duration = Duration::from_millis(20);
-
-/// A daemon that went away, or that refuses something, is asked again so soon, and then ever more seldom.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);

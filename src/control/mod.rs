@@ -22,6 +22,8 @@ pub mod holders;
 pub mod jobs;
 mod routes;
 pub mod serve;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod status;
 pub mod view;
 pub mod wire;
