@@ -256,6 +256,12 @@ impl Engine {
         self.shared.nudge.notify_one();
     }
 
+    /// As if this ask had never been made: shows a test who makes it now.
+    #[cfg(test)]
+    pub(crate) fn unmake(&self, ask: &Ask) {
+        self.shared.with(|state| state.unmake(ask));
+    }
+
     /// Everything that the engine knows, without secrets.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.shared.world.clock.now();

@@ -159,6 +159,14 @@ impl State {
         self.tell_all();
     }
 
+    #[cfg(test)]
+    pub(super) fn unmake(&mut self, ask: &Ask) {
+        self.asks.remove(ask);
+        self.sessions.clear();
+        self.give_up_strays();
+        self.tell_all();
+    }
+
     /// Other recipes hold from now on. What was made, or is being made, by a definition that changed is dropped, and waits
     /// are forgotten.
     pub(super) fn replace(&mut self, recipes: Arc<dyn Recipes>, settings: &Settings) {

@@ -116,7 +116,7 @@ impl Stage {
 
     /// Whose credential a client gets that asks when nothing is held: shows who supplies. Costs a fraction of a second.
     pub(super) async fn supplied_by(&self, name: &str) -> String {
-        self.engine.forget(Some(&Ask::aws(name)));
+        self.engine.unmake(&Ask::aws(name));
         let outcome = self.get(name).await;
         outcome.map_or_else(|failure: Failure| failure.code.to_owned(), |given| given.keys.access_key_id.clone())
     }
