@@ -83,7 +83,10 @@ impl Endpoint {
             news: news.clone(),
             generation: 0,
         };
-        let Sought { supplier, notes } = supply.seek().await;
+        let Sought { mut supplier, notes } = supply.seek().await;
+        if let (Some(supplier), Some(default)) = (&mut supplier, supply.identities.first()) {
+            supplier.forgive(default).await;
+        }
         let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
         let (names, known) = watch::channel(names(&config));
         let stop = watch::Sender::new(false);

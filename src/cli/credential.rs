@@ -3,6 +3,7 @@
 //! A daemon that runs and means the same by the name hands it over from memory; else it comes from the identity's own
 //! sources. Under `exec` and `env`, `--from-endpoint` asks the endpoint that the environment names.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::printed::Printed;
 use super::{Context, Exit, Trouble, identities, runtime, say};
 use crate::app;
 use crate::config::{Config, Identity};
-use crate::control::{Client, ClientError};
+use crate::control::{Client, ClientError, wire};
 use crate::credential::FailureClass;
 use crate::credential::handover::{self, Wanted};
 use crate::world::ourselves;
@@ -90,6 +91,12 @@ async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Prin
         Err(error) => return Ok(without(&error)),
     };
     let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
+    // SDKs read a pipe: at a terminal sits somebody who may have mended what failed
+    if std::io::stdout().is_terminal() {
+        let reset = wire::Reset { identity: Some(wanted.identity.clone()) };
+        // if it cannot, it says so below
+        let _ = client.reset(&reset).await;
+    }
     let deadline = Instant::now() + PATIENCE;
     loop {
         let again = Instant::now() + handover::PATIENCE;

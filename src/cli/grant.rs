@@ -139,6 +139,11 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
         text.push_str(&format!("{name}={}\n", no_proxy::of(&context.world.environment, name)));
     }
     say::out(&text);
+    if let Some(trouble) = say::unwritten() {
+        // nobody knows it: no more than above
+        let _ = client.revoke(&given.name).await;
+        return Err(trouble);
+    }
     let ends = given.ends.map_or_else(|| "until it is revoked".to_owned(), |ends| format!("until {ends}"));
     say::err(&format!("grant {}: {ends}; credenza grant revoke {} ends it at once\n", given.name, given.name));
     Ok(())

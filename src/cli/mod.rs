@@ -139,7 +139,11 @@ pub fn run() -> ExitCode {
         Err(error) => return exit::refuse_arguments(&error, &typed),
     };
     let is_exec = matches!(cli.command, Command::Exec(_));
-    match dispatch(cli) {
+    let done = dispatch(cli).and_then(|code| match say::unwritten() {
+        Some(trouble) if !is_exec => Err(trouble),
+        _ => Ok(code),
+    });
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
             say::trouble(&trouble);

@@ -1,10 +1,14 @@
 //! Writing to a person: standard output for what was asked for, standard error for everything else.
 //!
-//! A reader that went away (`credenza status | head -1`) is no failure and no panic. Called by the commands.
+//! A reader that went away (`credenza status | head -1`) is no failure and no panic; a full disk is a failure of the command
+//! ([`unwritten`]). Called by the commands.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::sync::OnceLock;
 
 use super::Trouble;
+
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
 /// Writes to standard output.
 pub fn out(text: &str) {
@@ -14,7 +18,15 @@ pub fn out(text: &str) {
 /// Writes to standard output what may be no text: a path in an environment.
 pub fn out_bytes(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(UNWRITTEN.set(error.to_string())),
+        _ => {}
+    }
+}
+
+/// Why something that was asked for could not be written to standard output: nobody has it.
+pub fn unwritten() -> Option<Trouble> {
+    UNWRITTEN.get().map(|why| Trouble::failed("cannot write to standard output", why))
 }
 
 /// Writes to standard error.

@@ -144,9 +144,9 @@ impl Client {
         parse(&body)
     }
 
-    /// Forgets failures and their waits.
+    /// Forgets failures and their waits. A daemon that hangs is not waited for.
     pub async fn reset(&mut self, reset: &wire::Reset) -> Result<(), ClientError> {
-        self.done(Method::POST, "/v1/reset", reset).await
+        self.send_within(HANGS, Method::POST, "/v1/reset", reset).await.map(drop)
     }
 
     /// Ends the daemon, of whatever version it is. It is gone when [`Client::closed`] returns.

@@ -196,7 +196,7 @@ impl Visit {
 
     fn reset(&self, reset: wire::Reset) -> Answer {
         self.daemon.engine.reset(match reset.identity {
-            Some(identity) => Reset::Person(Ask::aws(identity)),
+            Some(identity) => Reset::Command(Ask::aws(identity)),
             None => Reset::Login,
         });
         json(&wire::Done {})

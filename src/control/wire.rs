@@ -154,7 +154,7 @@ pub struct NotSupplied {
 /// `POST /v1/reset`: forget failures and their waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reset {
-    /// Whose; everyone's where it is not given.
+    /// Whose, but for those of the last ten seconds; everyone's where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
 }

@@ -74,6 +74,9 @@ pub(super) use crate::source::BETWEEN_SUCCESSES;
 /// background would wait: else an outage would outlast itself by minutes.
 pub(super) const FOR_WHO_GOES_WITHOUT: Duration = Duration::from_secs(15);
 
+/// A failure stands for so long whoever begins something new: scripts run commands in loops.
+const STANDS_FOR: Duration = Duration::from_secs(10);
+
 /// A supplier that went away is replaced within milliseconds, and what is put off is not put off any longer then. Where
 /// nobody replaces it, it fails like anything else after about a second, and from then on.
 const PUT_OFF_FOR: Duration = Duration::from_millis(100);
@@ -166,6 +169,14 @@ impl Attempts {
         self.failed = None;
         self.rests_until = None;
         self.put_off = None;
+    }
+
+    /// Somebody begins something new with it: a failure that is not of just now may be tried again. One that wants its
+    /// person stands: to try it again may open another browser.
+    pub(super) fn forgive(&mut self, boot: Duration) {
+        self.failed.take_if(|failed| {
+            failed.failure.class != FailureClass::NeedsPerson && failed.at.saturating_add(STANDS_FOR) <= boot
+        });
     }
 
     /// What failed before because of `cause` may be tried again.

@@ -107,6 +107,8 @@ pub enum Reset {
     Login,
     /// A person at a terminal wants this one now: its waits, and those of what it needs.
     Person(Ask),
+    /// A command begins that wants this one: the same, but for what failed within the last ten seconds or wants a person.
+    Command(Ask),
 }
 
 impl Reset {
@@ -114,6 +116,7 @@ impl Reset {
         match self {
             Self::Login => "login",
             Self::Person(_) => "person",
+            Self::Command(_) => "command",
         }
     }
 }
@@ -232,10 +235,16 @@ impl Engine {
 
     /// Forgets waits: what failed before is tried again when it is wanted.
     pub fn reset(&self, why: Reset) {
-        tracing::info!(why = why.word(), "waits forgotten");
+        let boot = self.shared.world.clock.now().boot;
+        match why {
+            // one a command: too many for those who want to know of changes
+            Reset::Command(_) => tracing::debug!(why = why.word(), "waits forgotten"),
+            Reset::Login | Reset::Person(_) => tracing::info!(why = why.word(), "waits forgotten"),
+        }
         self.shared.with(|state| match &why {
             Reset::Login => state.forget_waits(None),
             Reset::Person(ask) => state.forget_waits(Some(ask)),
+            Reset::Command(ask) => state.forgive(ask, boot),
         });
         self.shared.nudge.notify_one();
     }

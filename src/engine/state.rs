@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Settings;
+use super::attempts::Attempts;
 use super::chain::{Link, chain};
 use super::entry::{Entry, SessionEntry};
 use crate::credential::{Ask, Now, SessionKey};
@@ -143,20 +144,28 @@ impl State {
                 self.asks.values_mut().for_each(|entry| entry.attempts.forget_waits());
                 self.sessions.values_mut().for_each(|session| session.attempts.forget_waits());
             }
-            Some(ask) => {
-                for link in chain(&*self.recipes, ask).unwrap_or_default() {
-                    if let Some(entry) = self.asks.get_mut(&link.ask) {
-                        entry.attempts.forget_waits();
-                    }
-                    if let Need::Session { key, .. } = &link.need
-                        && let Some(session) = self.sessions.get_mut(key)
-                    {
-                        session.attempts.forget_waits();
-                    }
-                }
-            }
+            Some(ask) => self.each_of_chain(ask, Attempts::forget_waits),
         }
         self.tell_all();
+    }
+
+    /// Has what failed a while ago tried again, in one ask's chain.
+    pub(super) fn forgive(&mut self, ask: &Ask, boot: Duration) {
+        self.each_of_chain(ask, |attempts| attempts.forgive(boot));
+        self.tell_all();
+    }
+
+    fn each_of_chain(&mut self, ask: &Ask, change: impl Fn(&mut Attempts)) {
+        for link in chain(&*self.recipes, ask).unwrap_or_default() {
+            if let Some(entry) = self.asks.get_mut(&link.ask) {
+                change(&mut entry.attempts);
+            }
+            if let Need::Session { key, .. } = &link.need
+                && let Some(session) = self.sessions.get_mut(key)
+            {
+                change(&mut session.attempts);
+            }
+        }
     }
 
     #[cfg(test)]

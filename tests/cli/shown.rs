@@ -198,3 +198,32 @@ fn the_log_and_the_audit_trail_are_shown_and_followed() {
     let log = home.good(&["logs"]);
     assert!(log.contains("serving") && log.contains("grant ended"), "{log}");
 }
+
+/// Linux has a file that is always full.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_written_is_no_success_and_a_grant_that_nobody_saw_is_taken_back() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let commands: [&[&str]; 6] = [
+        &["credential", "prod"],
+        &["list"],
+        &["status"],
+        &["logs", "--audit"],
+        &["grant", "new", "prod"],
+        &["env", "prod"],
+    ];
+    for words in commands {
+        let ended = home.credenza(words).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{words:?}: {said}");
+        assert!(said.contains("cannot write to standard output: No space left"), "{words:?}: {said}");
+    }
+    let kept = home.json(&["grant", "list", "--json"]);
+    let holders: Vec<&Value> = kept["grants"].as_array().unwrap().iter().map(|grant| &grant["holder"]).collect();
+    assert!(!holders.contains(&&Value::from("job")), "{kept}");
+    let mut gone = home.credenza(&["list"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take());
+    assert_eq!(gone.wait().unwrap().code(), Some(0), "a reader that went away is no failure");
+}

@@ -139,3 +139,17 @@ fn exec_and_credential_do_without_a_daemon_that_is_too_far_apart_and_env_cannot(
     said.failed(1, &["the daemon speaks version 3", "try: credenza down && credenza up"]);
     assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 2), "{said:?}");
 }
+
+#[test]
+fn a_command_that_begins_has_the_daemon_forgive_first_also_one_that_cannot() {
+    let home = Home::new();
+    let daemon = StandIn::of(&home, OURS);
+    let said = home.run(&["exec", "prod", "--", "true"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let asked: Vec<String> = daemon.asked().iter().map(|head| head.replace(" http/1.1", "")).collect();
+    assert_eq!(asked, ["post /v1/job", "post /v1/reset", "post /v1/credential"]);
+    // a pipe is read by an SDK, which asks again and again
+    let said = home.run(&["credential", "prod"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(daemon.asked().len(), asked.len() + 1);
+}

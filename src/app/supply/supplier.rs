@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::pace::may_be_able_again;
-use crate::control::Client;
+use crate::control::{Client, wire};
 use crate::credential::IdentityName;
 use crate::source::Source;
 use crate::source::daemon::HandedBack;
@@ -33,6 +33,14 @@ impl Supplier {
     pub(super) fn new(client: Client, refused: BTreeSet<IdentityName>) -> Self {
         let (sources, unable) = (BTreeMap::new(), BTreeMap::new());
         Self { client, generation: 0, sources, announced: refused.clone(), refused, unable }
+    }
+
+    /// A command begins that wants this one: what failed a while ago is tried again.
+    pub(in crate::app) async fn forgive(&mut self, name: &IdentityName) {
+        let reset = wire::Reset { identity: Some(name.to_string()) };
+        if let Err(error) = self.client.reset(&reset).await {
+            tracing::debug!(reason = %error, "the daemon forgets no failures");
+        }
     }
 
     pub(super) fn supplies(&self, name: &IdentityName) -> bool {

@@ -94,6 +94,32 @@ async fn a_person_at_the_terminal_resets_one_chain_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_begins_has_what_failed_a_while_ago_tried_again() {
+    let stage = Stage::set([plain("base", HOUR), role("prod", "base", HOUR), plain("other", HOUR)]);
+    for name in ["base", "other"] {
+        stage.fake(name).now_does(DENIED);
+        assert_eq!(stage.code(name).await, "AccessDenied");
+        stage.fake(name).now_does(Does::Works);
+    }
+    assert_eq!(stage.code("prod").await, "AccessDenied");
+    stage.pass(9 * SECOND).await;
+    stage.engine.reset(Reset::Command(ask("prod")));
+    assert_eq!(stage.code("prod").await, "AccessDenied", "a loop of commands is none of waits");
+    stage.pass(2 * SECOND).await;
+    stage.engine.reset(Reset::Command(ask("prod")));
+    assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
+    assert_eq!(stage.code("other").await, "AccessDenied");
+
+    let stage = Stage::set([plain("prod", HOUR)]);
+    stage.fake("prod").now_does(LOGIN);
+    assert_eq!(stage.code("prod").await, "LoginRequired");
+    stage.pass(30 * SECOND).await;
+    stage.engine.reset(Reset::Command(ask("prod")));
+    assert_eq!(stage.code("prod").await, "LoginRequired");
+    assert_eq!(stage.fake("prod").issues(), 1, "it may open another browser");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_drops_what_is_held_and_a_role_restored_comes_back() {
     let stage = Stage::set([plain("prod", HOUR)]);
     stage.key_id("prod").await;
