@@ -17,7 +17,9 @@ use crate::config::{Config, Identity};
 use crate::control::{Client, ClientError, wire};
 use crate::credential::FailureClass;
 use crate::credential::handover::{self, Wanted};
+use crate::world::child::{self, Ended};
 use crate::world::ourselves;
+use crate::world::told_to_end::Told;
 
 mod endpoint;
 
@@ -50,11 +52,21 @@ pub enum CredentialFormat {
 pub fn run(arguments: CredentialArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     let printed = runtime::wait_for(async {
-        match arguments.from_endpoint {
-            true => endpoint::credential(&arguments.identity, &context).await,
-            false => credential(&arguments.identity, &context).await,
+        let told = Told::listening();
+        let mut told = told.map_err(|error| Trouble::failed(cannot(&arguments.identity), error.to_string()))?;
+        tokio::select! {
+            printed = async { match arguments.from_endpoint {
+                true => endpoint::credential(&arguments.identity, &context).await,
+                false => credential(&arguments.identity, &context).await,
+            } } => printed.map(Ok),
+            signal = told.next() => Ok(Err(signal)),
         }
     })?;
+    let printed = match printed {
+        Ok(printed) => printed,
+        // only now: what was begun has ended
+        Err(signal) => return Ok(child::end_like(Ended::Signal(signal))),
+    };
     let text = match arguments.format {
         CredentialFormat::Process => printed.process(),
         CredentialFormat::Env => printed.exports(),

@@ -29,7 +29,7 @@ pub struct EnvArgs {
     /// How long the right lasts at most, such as 8h [default: as long as the shell]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     pub lasts: Option<Duration>,
-    /// The region that the shell sees [default: AWS_REGION, else the profile's]
+    /// The region that the shell sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION", conflicts_with = "unset")]
     pub region: Option<String>,
     /// Print what restores the environment as it was before

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::credential::IdentityName;
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
+use crate::world::told_to_end::Told;
 use crate::world::watch::FileWatch;
 use command::Command;
 
@@ -33,7 +34,7 @@ pub struct ExecArgs {
     /// Give the token in a file instead of a variable
     #[arg(long)]
     pub token_file: bool,
-    /// The region that the command sees [default: AWS_REGION, else the profile's]
+    /// The region that the command sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
     /// Put temporary keys themselves into the environment, for tools that know nothing else
@@ -81,8 +82,11 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         say::err(&format!("credenza: {note}\n"));
     }
     names.iter().skip(1).for_each(|name| endpoint.warm(name));
-    let (credential, files) =
-        tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) });
+    let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
+    let (credential, files) = tokio::select! {
+        first = async { tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) }) } => first,
+        signal = told.next() => return Ok(Ended::Signal(signal)),
+    };
     let (credential, mut files) = (credential, files.map_err(|error| command.unbuilt(error))?);
     let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
     // with no waiting in between: what lands later is logged
@@ -108,6 +112,9 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         static_keys,
     };
     let environment = wiring.changes(&outer).applied_to(&outer);
+    if let Some(signal) = told.by_now() {
+        return Ok(Ended::Signal(signal));
+    }
     let ended = match child::start(Start { environment, ..command.start.clone() }) {
         Ok(child) => {
             if arguments.static_env {

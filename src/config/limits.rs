@@ -45,7 +45,8 @@ pub fn external_id(id: &str) -> Result<(), String> {
     }
 }
 
-/// Session tags: at most 50, keys of 1 to 128 characters, values of at most 256, no key twice (case does not count).
+/// Session tags: at most 50, keys of 1 to 128 characters that do not begin with `aws:`, values of at most 256, no key twice
+/// (case does not count).
 pub fn tags(tags: &[(String, String)]) -> Result<(), String> {
     if tags.len() > 50 {
         return Err(format!("{} session tags are written, and STS takes 50 at most", tags.len()));
@@ -54,6 +55,9 @@ pub fn tags(tags: &[(String, String)]) -> Result<(), String> {
     for (key, value) in tags {
         if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
             return Err(format!("session tag `{key}`: a key has 1 to 128 characters, a value at most 256"));
+        }
+        if key.to_lowercase().starts_with("aws:") {
+            return Err(format!("session tag `{key}`: keys that begin with `aws:` are AWS's own"));
         }
         if !seen.insert(key.to_lowercase()) {
             return Err(format!("session tag `{key}` is written twice"));
@@ -181,6 +185,9 @@ mod tests {
         assert!(tags(&[tag("Team", "a"), tag("team", "b")].concat()).is_err());
         let many: Vec<_> = (0..51).map(|index| (index.to_string(), String::new())).collect();
         assert!(tags(&many).is_err() && tags(&many[1..]).is_ok());
+        for reserved in ["aws:team", "AWS:team"] {
+            assert!(tags(&[(reserved.to_owned(), String::new())]).is_err(), "{reserved}");
+        }
         assert!(transitive_tag_keys(&texts(50)).is_ok() && transitive_tag_keys(&texts(51)).is_err());
     }
 

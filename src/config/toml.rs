@@ -171,7 +171,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     known
         .map(|known| (strsim::damerau_levenshtein(known, word), known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len().max(word.len()) / 2)
+        .filter(|(distance, known)| *distance <= known.len().max(word.len()) / 3)
         .map(|(_, known)| known)
 }
 

@@ -172,7 +172,11 @@ impl State {
     pub(super) fn inherit(&mut self, ask: &Ask, cause: &Target, now: Now) {
         let Some(from) = self.failure_of(cause).cloned() else { return };
         let Some(entry) = self.asks.get_mut(ask) else { return };
-        let failure = named(&from.failure, &ask.to_string(), &cause.to_string());
+        let failure = match cause {
+            Target::Credential(base) => named(&from.failure, &ask.to_string(), &base.to_string()),
+            // its key means nothing to people, and what fails names its profile itself
+            Target::Session(_) => from.failure.clone(),
+        };
         let of_its_own = matches!((&entry.need, cause), (Need::Session { key, .. }, Target::Session(of)) if key == of);
         if failure.class == FailureClass::Refused && of_its_own {
             entry.held = None;

@@ -1,8 +1,10 @@
-//! The signals by which a process in the foreground is told to end. Called by `serve`.
+//! The signals by which a process in the foreground is told to end. Called by `serve`; and by `exec` and `credential` as long
+//! as they wait for a credential, so that what they began ends with them, such as a helper program.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::system;
 
@@ -23,4 +25,37 @@ pub fn listen(end: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
         });
     }
     Ok(())
+}
+
+/// The signals that [`listen`] hears, in their order.
+#[derive(Debug)]
+pub struct Told(mpsc::UnboundedReceiver<i32>);
+
+impl Told {
+    /// Listens from here on. Must be called within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no resources for it.
+    pub fn listening() -> io::Result<Self> {
+        let (tell, told) = mpsc::unbounded_channel();
+        // who listened may have gone
+        listen(move |signal| {
+            let _ = tell.send(signal);
+        })?;
+        Ok(Self(told))
+    }
+
+    /// The next one. May be dropped and called again.
+    pub async fn next(&mut self) -> i32 {
+        match self.0.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// One that came already.
+    pub fn by_now(&mut self) -> Option<i32> {
+        self.0.try_recv().ok()
+    }
 }

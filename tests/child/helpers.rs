@@ -1,8 +1,12 @@
 //! Helper programs that lead back to us, and paths that are written relative.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
 
-use crate::support::{Home, Said};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::support::{Home, Said, until};
 
 fn script(home: &Home, name: &str, text: &str) {
     home.write(name, &format!("#!/bin/sh\n{text}\n"));
@@ -47,6 +51,23 @@ fn a_process_that_leads_back_to_us_is_run_in_no_circle() {
             // what fails where the daemon runs it is tried once more where we are: never in a circle
             let expected = if daemon { "run\nrun\n" } else { "run\n" };
             assert_eq!(std::fs::read_to_string(&runs).unwrap(), expected, "{asks}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_is_ended_while_it_waits_takes_its_helper_with_it() {
+    let home = with_process("sh -c 'echo $$ > $HOME/helper; exec sleep 600'");
+    for words in [&["credential", "me"][..], &["exec", "me", "--", "true"]] {
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+            let _ = std::fs::remove_file(home.path("helper"));
+            let mut command = home.credenza(words).stdin(Stdio::null()).spawn().unwrap();
+            let helper = || std::fs::read_to_string(home.path("helper")).unwrap_or_default().trim().parse().ok();
+            until("its helper runs", || helper().is_some());
+            let helper = Pid::from_raw(helper().unwrap()).unwrap();
+            kill_process(Pid::from_child(&command), signal).unwrap();
+            assert_eq!(command.wait().unwrap().signal(), Some(signal.as_raw()), "{words:?}");
+            until("the helper has ended too", || test_kill_process(helper).is_err());
         }
     }
 }

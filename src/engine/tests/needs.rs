@@ -74,12 +74,12 @@ async fn a_failing_base_fails_what_needs_it_alike_and_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_session_fails_what_needs_it_and_is_named() {
+async fn a_failing_session_fails_what_needs_it_in_its_own_words() {
     let stage = Stage::set(chain_of_five());
     stage.fake("one").renewal_now_does(Does::Fails(NeedsPerson, "LoginRequired"));
     let failure = stage.get("two").await.unwrap_err();
     assert_eq!((failure.class, failure.code), (NeedsPerson, "LoginRequired"));
-    assert_eq!(failure.public, "two needs keys:one: LoginRequired from the fake");
+    assert_eq!(failure.public, "LoginRequired from the fake");
     stage.pass(SECOND).await;
     stage.code("two").await;
     assert_eq!(stage.fake("one").renewals(), 1, "a repeat calls nobody");
