@@ -190,7 +190,8 @@ fn say(refusal: &Refusal) -> Said<'_> {
             "Token Required",
             "TokenMissing",
             "the Authorization header with the local token is missing: start the program with \
-             `credenza exec IDENTITY -- CMD`, or take both variables that `credenza env IDENTITY` prints"
+             `credenza exec IDENTITY -- CMD`, or take both variables that `credenza env IDENTITY` prints; \
+             an old client that reads no token file needs it without --token-file"
                 .into(),
         ),
         Refusal::TokenUnknown => (

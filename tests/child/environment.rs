@@ -22,7 +22,11 @@ fn c34_the_child_has_its_callers_environment_and_exactly_ours() {
     assert!(port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port != 0)), "{url}");
     let token = child.remove("AWS_CONTAINER_AUTHORIZATION_TOKEN").unwrap();
     assert_eq!(token.len(), 43, "256 bits");
-    for (name, end) in [("AWS_CONFIG_FILE", ".config"), ("AWS_SHARED_CREDENTIALS_FILE", ".credentials")] {
+    for (name, end) in [
+        ("AWS_CONFIG_FILE", ".config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", ".credentials"),
+        ("AWS_CREDENTIAL_PROFILES_FILE", ".credentials"),
+    ] {
         let file = child.remove(name).unwrap();
         let beginning = home.run_folder().join("wired-").display().to_string();
         assert!(file.starts_with(&beginning) && file.ends_with(end), "{file}");
@@ -31,6 +35,7 @@ fn c34_the_child_has_its_callers_environment_and_exactly_ours() {
     let expected = [
         ("AWS_DEFAULT_REGION", "eu-west-1"),
         ("AWS_REGION", "eu-west-1"),
+        ("AWS_SDK_LOAD_CONFIG", "1"),
         ("CREDENZA_IDENTITY", "my-role"),
         ("CREDENZA_REGION", "eu-west-1"),
         ("NO_PROXY", direct),
@@ -48,6 +53,9 @@ fn c34_nothing_that_shadows_the_endpoint_comes_through() {
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
         "AWS_SECURITY_TOKEN",
+        "AMAZON_ACCESS_KEY_ID",
+        "AMAZON_SECRET_ACCESS_KEY",
+        "AMAZON_SESSION_TOKEN",
         "AWS_PROFILE",
         "AWS_DEFAULT_PROFILE",
         "AWS_ROLE_ARN",

@@ -59,9 +59,10 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
     let holds = |name: &str| environment.raw(name);
     match name {
         FULL_URI | TOKEN | TOKEN_FILE => environment.text(FULL_URI).and_then(address::base_of).is_some(),
-        "AWS_CONFIG_FILE" | "AWS_SHARED_CREDENTIALS_FILE" => {
+        "AWS_CONFIG_FILE" | "AWS_SHARED_CREDENTIALS_FILE" | "AWS_CREDENTIAL_PROFILES_FILE" => {
             holds(name).is_some_and(|path| is_generated(path.as_ref()))
         }
+        "AWS_SDK_LOAD_CONFIG" => environment.text(name) == Some("1") && is_ours(environment, "AWS_CONFIG_FILE"),
         "AWS_REGION" | "AWS_DEFAULT_REGION" => holds(name) == holds(REGION),
         "NO_PROXY" | "no_proxy" => {
             let outer = |name: &str| Some((name.to_owned(), environment.raw(&outer_name(name))?.to_owned()));

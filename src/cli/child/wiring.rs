@@ -84,16 +84,18 @@ pub const STATIC: &str = "CREDENZA_STATIC";
 pub const OUTER: &str = "CREDENZA_OUTER_";
 
 /// What would come before the endpoint in some client's chain, or lead past it.
-pub const REMOVED: [&str; 15] = [
+pub const REMOVED: [&str; 17] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_SECURITY_TOKEN",           // boto's older name of the session token
-    "AWS_ACCESS_KEY",               // the AWS SDKs for Java v1 and Go v1
-    "AWS_SECRET_KEY",               // the same
-    "AWS_CREDENTIAL_FILE",          // botocore's OriginalEC2Provider
-    "AWS_CREDENTIAL_PROFILES_FILE", // the AWS SDK for Java v1
+    "AWS_SECURITY_TOKEN",       // boto's older name of the session token
+    "AWS_ACCESS_KEY",           // the AWS SDKs for Java v1 and Go v1
+    "AWS_SECRET_KEY",           // the same
+    "AMAZON_ACCESS_KEY_ID",     // the AWS SDK for JavaScript v2
+    "AMAZON_SECRET_ACCESS_KEY", // the same
+    "AMAZON_SESSION_TOKEN",     // the same
+    "AWS_CREDENTIAL_FILE",      // botocore's OriginalEC2Provider
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ROLE_ARN",
@@ -107,7 +109,7 @@ pub const STATIC_KEYS: [&str; 4] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"];
 
 /// What is never kept under another name: keys and tokens that are not ours.
-pub const SECRET: [&str; 8] = [
+pub const SECRET: [&str; 11] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -115,11 +117,14 @@ pub const SECRET: [&str; 8] = [
     "AWS_SECURITY_TOKEN",
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
     TOKEN,
 ];
 
 /// What we set, but for our own names.
-pub const SET: [&str; 9] = [
+pub const SET: [&str; 11] = [
     FULL_URI,
     TOKEN,
     TOKEN_FILE,
@@ -127,6 +132,8 @@ pub const SET: [&str; 9] = [
     "AWS_DEFAULT_REGION",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CREDENTIAL_PROFILES_FILE", // the AWS SDK for Java v1, which knows no other name for the file
+    "AWS_SDK_LOAD_CONFIG", // the AWS SDKs for JavaScript v2 and Go v1, which pass over the files' names without it
     "NO_PROXY",
     "no_proxy",
 ];
@@ -151,7 +158,10 @@ impl Wiring {
         put(TOKEN, None);
         put(TOKEN_FILE, None);
         put("AWS_CONFIG_FILE", Some(self.config_file.clone().into()));
-        put("AWS_SHARED_CREDENTIALS_FILE", Some(self.credentials_file.clone().into()));
+        for name in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_PROFILES_FILE"] {
+            put(name, Some(self.credentials_file.clone().into()));
+        }
+        put("AWS_SDK_LOAD_CONFIG", Some("1".into()));
         let (region, default_region) = self.regions(&before);
         put("AWS_REGION", region.clone().map(Into::into));
         put("AWS_DEFAULT_REGION", default_region.map(Into::into));
