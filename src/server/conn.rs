@@ -2,8 +2,8 @@
 //! do not notice.
 //!
 //! hyper has a time-out for heads too, but it runs while a connection is idle as well: it would cut off the pooled
-//! connections of Go, Java and Rust clients after five seconds. Ours tells the two apart. It is also cheap: one timer a
-//! connection, looked at when it fires, and one reading of the clock a request.
+//! connections of Go, Java and Rust clients after five seconds. Ours tells the two apart: only who has asked may be idle.
+//! It is also cheap: one timer a connection, looked at when it fires, and one reading of the clock a request.
 //!
 //! Called by [`super::listener`], and by tests over pipes in memory. Knows nothing of what is served.
 
@@ -26,14 +26,16 @@ use super::pulse::{Paced, Pulse, Watched};
 /// What one connection may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the first byte of a request's head to its end.
+    /// From the first byte of a request's head to its end; for the first head, from the beginning of the connection: who
+    /// comes has something to ask.
     pub head: Duration,
-    /// Between two requests, and before the first.
+    /// Between two requests.
     pub idle: Duration,
     /// How long the client may take nothing of an answer.
     pub stall: Duration,
-    /// The most that is read of a head; over it is hyper's own 431, which has no body. It is twice what the
-    /// [gate](super::gate::MOST_HEAD_BYTES) lets through, so that what is a little too large is told so in words.
+    /// Where no more is read of a head that is not whole yet; then comes hyper's own 431, which has no body. It is twice
+    /// what the [gate](super::gate::MOST_HEAD_BYTES) lets through, so that what is a little too large is told so in words.
+    /// The read that reaches it may bring as much again: a head that is whole by then is the gate's.
     pub head_bytes: usize,
 }
 
@@ -81,7 +83,7 @@ where
     let mut told_to_stop = stop.clone();
     let mut told_to_stop = pin!(told_to_stop.wait_for(|stop| *stop));
     let mut stopping = false;
-    let mut timer = pin!(sleep_until(Instant::now() + limits.idle));
+    let mut timer = pin!(sleep_until(Instant::now() + limits.head));
     let mut registered: Option<Waker> = None;
     let end = poll_fn(|cx| {
         // A task's waker hardly ever changes, so what would wake it need not be asked again on every turn.

@@ -33,9 +33,9 @@ pub(super) struct Pulse {
 
 const NEVER: u64 = u64::MAX;
 
-/// Nothing of the next head has been seen.
+/// A request was answered, and nothing of the next head has been seen.
 const IDLE: u32 = 0;
-/// A head has begun.
+/// A head has begun, or the connection has: the first head is waited for no longer than it may take.
 const HEAD: u32 = 1;
 /// A request is being answered.
 const ANSWER: u32 = 2;
@@ -44,7 +44,7 @@ impl Pulse {
     pub(super) fn new(start: Instant) -> Self {
         Self {
             start,
-            doing: AtomicU32::new(IDLE),
+            doing: AtomicU32::new(HEAD),
             waits_since: AtomicU64::new(0),
             stalls_since: AtomicU64::new(NEVER),
             tail: AtomicU32::new(0),

@@ -134,10 +134,15 @@ async fn the_crowd() {
     let address: SocketAddr = std::env::var(ADDRESS).unwrap().parse().unwrap();
     let token = std::env::var(TOKEN).unwrap();
     let request = format!("GET /creds/default HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n\r\n");
-    // everyone is there before anyone asks
+    // everyone is there before anyone asks; who comes and says nothing at all is not waited for that long
     let mut arriving = JoinSet::new();
     for _ in 0..CROWD {
-        arriving.spawn(async move { TcpStream::connect(address).await.unwrap() });
+        arriving.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let here = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+            assert_eq!(exchange(&mut stream, here).await.status, 200);
+            stream
+        });
     }
     let mut crowd = JoinSet::new();
     for mut stream in arriving.join_all().await {

@@ -102,10 +102,29 @@ async fn c25_a_fifteen_minute_role_keeps_ten_minutes_at_five_calls_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c31_a_connection_has_five_seconds_to_its_first_whole_head() {
+    let stage = Stage::new(Does::Lasts(HOUR));
+    for before_the_first_byte in [HOUR, 3 * SECOND] {
+        let mut pipe = stage.pipe();
+        let before = Instant::now();
+        tokio::select! {
+            nothing = read_answer(&mut pipe, false) => assert!(nothing.is_none()),
+            () = sleep(before_the_first_byte) => {
+                pipe.write_all(b"GET /creds/default HTTP/1.1\r\n").await.unwrap();
+                assert!(read_answer(&mut pipe, false).await.is_none());
+            }
+        }
+        let took = before.elapsed();
+        assert!(took >= 5 * SECOND && took <= 6 * SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn c31_a_head_has_five_seconds_from_its_first_byte() {
     let stage = Stage::new(Does::Lasts(HOUR));
     let mut pipe = stage.pipe();
-    sleep(50 * SECOND).await; // idle before the first byte costs nothing of it
+    assert_eq!(exchange(&mut pipe, stage.get("/creds/default")).await.status, 200);
+    sleep(50 * SECOND).await; // idle between requests costs nothing of it
     let before = Instant::now();
     let mut sent = 0;
     for byte in stage.get("/creds/default").bytes() {
