@@ -6,7 +6,7 @@
 //! whether it still lives and the engine whether its answer still holds; only the same bytes are not made twice. They are
 //! wiped as soon as one of these says no, and with the connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use super::answer::{Health, Reply, reply};
+use super::crowd::Standing;
 use super::gate::{self, Head};
 use super::grant::Grant;
 use super::service::{Service, Step, Told};
@@ -32,12 +33,14 @@ pub(super) struct Desk {
     service: Arc<Service>,
     peer: Arc<Peer>,
     to: SocketAddr,
+    /// Until it was proven.
+    standing: Cell<Option<Standing>>,
     recall: RefCell<Option<Recall>>,
 }
 
 impl Desk {
-    pub(super) fn new(service: Arc<Service>, peer: Arc<Peer>, to: SocketAddr) -> Self {
-        Self { service, peer, to, recall: RefCell::default() }
+    pub(super) fn new(service: Arc<Service>, peer: Arc<Peer>, to: SocketAddr, standing: Option<Standing>) -> Self {
+        Self { service, peer, to, standing: Cell::new(standing), recall: RefCell::default() }
     }
 
     /// The last answer again, if the same is asked with the same token and it still holds.
@@ -88,7 +91,14 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         }
         self.recall.take();
         let mut told = Told::default();
-        let ask = match service.admit(&parts, self.to.ip(), &mut told) {
+        let admitted = service.admit(&parts, self.to.ip(), &mut told);
+        // what is answered from memory above came through here first
+        if told.grant.is_some()
+            && let Some(standing) = self.standing.take()
+        {
+            standing.prove();
+        }
+        let ask = match admitted {
             Ok(Step::Ask(ask)) => ask,
             Ok(Step::Health) => {
                 return Answering::Ready(Some(reply(&Health::of(&service.engine).answer())));

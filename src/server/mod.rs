@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod conn;
+pub mod crowd;
 mod desk;
 pub mod gate;
 pub mod grant;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::conn::{self, End, Limits};
+use super::crowd::Standing;
 use super::desk::Desk;
 use super::gate::{self, Head};
 use super::grant::{Grant, Grants};
@@ -56,23 +57,26 @@ impl Service {
     /// Serves every connection of a listener, until `stop` turns true or its other end is dropped.
     pub async fn serve(self: Arc<Self>, listener: Listener, stop: watch::Receiver<bool>) {
         let told = stop.clone();
-        let serve = |stream, from, to| Arc::clone(&self).serve_connection(stream, from, to, stop.clone());
+        let serve = |stream, from, to, standing| {
+            Arc::clone(&self).serve_connection(stream, from, to, Some(standing), stop.clone())
+        };
         listener.run(told, serve).await;
     }
 
-    /// Serves one connection to its end: the client is at `from`, and reached us at `to`. `stop` is that of
-    /// [`conn::serve`].
+    /// Serves one connection to its end: the client is at `from`, and reached us at `to`. Its `standing` with the
+    /// listener, where it has one, is proven by its first token that opens something. `stop` is that of [`conn::serve`].
     pub async fn serve_connection<I>(
         self: Arc<Self>,
         io: I,
         from: SocketAddr,
         to: SocketAddr,
+        standing: Option<Standing>,
         stop: watch::Receiver<bool>,
     ) where
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let peer = Arc::new(Peer::new(from, to));
-        let desk = Desk::new(Arc::clone(&self), Arc::clone(&peer), to);
+        let desk = Desk::new(Arc::clone(&self), Arc::clone(&peer), to, standing);
         if conn::serve(io, desk, Limits::default(), stop).await == End::Unreadable {
             // Not a word of it: what is no request may be anything, a token included.
             let deed = Told::default().deed("unreadable", None);

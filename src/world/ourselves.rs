@@ -37,6 +37,11 @@ pub fn executable() -> io::Result<PathBuf> {
     Ok(replaced.map_or_else(|| path.clone(), |before| PathBuf::from(OsString::from_vec(before.to_vec()))))
 }
 
+/// How many files we may have open, sockets among them; `None`: as many as the system can.
+pub fn file_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// The process that started us, such as the shell.
 pub fn parent() -> io::Result<Running> {
     let parent = rustix::process::getppid().ok_or(io::ErrorKind::NotFound)?;

@@ -85,7 +85,7 @@ impl Machine {
         let (ours, theirs) = tokio::io::duplex(16 << 10);
         // port 0 is nobody's: the audit trail finds no process there
         let (from, to) = (([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 9711).into());
-        tokio::spawn(self.service.clone().serve_connection(theirs, from, to, self.stop.subscribe()));
+        tokio::spawn(self.service.clone().serve_connection(theirs, from, to, None, self.stop.subscribe()));
         ours
     }
 

@@ -14,4 +14,5 @@ mod documents;
 mod refusals;
 mod stage;
 mod states;
+mod strangers;
 mod time;

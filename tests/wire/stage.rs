@@ -223,16 +223,21 @@ impl Stage {
 
     /// The same on a socket of its own.
     pub(crate) fn listening(does: Does) -> (Self, SocketAddr) {
-        Self::new(does).listen()
+        Self::new(does).listen(usize::MAX)
     }
 
     /// The same, for a crowd that a slow machine cannot serve within the usual patience.
     pub(crate) fn listening_patiently(does: Does) -> (Self, SocketAddr) {
-        Self::with(does, Settings { patience: MINUTE, ..Settings::default() }).listen()
+        Self::with(does, Settings { patience: MINUTE, ..Settings::default() }).listen(usize::MAX)
     }
 
-    fn listen(self) -> (Self, SocketAddr) {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    /// The same with room for so many connections at once.
+    pub(crate) fn listening_with_room_for(most: usize, does: Does) -> (Self, SocketAddr) {
+        Self::new(does).listen(most)
+    }
+
+    fn listen(self, most: usize) -> (Self, SocketAddr) {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_room_for(most);
         let address = listener.address();
         tokio::spawn(Arc::clone(&self.service).serve(listener, self.stop.subscribe()));
         (self, address)
@@ -251,7 +256,7 @@ impl Stage {
     pub(crate) fn pipe(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let (from, to) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:9711".parse().unwrap());
-        tokio::spawn(Arc::clone(&self.service).serve_connection(theirs, from, to, self.stop.subscribe()));
+        tokio::spawn(Arc::clone(&self.service).serve_connection(theirs, from, to, None, self.stop.subscribe()));
         ours
     }
 
