@@ -139,13 +139,14 @@ impl App {
         reload::tell_complaints(&daemon.config(), None);
         reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
+        let thinned = listener.thinned();
         let mut parts = JoinSet::new();
         parts.spawn(service.serve(listener, daemon.stop.subscribe()));
         parts.spawn(control::serve(socket, Arc::clone(&daemon)));
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
         background.spawn(reload.run());
-        background.spawn(super::smallness::stay_small());
+        background.spawn(super::smallness::stay_small(thinned));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         let early = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => false,

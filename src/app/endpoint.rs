@@ -63,7 +63,7 @@ impl Endpoint {
         let EndpointOptions { identities, command } = options;
         let audit = trail::open(world, &config.places, "exec")?;
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let address = listener.address();
+        let (address, thinned) = (listener.address(), listener.thinned());
         let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
         let (token, _) = grants.issue(GrantSpec {
             name: Some(format!("exec-{}", std::process::id())),
@@ -93,7 +93,7 @@ impl Endpoint {
         let service = Service::new(engine.clone(), grants, known, audit.clone(), world.clock.clone());
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
-        let staying_small = tokio::spawn(stay_small());
+        let staying_small = tokio::spawn(stay_small(thinned));
         Ok(Self { address, token, notes, others, engine, audit, names, stop, serving, supplying, staying_small, news })
     }
 

@@ -91,6 +91,7 @@ fn limits_are_changed_for_us_and_restored_in_children() {
     forbid_dumps().unwrap();
     assert_eq!(raise_file_limit(200).unwrap(), 300);
     assert_eq!(raise_file_limit(800).unwrap(), 800);
+    assert_eq!(crate::world::ourselves::file_limit(), Some(800));
     assert_eq!(raise_file_limit(100_000).unwrap(), 900);
     assert_eq!(getrlimit(Resource::Nofile).current, Some(900));
     assert_eq!(getrlimit(Resource::Core).current, Some(0));
@@ -182,4 +183,27 @@ fn what_was_given_back_is_there_when_it_is_needed() {
     let after = resident();
     assert!(after < before, "{before} kB, then {after} kB");
     assert_eq!(shell("echo still here", start()), "still here");
+}
+
+/// In a process of its own: other tests would make the heap larger and smaller meanwhile.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_a_burst_had_of_the_heap_is_given_back() {
+    if in_a_process_of_its_own("what_a_burst_had_of_the_heap_is_given_back", &["env"]).is_some() {
+        return;
+    }
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let mut burst: Vec<Vec<u8>> = (0..16_000).map(|_| vec![1; 4096]).collect();
+    let last = burst.pop();
+    drop(burst);
+    let kept = resident();
+    assert!(kept > 60_000, "what lives after it keeps it: {kept} kB");
+    give_back_heap();
+    let given = resident();
+    assert!(given < 20_000, "{kept} kB, then {given} kB");
+    drop(last);
 }
