@@ -90,6 +90,23 @@ async fn ten_thousand_at_once_cost_the_binary_one_call_under_a_soft_limit_of_102
 
     all_are_answered(address, token.unwrap()).await;
     assert_eq!(std::fs::read_to_string(&calls).unwrap(), "called\n");
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    is_small_again(daemon.id().unwrap()).await;
+}
+
+/// What ten thousand connections needed, more than a hundred megabytes, is given back soon after they have gone.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+async fn is_small_again(pid: u32) {
+    let resident_kb = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap()
+    };
+    let before = tokio::time::Instant::now();
+    while resident_kb() > 40_000 {
+        assert!(before.elapsed() < MINUTE, "{} kB are kept", resident_kb());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A profile `default` with a process that writes down each call.
