@@ -157,6 +157,7 @@ impl App {
         background.shutdown().await;
         while parts.join_next().await.is_some() {}
         daemon.engine.clone().stop().await;
+        daemon.holders.settle();
         daemon.audit.close().await;
         let _ = Marker::remove(&state);
         if early { Err(AppError::Broken) } else { Ok(()) }

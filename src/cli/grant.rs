@@ -190,8 +190,13 @@ async fn revoke(names: &[String], context: &Context) -> Result<(), Trouble> {
     let mut failed = Ok(());
     for name in names {
         if let Err(error) = client.revoke(name).await {
-            let trouble = Trouble::of_client(format!("{REVOKE} {name}"), &error);
-            failed = failed.and(Err(trouble.mend("credenza grant list")));
+            let trouble = match &error {
+                ClientError::Refused(refusal) if refusal.code == wire::STATE_NOT_WRITTEN => {
+                    Trouble::of_client(format!("{name} is revoked, but not for good"), &error)
+                }
+                _ => Trouble::of_client(format!("{REVOKE} {name}"), &error).mend("credenza grant list"),
+            };
+            failed = failed.and(Err(trouble));
         }
     }
     failed

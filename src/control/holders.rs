@@ -53,7 +53,11 @@ impl Holders {
     /// again.
     pub fn revoke(&self, name: &str) -> Result<bool, StoreError> {
         let (ended, kept) = self.end(|grant| *grant.name == *name);
-        kept.map(|()| ended > 0)
+        match kept {
+            // it does not come back, whatever becomes of the others
+            Ok(()) | Err(StoreError::Forgotten(_)) => Ok(ended > 0),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tidies away what is past its end, now and again, for ever.
@@ -64,11 +68,23 @@ impl Holders {
         }
     }
 
+    /// Writes down what could not be written until now: the last occasion before the daemon ends.
+    pub fn settle(&self) {
+        let _ = self.end(|_| false);
+    }
+
     /// Ends what is picked and what is past its end, with its token files; tells how many that were.
     fn end(&self, picked: impl Fn(&Grant) -> bool) -> (usize, Result<(), StoreError>) {
         let (ended, kept) = self.grants.sweep(picked);
-        if let Err(error) = &kept {
-            tracing::error!(reason = %error, "the end of a grant could not be written down");
+        match &kept {
+            Err(error) if ended.is_empty() => tracing::debug!(reason = %error, "the grants are still not written down"),
+            Err(error @ StoreError::Forgotten(_)) => {
+                tracing::error!(reason = %error, "no grant outlives a restart until they are written down again");
+            }
+            Err(error) => {
+                tracing::error!(reason = %error, "a grant ended, but a restart would bring it back until that is written down");
+            }
+            Ok(()) => {}
         }
         for grant in &ended {
             tracing::info!(grant = %grant.name, "grant ended");

@@ -174,7 +174,13 @@ impl Visit {
     }
 
     fn revoke(&self, name: &str) -> Answer {
-        let revoked = self.daemon.holders.revoke(name).map_err(unkept)?;
+        let revoked = self.daemon.holders.revoke(name).map_err(|error| {
+            let text = format!(
+                "it opens nothing any more, but a restart would bring it back until that is written down, which is tried \
+                 every minute: {error}"
+            );
+            unkept(text)
+        })?;
         if revoked { json(&wire::Done {}) } else { Err(no_grant(name)) }
     }
 
@@ -296,5 +302,5 @@ fn ungranted(error: &GrantError) -> No {
 }
 
 fn unkept(error: impl std::fmt::Display) -> No {
-    refusal(StatusCode::INTERNAL_SERVER_ERROR, "StateNotWritten", error.to_string())
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, wire::STATE_NOT_WRITTEN, error.to_string())
 }

@@ -13,6 +13,9 @@ use crate::secret::Secret;
 /// The header of answers that carries the daemon's own version, such as `0.1.0`.
 pub const VERSION_HEADER: &str = "credenza-version";
 
+/// The code of a refusal because the state could not be written down. A grant that was to end opens nothing all the same.
+pub const STATE_NOT_WRITTEN: &str = "StateNotWritten";
+
 /// An identity, and what the asking side understands by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {

@@ -242,7 +242,7 @@ impl Grants {
         if let Some(default) = spec.default_aws.as_deref().filter(|name| !spec.scope.covers(name)) {
             return Err(GrantError::DefaultOutside(default.into()));
         }
-        let store = self.changing();
+        let mut store = self.changing();
         let now = self.clock.now();
         let token = self.random.token();
         let grant = Arc::new(Grant {
@@ -258,7 +258,7 @@ impl Grants {
             revoked: AtomicBool::new(false),
             used: AtomicU64::new(0),
         });
-        if let Some(store) = store.as_ref() {
+        if let Some(store) = store.as_mut() {
             store.save(self.list().iter().chain([&grant]).filter(|grant| grant.lives(now)))?;
         }
         self.write().insert(grant.digest, Arc::clone(&grant));
@@ -277,13 +277,13 @@ impl Grants {
     /// Gives the grant of this name to a holder, from now on for `life` at most. Its token stays the same. `None`: there
     /// is no such grant.
     pub fn attach(&self, name: &str, holder: Holder, life: Option<Duration>) -> Result<Option<Arc<Grant>>, StoreError> {
-        let store = self.changing();
+        let mut store = self.changing();
         let now = self.clock.now();
         let Some(before) = self.list().into_iter().find(|grant| &*grant.name == name) else { return Ok(None) };
         let ends = life.and_then(|life| now.wall.checked_add(life));
         let kept = Kept { holder, ends, created: now.wall, created_boot: now.boot, ..before.kept() };
         let after = Arc::new(Grant::restored(kept, now));
-        if let Some(store) = store.as_ref() {
+        if let Some(store) = store.as_mut() {
             let others = self.list();
             store.save(others.iter().filter(|grant| grant.digest != after.digest).chain([&after]))?;
         }
@@ -317,7 +317,7 @@ impl Grants {
     }
 
     fn end(&self, picked: impl Fn(&Grant) -> bool) -> (Vec<Arc<Grant>>, Result<(), StoreError>) {
-        let store = self.changing();
+        let mut store = self.changing();
         let mut ended = Vec::new();
         self.write().retain(|_, grant| {
             let ends = picked(grant);
@@ -327,8 +327,9 @@ impl Grants {
             }
             !ends
         });
-        let kept = match store.as_ref().filter(|_| !ended.is_empty()) {
-            Some(store) => store.save(self.list().iter()),
+        // an end that could not be written down is tried again at each change, and at each sweep
+        let kept = match store.as_mut().filter(|store| !ended.is_empty() || store.behind()) {
+            Some(store) => store.save_rest(self.list().iter()),
             None => Ok(()),
         };
         (ended, kept)

@@ -19,6 +19,8 @@ use crate::world::folder::{Folder, FolderError, Permission};
 #[derive(Debug)]
 pub struct GrantStore {
     folder: Arc<Folder>,
+    /// The last end of a grant is not written down yet.
+    behind: bool,
 }
 
 /// Why grants could not be read or written.
@@ -27,6 +29,10 @@ pub enum StoreError {
     /// The file could not be read or written.
     #[error("the grants: {0}")]
     File(#[from] FolderError),
+    /// A list without those that ended could not be written, so it is gone whole: of those that live, none would outlive
+    /// a restart.
+    #[error("the grants: {0}; until there is room they are in memory only")]
+    Forgotten(#[source] FolderError),
     /// The file holds something else.
     #[error(
         "{path} is not a list of grants ({reason}): remove it, and take new grants with `credenza env` and `credenza grant new`"
@@ -58,7 +64,7 @@ const NAME: &str = "grants.json";
 impl GrantStore {
     /// Grants kept in this folder.
     pub fn new(folder: Arc<Folder>) -> Self {
-        Self { folder }
+        Self { folder, behind: false }
     }
 
     /// What was kept. No file: nothing was.
@@ -79,15 +85,47 @@ impl GrantStore {
         kept.collect::<Option<_>>().ok_or_else(|| malformed("a token_sha256 of other than 64 digits".into()))
     }
 
-    /// Writes all of these, and forgets all others.
-    pub(super) fn save<'g>(&self, grants: impl Iterator<Item = &'g Arc<Grant>>) -> Result<(), StoreError> {
-        let lasting = grants.filter(|grant| grant.holder != Holder::Connection);
-        let file = File { version: WRITES, grants: lasting.map(|grant| Record::of(grant.kept())).collect() };
-        // names, numbers and digits always have a form in JSON
-        let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
-        text.push(b'\n');
-        Ok(self.folder.write(NAME, &text, Permission::Write)?)
+    /// Whether what is written down is not what was to be: it is to be written again.
+    pub(super) fn behind(&self) -> bool {
+        self.behind
     }
+
+    /// Writes all of these, and forgets all others; with an error what was written down before stays.
+    pub(super) fn save<'g>(&mut self, grants: impl Iterator<Item = &'g Arc<Grant>>) -> Result<(), StoreError> {
+        self.folder.write(NAME, &text(grants), Permission::Write)?;
+        self.behind = false;
+        Ok(())
+    }
+
+    /// Writes what is left after an end, which must not come back for want of room: where there is none for a fresh file,
+    /// the list shrinks in its place, and where that cannot be either, it goes whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Forgotten`] where it went: none of those that ended comes back. With any other they do after a
+    /// restart, unless it is written by then.
+    pub(super) fn save_rest<'g>(&mut self, grants: impl Iterator<Item = &'g Arc<Grant>>) -> Result<(), StoreError> {
+        let text = text(grants);
+        let written = self.folder.write(NAME, &text, Permission::Write);
+        let Err(why) = written.or_else(|why| self.folder.write_in_place(NAME, &text).map_err(|_| why)) else {
+            self.behind = false;
+            return Ok(());
+        };
+        self.behind = true;
+        Err(match self.folder.remove(NAME) {
+            Ok(()) => StoreError::Forgotten(why),
+            Err(_) => StoreError::File(why),
+        })
+    }
+}
+
+fn text<'g>(grants: impl Iterator<Item = &'g Arc<Grant>>) -> Vec<u8> {
+    let lasting = grants.filter(|grant| grant.holder != Holder::Connection);
+    let file = File { version: WRITES, grants: lasting.map(|grant| Record::of(grant.kept())).collect() };
+    // names, numbers and digits always have a form in JSON
+    let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
+    text.push(b'\n');
+    text
 }
 
 #[derive(Deserialize)]

@@ -214,6 +214,45 @@ async fn a_grant_that_cannot_be_written_down_is_not_given() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_cannot_be_written_down_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/grants.json");
+    let (clock, _) = parts();
+    let grants = desk_at(&path, &clock).unwrap();
+    let (token, _) = grants.issue(shell(7)).unwrap();
+    let (other, _) = grants.issue(shell(8)).unwrap();
+    // nothing can be written over a folder, nor unlinked there
+    let aside = folder.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let error = grants.revoke("shell-7").unwrap_err();
+    assert!(matches!(error, StoreError::File(_)), "{error:?}");
+    assert!(grants.admit(token.expose().as_bytes()).is_none());
+    assert!(grants.issue(shell(9)).is_err());
+    assert!(grants.sweep(|_| false).1.is_err(), "still not");
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    let (ended, kept) = grants.sweep(|_| false);
+    assert!(ended.is_empty() && kept.is_ok());
+    let again = desk_at(&path, &clock).unwrap();
+    assert!(again.admit(token.expose().as_bytes()).is_none());
+    assert!(again.admit(other.expose().as_bytes()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_can_only_go_whole_is_said_to_have_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/grants.json");
+    let (clock, _) = parts();
+    let grants = desk_at(&path, &clock).unwrap();
+    let (_, _) = (grants.issue(shell(7)).unwrap(), grants.issue(shell(8)).unwrap());
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    let error = grants.revoke("shell-7").unwrap_err();
+    assert!(matches!(error, StoreError::Forgotten(_)), "{error:?}");
+    assert!(grants.sweep(|_| false).1.is_err(), "those that live are to be written down when that can be");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shell_that_says_who_it_is_keeps_its_token_and_gets_its_life() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state/grants.json");

@@ -173,6 +173,24 @@ impl Folder {
         self.replace(name, content, permission, |_| Ok(()))
     }
 
+    /// Writes a file that is there anew, in its own place: for what must not wait until there is room for a fresh one.
+    /// `content` is text that may be followed by blanks, such as JSON, and no longer than what is there: then nothing is
+    /// asked of the disk, and a crash halfway leaves the old text's length, filled up with blanks.
+    pub fn write_in_place(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
+        let path = self.path_of(name)?;
+        let mut file = self.open_file(name, OFlags::WRONLY).map_err(unopened("write", &path))?;
+        self.check_file(&file, &path)?;
+        let written = (|| {
+            let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MOST_BYTES as usize);
+            let mut filled = content.to_vec();
+            filled.resize(length.max(content.len()), b' ');
+            file.write_all(&filled)?;
+            file.set_len(content.len() as u64)?;
+            file.sync_all()
+        })();
+        written.map_err(|reason| FolderError::System { what: "write", path, reason })
+    }
+
     fn replace(
         &self,
         name: &str,

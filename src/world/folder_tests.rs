@@ -224,3 +224,18 @@ fn a_deleted_folder_is_noticed() {
     std::fs::create_dir(folder.path()).unwrap();
     assert!(!folder.still_there(), "another folder took its place");
 }
+
+#[test]
+fn a_file_that_shrinks_in_its_place_is_the_same_file() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (_outer, folder) = made();
+    folder.write("x", b"[1, 2, 3]\n", Permission::Write).unwrap();
+    let path = folder.path().join("x");
+    let before = std::fs::metadata(&path).unwrap().ino();
+    folder.write_in_place("x", b"[1]\n").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"[1]\n");
+    assert_eq!(std::fs::metadata(&path).unwrap().ino(), before);
+    assert!(folder.write_in_place("y", b"").unwrap_err().not_found(), "it is made by no one");
+    std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+    assert!(matches!(folder.write_in_place("link", b""), Err(FolderError::Link { .. })));
+}

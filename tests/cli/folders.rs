@@ -230,6 +230,45 @@ fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
 }
 
 #[test]
+fn a_grant_that_is_revoked_on_a_full_file_system_does_not_come_back() {
+    if !root() {
+        println!("skipped: only root can mount");
+        return;
+    }
+    let home = Home::new();
+    make(&home.path(".local"), 0o755);
+    let address = crate::home::a_port_of_our_own();
+    home.configure(&format!("[server]\nlisten = \"{address}\"\n"));
+    let script = r#"
+        mount -t tmpfs -o size=512k,mode=755 none "$HOME/.local" || exit 99
+        ask() { env $1 "$0" credential prod --from-endpoint >/dev/null 2>&1; }
+        "$0" up >/dev/null || exit 10
+        gone=$("$0" grant new prod --name gone 2>/dev/null) || exit 11
+        stays=$("$0" grant new prod --name stays 2>/dev/null) || exit 12
+        sleep 600 >/dev/null 2>&1 & shell=$!
+        trap 'kill $shell 2>/dev/null; "$0" down >/dev/null 2>&1' EXIT
+        "$0" env prod --format bash | sed "s/--pid .*/--pid $shell/" > "$HOME/wiring" || exit 13
+        token=$(sed -n "s/export AWS_CONTAINER_AUTHORIZATION_TOKEN='\(.*\)'/\1/p" "$HOME/wiring")
+        eval "$(tail -n 1 "$HOME/wiring")" || exit 14
+        ask "$gone" && ask "$stays" || exit 15
+        dd if=/dev/zero of="$HOME/.local/full" bs=1k 2>/dev/null
+        "$0" grant revoke gone || exit 16
+        kill $shell; wait
+        for _ in 1 2 3 4 5 6 7 8 9 10; do "$0" grant list | grep -q shell || break; sleep 0.1; done
+        "$0" down && rm "$HOME/.local/full" && "$0" up >/dev/null || exit 17
+        ask "$gone" && exit 18
+        shell=$(printf '%s\n' "$stays" | sed "s/TOKEN=.*/TOKEN=$token/")
+        ask "$shell" && exit 19
+        ask "$stays" || exit 20
+        "$0" grant list
+        "$0" down
+    "#;
+    let Some(said) = with_mounts(&home, script, &[]) else { return };
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.out.contains("stays") && !said.out.contains("gone"), "{said:?}");
+}
+
+#[test]
 fn grants_that_cannot_be_read_are_kept_and_named() {
     for (text, word) in [("{", "is not a list of grants"), (r#"{"version":9,"grants":[]}"#, "newer Credenza")] {
         let home = Home::new();
