@@ -27,7 +27,7 @@ pub struct EnvArgs {
     #[arg(long, value_enum)]
     pub format: Option<EnvFormat>,
     /// How long the right lasts at most, such as 8h [default: as long as the shell]
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::life)]
     pub lasts: Option<Duration>,
     /// The region that the shell sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION", conflicts_with = "unset")]

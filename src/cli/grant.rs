@@ -56,7 +56,7 @@ pub struct NewArgs {
     #[arg(long, value_name = "PATH")]
     pub token_file: Option<PathBuf>,
     /// How long it lasts, such as 8h, 30d [default: until revoked]
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::life)]
     pub lasts: Option<Duration>,
     /// Its name [default: made up]
     #[arg(long, value_name = "NAME")]
@@ -73,7 +73,7 @@ pub struct AttachArgs {
     #[arg(long, value_name = "PID")]
     pub pid: u32,
     /// How long it lasts at most
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::life)]
     pub lasts: Option<Duration>,
 }
 
@@ -165,7 +165,9 @@ fn write_token(path: &Path, token: &Secret) -> Result<(), Trouble> {
 }
 
 fn there_already(path: &Path) -> Trouble {
-    Trouble::failed(NEW, format!("{} is there already", path.display())).mend(format!("rm {}", path.display()))
+    let trouble = Trouble::failed(NEW, format!("{} is there already", path.display()));
+    let regular = path.symlink_metadata().is_ok_and(|there| there.is_file());
+    trouble.mend(if regular { format!("rm {}", path.display()) } else { "name another file".to_owned() })
 }
 
 async fn list(json: bool, context: &Context) -> Result<(), Trouble> {

@@ -34,6 +34,21 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(total))
 }
 
+/// Reads how long a right is to last: from a second to ten years.
+///
+/// ```
+/// use credenza::config::duration::life;
+/// assert!(life("8h").is_ok());
+/// assert!(life("0s").is_err() && life("3651d").is_err());
+/// ```
+pub fn life(text: &str) -> Result<Duration, String> {
+    let life = parse(text)?;
+    let fits = !life.is_zero() && life <= TEN_YEARS;
+    if fits { Ok(life) } else { Err(format!("`{text}` is not between a second and ten years (3650d)")) }
+}
+
+const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -85,6 +85,26 @@ fn a_token_file_that_cannot_be_written_leaves_no_grant() {
 }
 
 #[test]
+fn only_a_plain_file_in_a_token_files_place_is_to_be_removed() {
+    let home = Home::new();
+    for path in ["/dev/null", "."] {
+        let said = home.run(&["grant", "new", "prod", "--token-file", path]);
+        said.failed(1, &["is there already", "name another file"]);
+        assert!(!said.err.contains("rm "), "{said:?}");
+    }
+}
+
+#[test]
+fn a_life_is_a_second_at_least_and_ten_years_at_most() {
+    let home = Home::new();
+    for life in ["0s", "0h0m", "3651d", "9999999999d"] {
+        for command in [&["grant", "new", "prod", "--for", life][..], &["env", "prod", "--for", life]] {
+            home.run(command).failed(2, &["ten years"]);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_granted_is_said() {
     let home = Home::new();
     let _daemon = home.serve();
