@@ -20,7 +20,7 @@ pub mod snippet;
 /// What `env` takes.
 #[derive(Debug, Args)]
 pub struct EnvArgs {
-    /// The identities; the first is the default [default: AWS_PROFILE, else default]
+    /// The identities; the first is the default [default: AWS_PROFILE, else the wired one, else default]
     #[arg(value_name = "IDENTITY")]
     pub identities: Vec<String>,
     /// The form [default: the parent shell's]
@@ -71,7 +71,8 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let format = arguments.format.map_or_else(parents_format, Ok)?;
     let lasts_secs = arguments.lasts.map(|lasts| lasts.as_secs());
     let config = Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
-    let identities = identities::named(&arguments.identities, &config, &world.environment, CANNOT)?;
+    let inside = identities::inside(outer, &world.environment);
+    let identities = identities::named(&arguments.identities, &config, &inside, CANNOT)?;
     let default = identities[0];
     let named = identities
         .iter()

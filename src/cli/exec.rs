@@ -28,7 +28,7 @@ mod static_keys;
 /// What `exec` takes.
 #[derive(Debug, Args)]
 pub struct ExecArgs {
-    /// The identities; the first is the default [default: AWS_PROFILE, else default]
+    /// The identities; the first is the default [default: AWS_PROFILE, else the wired one, else default]
     #[arg(value_name = "IDENTITY")]
     pub identities: Vec<String>,
     /// Give the token in a file instead of a variable
@@ -68,7 +68,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         let why = format!("{} is not an identity, and there is no -- before it; did you mean this?", meant.command);
         return Err(Trouble::usage(format!("cannot run {}", meant.command), why).mend(meant.whole));
     }
-    let meant = identities::named(&arguments.identities, &config, &world.environment, &command.cannot())?;
+    let inside = identities::inside(&outer, &world.environment);
+    let meant = identities::named(&arguments.identities, &config, &inside, &command.cannot())?;
     identities::complain(&config);
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
     let (default, region) = (names[0].clone(), meant[0].region.clone());

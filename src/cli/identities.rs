@@ -1,6 +1,7 @@
 //! The identities that were named on the command line, or that are meant where none was. Called by `exec`, `env` and
 //! `credential`.
 
+use super::child::wiring::IDENTITY;
 use super::{Trouble, exit, say};
 use crate::config::{Complaint, Config, Identity, asked};
 use crate::world::Environment;
@@ -35,6 +36,15 @@ pub(super) fn named<'c>(
         }
     }
     Ok(identities)
+}
+
+/// The environment in which a command without a name looks for one: `AWS_PROFILE` as somebody sees it now, else the
+/// identity that the shell or the child is wired for, else what `AWS_PROFILE` was before it was wired.
+pub(super) fn inside(seen: &Environment, before: &Environment) -> Environment {
+    match seen.text("AWS_PROFILE").or_else(|| seen.text(IDENTITY)) {
+        Some(meant) => before.clone().with("AWS_PROFILE", meant),
+        None => before.clone(),
+    }
 }
 
 const DEFAULT: &str = "default";
@@ -137,6 +147,20 @@ mod tests {
         assert_eq!(meant(&["prod", "default", "prod"], Some("broken")), Ok(names(&["prod", "default"])));
         assert_eq!(meant(&[], Some("prod")), Ok(names(&["prod"])));
         assert_eq!(meant(&[], None), Ok(names(&["default"])));
+    }
+
+    #[test]
+    fn inside_a_wired_shell_its_own_identity_is_meant() {
+        let before = Environment::from_iter([("AWS_PROFILE", "outer")]);
+        for (seen, meant) in [
+            (&[("CREDENZA_IDENTITY", "prod")][..], "prod"),
+            (&[("CREDENZA_IDENTITY", "prod"), ("AWS_PROFILE", "mine")], "mine"),
+            (&[("CREDENZA_IDENTITY", "prod"), ("AWS_PROFILE", "")], "prod"),
+            (&[], "outer"),
+        ] {
+            let seen: Environment = seen.iter().copied().collect();
+            assert_eq!(inside(&seen, &before).text("AWS_PROFILE"), Some(meant), "{seen:?}");
+        }
     }
 
     #[test]

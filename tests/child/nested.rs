@@ -29,6 +29,17 @@ fn the_inner_endpoint_knows_the_inner_identity_alone() {
 }
 
 #[test]
+fn without_a_name_the_wired_identity_is_meant() {
+    let home = Home::new();
+    let script = "eval \"$(credenza env my-dev)\"; credenza exec -- printenv CREDENZA_IDENTITY; \
+                  AWS_PROFILE=my-role credenza exec -- printenv CREDENZA_IDENTITY; \
+                  eval \"$(credenza env)\"; echo $CREDENZA_IDENTITY";
+    let mut shell = home.command("bash", &["--norc", "-c", script]);
+    let said = crate::support::Said::of(shell.env("AWS_PROFILE", "my-role").output().unwrap());
+    assert_eq!(said.good(), "my-dev\nmy-role\nmy-dev\n");
+}
+
+#[test]
 fn inside_the_users_own_files_are_read_not_the_generated_ones() {
     let home = Home::new();
     // by the generated ones it would come from a process that calls us, which is refused
