@@ -54,8 +54,18 @@ pub enum EnvFormat {
     Json,
 }
 
-/// Prints it.
+/// Prints it. Where that fails, a shell is told so by the one way that is left: what it evaluates fails, as the status of
+/// a command substitution is lost.
 pub fn run(arguments: EnvArgs, context: Context) -> Result<u8, Trouble> {
+    let format = arguments.format;
+    run_or_fail(arguments, context).inspect_err(|_| {
+        if let Ok(Some(_)) = format.map_or_else(parents_format, Ok).map(EnvFormat::shell) {
+            say::out("false\n");
+        }
+    })
+}
+
+fn run_or_fail(arguments: EnvArgs, context: Context) -> Result<u8, Trouble> {
     if arguments.unset {
         let format = arguments.format.map_or_else(parents_format, Ok)?;
         return print(&Snippet::undoing(undoing(&context.outer)), format, None);
@@ -122,7 +132,7 @@ fn print(snippet: &Snippet, format: EnvFormat, attach: Option<String>) -> Result
         .written(format)
         .map_err(|error: NotText| Trouble::failed(CANNOT, error.to_string()).mend("the same with --format bash"))?;
     say::out_bytes(&written);
-    attach.into_iter().for_each(|line| say::out(&format!("{line}\n")));
+    attach.into_iter().for_each(|line| say::out(&format!("{line}{}", format.line_end())));
     Ok(0)
 }
 
@@ -135,6 +145,11 @@ impl EnvFormat {
             Self::Pwsh => Some("$PID"),
             Self::Dotenv | Self::Json => None,
         }
+    }
+
+    /// What ends a line: fish's `eval (credenza env x)` joins lines with blanks.
+    fn line_end(self) -> &'static str {
+        if self == Self::Fish { ";\n" } else { "\n" }
     }
 
     /// The form of a shell, by its executable's name; `None` for one that has none of these.

@@ -196,11 +196,30 @@ fn the_shells_files_are_0400_and_follow_the_users() {
 }
 
 #[test]
-fn what_cannot_be_wired_is_said_and_nothing_printed() {
+fn fish_takes_it_by_eval_too() {
+    let home = Home::new();
+    let script = "eval (credenza env my-role); echo $CREDENZA_IDENTITY; \
+                  credenza credential my-role --from-endpoint >/dev/null; and echo taken; \
+                  eval (credenza env --unset); echo \"[$CREDENZA_IDENTITY]\"";
+    assert_eq!(run(&home, "fish", script, &[]).good(), "my-role\ntaken\n[]\n");
+}
+
+#[test]
+fn a_shell_that_ends_at_a_failure_ends_where_it_cannot_be_wired() {
+    let home = Home::new();
+    let said = run(&home, "bash", "set -e; eval \"$(credenza env nope)\"; echo went on", &[]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert!(said.err.contains("no identity nope"), "{said:?}");
+    let json = home.run(&["env", "nope", "--format", "json"]);
+    assert_eq!((json.code, json.out.as_str()), (Some(3), ""), "{json:?}");
+}
+
+#[test]
+fn what_cannot_be_wired_is_said_and_nothing_else_printed() {
     let home = Home::new();
     for (words, code) in [(&["env", "my-rol"][..], 3), (&["env", "broken"], 3)] {
         let said = home.run(words);
-        assert_eq!((said.code, said.out.as_str()), (Some(code), ""), "{said:?}");
+        assert_eq!((said.code, said.out.as_str()), (Some(code), "false\n"), "{said:?}");
     }
 }
 

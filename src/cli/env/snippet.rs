@@ -54,7 +54,7 @@ impl Snippet {
             EnvFormat::Dotenv => self.dotenv(),
             EnvFormat::Json => return self.json(),
         };
-        Ok(lines?.into_iter().flat_map(|line| [line, b"\n".to_vec()]).flatten().collect())
+        Ok(lines?.into_iter().flat_map(|line| [line, format.line_end().into()]).flatten().collect())
     }
 
     fn shell(&self, shell: &dyn Shell) -> Result<Vec<Vec<u8>>, NotText> {
@@ -150,14 +150,16 @@ impl Shell for Posix {
 struct Fish;
 
 impl Shell for Fish {
-    /// Between single quotes only the quote and the backslash are special (fish documentation, "Quotes").
+    /// Between single quotes only the quote and the backslash are special (fish documentation, "Quotes"); the end of a
+    /// line stands outside of them as `\n`, since `eval (...)` would make a blank of it.
     fn set(&self, name: &str, value: &OsStr) -> Result<Vec<u8>, NotText> {
         let mut line = format!("set -gx {name} '").into_bytes();
         for byte in value.as_encoded_bytes() {
-            if matches!(byte, b'\'' | b'\\') {
-                line.push(b'\\');
+            match byte {
+                b'\n' => line.extend_from_slice(b"'\\n'"),
+                b'\'' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
+                _ => line.push(*byte),
             }
-            line.push(*byte);
         }
         line.push(b'\'');
         Ok(line)

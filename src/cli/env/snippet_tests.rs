@@ -39,12 +39,12 @@ export NO_PROXY='it'\''s \ "$HOME" ’'
 
 #[test]
 fn fish() {
-    let expected = r#"set -g credenza_outer_AWS_SECRET_ACCESS_KEY $AWS_SECRET_ACCESS_KEY
-set -gx AWS_CONTAINER_AUTHORIZATION_TOKEN 'token'
-set -eg AWS_PROFILE; set -qUx AWS_PROFILE; and echo 'credenza: AWS_PROFILE is a universal variable, which goes before us: set -eU AWS_PROFILE' >&2
-set -gx AWS_REGION 'eu-west-1'
-set -eg AWS_SECRET_ACCESS_KEY; set -qUx AWS_SECRET_ACCESS_KEY; and echo 'credenza: AWS_SECRET_ACCESS_KEY is a universal variable, which goes before us: set -eU AWS_SECRET_ACCESS_KEY' >&2
-set -gx NO_PROXY 'it\'s \\ "$HOME" ’'
+    let expected = r#"set -g credenza_outer_AWS_SECRET_ACCESS_KEY $AWS_SECRET_ACCESS_KEY;
+set -gx AWS_CONTAINER_AUTHORIZATION_TOKEN 'token';
+set -eg AWS_PROFILE; set -qUx AWS_PROFILE; and echo 'credenza: AWS_PROFILE is a universal variable, which goes before us: set -eU AWS_PROFILE' >&2;
+set -gx AWS_REGION 'eu-west-1';
+set -eg AWS_SECRET_ACCESS_KEY; set -qUx AWS_SECRET_ACCESS_KEY; and echo 'credenza: AWS_SECRET_ACCESS_KEY is a universal variable, which goes before us: set -eU AWS_SECRET_ACCESS_KEY' >&2;
+set -gx NO_PROXY 'it\'s \\ "$HOME" ’';
 "#;
     assert_eq!(written(&wiring(), EnvFormat::Fish), expected);
 }
@@ -111,7 +111,7 @@ fn bytes_that_are_no_text_survive_where_the_shell_can_say_them() {
     changes.set("AWS_CONFIG_FILE", OsStr::from_bytes(b"/home/\xff"));
     let snippet = Snippet::undoing(changes);
     assert!(snippet.written(EnvFormat::Bash).unwrap().starts_with(b"export AWS_CONFIG_FILE='/home/\xff'\n"));
-    assert!(snippet.written(EnvFormat::Fish).unwrap().starts_with(b"set -gx AWS_CONFIG_FILE '/home/\xff'\n"));
+    assert!(snippet.written(EnvFormat::Fish).unwrap().starts_with(b"set -gx AWS_CONFIG_FILE '/home/\xff';\n"));
     for format in [EnvFormat::Pwsh, EnvFormat::Dotenv, EnvFormat::Json] {
         assert_eq!(snippet.written(format), Err(NotText { name: "AWS_CONFIG_FILE".into() }));
     }
