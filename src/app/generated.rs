@@ -160,7 +160,8 @@ fn remove(folder: &Folder, stem: &str) {
 
 /// How the names of generated files begin: what `cli/child` knows them by.
 pub const BEGINNING: &str = "wired-";
-const SHELLS: &str = "wired-shells";
+/// The same of the set that the shells of `env` share.
+pub const SHELLS: &str = "wired-shells";
 const RUN: &str = "run"; // below the state folder, as `Places::state_run` has it
 const CONFIG: &str = ".config";
 const CREDENTIALS: &str = ".credentials";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::child::wiring::{Layer, layer};
 use super::child::{Token, Wiring, address, original::undoing};
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::background;
@@ -67,6 +68,19 @@ pub fn run(arguments: EnvArgs, context: Context) -> Result<u8, Trouble> {
 
 fn run_or_fail(arguments: EnvArgs, context: Context) -> Result<u8, Trouble> {
     if arguments.unset {
+        match layer(&context.outer) {
+            Layer::Exec => {
+                say::err(
+                    "credenza: `credenza env` has wired nothing here; what `credenza exec` wired ends with its command\n",
+                );
+                return Ok(0);
+            }
+            Layer::EnvInExec => {
+                let why = "it was wired inside `credenza exec`, whose own wiring would not come back: leave it, and start a new one";
+                return Err(Trouble::failed("cannot restore this shell", why).mend("exit"));
+            }
+            Layer::None | Layer::Env => {}
+        }
         let format = arguments.format.map_or_else(parents_format, Ok)?;
         return print(&Snippet::undoing(undoing(&context.outer)), format, None);
     }

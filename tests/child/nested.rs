@@ -40,6 +40,24 @@ fn without_a_name_the_wired_identity_is_meant() {
 }
 
 #[test]
+fn unset_inside_exec_takes_none_of_its_wiring() {
+    let home = Home::new();
+    let ask = "credenza credential $CREDENZA_IDENTITY --from-endpoint >/dev/null && echo taken $CREDENZA_IDENTITY";
+    let script = format!("eval \"$(credenza env --unset)\" && {ask}");
+    let said = home.exec(&["my-role", "--", "bash", "-c", &script]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "taken my-role\n"), "{said:?}");
+    assert!(said.err.contains("`credenza env` has wired nothing here"), "{said:?}");
+    let script = format!("eval \"$(credenza env my-dev)\"; eval \"$(credenza env --unset)\" || echo refused; {ask}");
+    let said = home.exec(&["my-role", "--", "bash", "-c", &script]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "refused\ntaken my-dev\n"), "{said:?}");
+    assert!(said.err.contains("it was wired inside `credenza exec`"), "{said:?}");
+    // an exec inside of that is an exec like any other
+    let script = "eval \"$(credenza env my-dev)\"; credenza exec my-role -- sh -c 'credenza env --unset; env'";
+    let said = home.exec(&["my-role", "--", "bash", "-c", script]);
+    assert!(said.err.contains("has wired nothing here") && !said.out.contains("OUTER_EXEC"), "{said:?}");
+}
+
+#[test]
 fn inside_the_users_own_files_are_read_not_the_generated_ones() {
     let home = Home::new();
     // by the generated ones it would come from a process that calls us, which is refused

@@ -79,7 +79,7 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
 const KEY_ID: &str = STATIC_KEYS[0];
 
 /// Whether a shared file is one that we generated: `STATE/run/wired-NAME.config`.
-fn is_generated(path: &Path) -> bool {
+pub(super) fn is_generated(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(generated::BEGINNING))
 }
 

@@ -5,11 +5,12 @@
 //! they prefer; everything that would come before a container endpoint in some client's chain goes.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::changes::Changes;
 use super::no_proxy;
-use super::original::original;
+use super::original::{is_generated, original};
+use crate::app::generated;
 use crate::cli::printed::timestamp;
 use crate::credential::{AwsKeys, Credential, IdentityName};
 use crate::secret::Secret;
@@ -83,6 +84,38 @@ pub const STATIC: &str = "CREDENZA_STATIC";
 /// Before the name of a variable: what it held outside.
 pub const OUTER: &str = "CREDENZA_OUTER_";
 
+/// The sign that `env` wired what `exec` had wired already.
+const INSIDE_EXEC: &str = "CREDENZA_OUTER_EXEC";
+
+/// Who wired an environment last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Nobody.
+    None,
+    /// `env`, in a shell that was not wired.
+    Env,
+    /// `exec`.
+    Exec,
+    /// `env`, inside a child of `exec`.
+    EnvInExec,
+}
+
+/// Who wired this environment last.
+pub fn layer(environment: &Environment) -> Layer {
+    let config = environment.raw("AWS_CONFIG_FILE").map(Path::new);
+    match config {
+        _ if environment.raw(IDENTITY).is_none() => Layer::None,
+        _ if environment.raw(INSIDE_EXEC).is_some() => Layer::EnvInExec,
+        Some(file) if is_generated(file) && !is_shells(file) => Layer::Exec,
+        _ => Layer::Env,
+    }
+}
+
+/// Whether a generated file is one of those that the shells of `env` share.
+fn is_shells(file: &Path) -> bool {
+    file.file_stem().is_some_and(|stem| stem == generated::SHELLS)
+}
+
 /// What would come before the endpoint in some client's chain, or lead past it.
 pub const REMOVED: [&str; 17] = [
     "AWS_ACCESS_KEY_ID",
@@ -154,6 +187,9 @@ impl Wiring {
         for name in SET.into_iter().chain(REMOVED).filter(|name| !SECRET.contains(name)) {
             put(&outer_name(name), before.raw(name).map(OsStr::to_owned));
         }
+        let by_env = is_shells(&self.config_file);
+        let inside = by_env && matches!(layer(environment), Layer::Exec | Layer::EnvInExec);
+        put(INSIDE_EXEC, inside.then(|| "1".into()));
         put(FULL_URI, Some(self.url.clone().into()));
         put(TOKEN, None);
         put(TOKEN_FILE, None);
