@@ -49,6 +49,16 @@ impl Holders {
         });
     }
 
+    /// Ends the oldest grants of a shell that has too many: a prompt's hook may take one at every prompt.
+    pub fn bound(&self, holder: &Holder) {
+        let mut same: Vec<_> = self.grants.list().into_iter().filter(|grant| grant.holder == *holder).collect();
+        same.sort_by_key(|grant| grant.created.wall);
+        same.truncate(same.len().saturating_sub(MOST_OF_A_SHELL));
+        if !same.is_empty() {
+            let _ = self.end(|grant| same.iter().any(|one| one.name == grant.name));
+        }
+    }
+
     /// Ends the grant of this name; `false`: there is none. With an error it is ended too, but a restart may know it
     /// again.
     pub fn revoke(&self, name: &str) -> Result<bool, StoreError> {
@@ -95,6 +105,8 @@ impl Holders {
         (ended.len(), kept)
     }
 }
+
+const MOST_OF_A_SHELL: usize = 64;
 
 const TIDY: Duration = Duration::from_secs(60);
 

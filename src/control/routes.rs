@@ -153,6 +153,7 @@ impl Visit {
         let (token, grant) = self.daemon.grants.issue(spec).map_err(|error| ungranted(&error))?;
         if let Some(shell) = shell {
             self.daemon.holders.watch(&grant.name, shell);
+            self.daemon.holders.bound(&grant.holder);
         }
         tracing::info!(grant = %grant.name, "grant made");
         let ends = status::grant(&grant).ends;
@@ -170,6 +171,7 @@ impl Visit {
         let attached = grants.attach(name, holder, attach.lasts_secs.map(Duration::from_secs)).map_err(unkept)?;
         let grant = attached.ok_or_else(|| no_grant(name))?;
         self.daemon.holders.watch(name, shell);
+        self.daemon.holders.bound(&grant.holder);
         json(&status::grant(&grant))
     }
 

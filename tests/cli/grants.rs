@@ -156,6 +156,27 @@ fn a_grant_ends_with_the_shell_that_took_it_also_across_a_restart() {
 }
 
 #[test]
+fn a_shell_has_64_grants_at_most_and_the_oldest_end() {
+    let home = Home::new();
+    let daemon = home.serve();
+    let mut shell = Command::new("sleep").arg("600").stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let wanted = format!(r#"{{"identities":[{{"name":"prod"}}],"holder":{{"shell":{{"pid":{}}}}}}}"#, shell.id());
+    home.grant(&["prod"]);
+    let take = || {
+        let given = control(&home.socket(), Some(1), "POST", "/v1/grant", &wanted).unwrap().json();
+        let token = given["token"].as_str().unwrap().to_owned();
+        crate::home::Granted { address: daemon.address, path: "/creds/prod".into(), token }
+    };
+    let taken: Vec<_> = (0..66).map(|_| take()).collect();
+    let status = |at: usize| get(&taken[at]).unwrap().status;
+    let living = home.json(&["grant", "list", "--json"])["grants"].as_array().unwrap().len();
+    shell.kill().unwrap();
+    let _ = shell.wait();
+    assert_eq!(living, 65, "and the job's");
+    assert_eq!([status(0), status(1)], [403, 403]);
+}
+
+#[test]
 fn a_shell_that_ended_while_no_daemon_ran_has_no_grant_any_more() {
     let home = Home::new().with_its_own_port();
     let mut daemon = home.serve();
