@@ -146,6 +146,12 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
     }
     let ends = given.ends.map_or_else(|| "until it is revoked".to_owned(), |ends| format!("until {ends}"));
     say::err(&format!("grant {}: {ends}; credenza grant revoke {} ends it at once\n", given.name, given.name));
+    if config.identities.get("default").is_some_and(|identity| identity.definition.is_ok()) {
+        say::err(
+            "on this machine SDKs take your profile `default` before it: a job that runs here needs \
+             AWS_CONFIG_FILE=/dev/null and AWS_SHARED_CREDENTIALS_FILE=/dev/null as well, or `credenza exec`\n",
+        );
+    }
     Ok(())
 }
 

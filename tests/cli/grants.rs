@@ -220,3 +220,16 @@ fn a_token_file_whose_grant_ended_while_no_daemon_ran_is_swept_at_the_start() {
     until("it is swept", || !short.exists());
     assert!(long.exists());
 }
+
+#[test]
+fn who_makes_a_grant_is_told_where_a_default_profile_goes_before_it() {
+    let home = Home::new();
+    let _daemon = home.serve();
+    let before = |said: &str| said.contains("SDKs take your profile `default` before it");
+    assert!(!before(&home.run(&["grant", "new", "prod"]).err));
+    home.write(
+        ".aws/config",
+        &format!("{}[default]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n", home.profiles(&["prod"])),
+    );
+    assert!(before(&home.run(&["grant", "new", "prod"]).err));
+}
