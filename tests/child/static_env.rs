@@ -70,7 +70,7 @@ fn env_and_unset_inside_give_no_keys_back() {
 #[test]
 fn keys_that_somebody_wrote_inside_stay() {
     let home = Home::new();
-    let script = "export AWS_ACCESS_KEY_ID=AKIAMINE AWS_SECRET_ACCESS_KEY=mine; eval \"$(credenza env my-dev)\"; \
+    let script = "export AWS_ACCESS_KEY_ID=AKIAMINE AWS_SECRET_ACCESS_KEY=mine; \
                   eval \"$(credenza env --unset)\"; echo $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY";
     let said = fed(home.credenza(&["exec", "my-role", "--static-env", "--", "bash", "--norc"]), script);
     assert_eq!(said.out, "AKIAMINE mine\n", "{said:?}");
