@@ -91,9 +91,11 @@ pub enum AppError {
     /// A part of the daemon ended before its time.
     #[error("a part of it ended before its time, which is a fault of ours")]
     Broken,
-    /// Something of an earlier daemon holds on to the lock.
-    #[error("another daemon is about to start or to end: it holds {lock}")]
+    /// A daemon holds on to the lock, and does not answer.
+    #[error("the daemon{} does not answer: it holds {lock}", .pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
     Locked {
+        /// Its process, where that is known.
+        pid: Option<u32>,
         /// The lock file.
         lock: String,
     },

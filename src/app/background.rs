@@ -3,7 +3,7 @@
 //! Fifty commands that find none at once start one: who holds the lock starts it, the others find it. Called by `up`,
 //! `down`, `env` and `exec`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +11,17 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::AppError;
+use super::daemon::{RUNTIME_LOCK, STATE_LOCK};
+use super::marker::Marker;
 use crate::config::{Config, Places};
 use crate::control::{Client, ClientError};
 use crate::world::background::Background;
 use crate::world::folder::Folder;
-use crate::world::{Environment, World, ourselves, places};
+use crate::world::running::{self, Running, Watch};
+use crate::world::{World, ourselves};
+use surroundings::reduced;
+
+mod surroundings;
 
 /// Why there is no daemon to speak to.
 #[derive(Debug, Error)]
@@ -42,9 +48,27 @@ pub enum BackgroundError {
         /// Its log.
         log: PathBuf,
     },
+    /// It was told to end, and has not.
+    #[error("the daemon{} has not ended within {} s", process(*.pid), .after.as_secs())]
+    NotEnded {
+        /// Its process, where that is known.
+        pid: Option<u32>,
+        /// The limit.
+        after: Duration,
+    },
+    /// It does not answer, and is not signalled: nothing proves which process it is.
+    #[error("the daemon{} does not answer, and no record in the state folder proves that it is ours to end", process(*.pid))]
+    Unproved {
+        /// Who listens at its socket, where that is known.
+        pid: Option<u32>,
+    },
     /// It could not be started, or not be ended.
     #[error("{0}")]
     System(String),
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
 }
 
 /// A daemon that runs, and whether it was started just now.
@@ -56,27 +80,125 @@ pub struct Found {
     pub started: bool,
 }
 
-/// The daemon of this environment, if one runs.
+/// Connects to the daemon of these places: at their own socket, or at the one that a daemon of the same state folder has
+/// with another runtime folder (a desktop's, seen from a cron job).
 ///
 /// # Errors
 ///
-/// Where something is at its socket that is not a daemon of ours.
+/// [`ClientError::NotRunning`] where there is none, as far as the sockets tell.
+pub async fn connect(places: &Places) -> Result<Client, ClientError> {
+    let own = places.control_socket().ok();
+    if let Some(own) = &own {
+        match Client::connect(own, ourselves::uid()).await {
+            Err(ClientError::NotRunning) => {}
+            other => return other,
+        }
+    }
+    let recorded = Folder::open(&places.state).ok().and_then(|state| Marker::read(&state));
+    match recorded.map(|marker| marker.socket).filter(|socket| Some(socket) != own.as_ref()) {
+        Some(socket) => match Client::connect(&socket, ourselves::uid()).await {
+            // what a dead daemon left may be anybody's by now
+            Err(ClientError::Folder(_) | ClientError::Connect { .. }) if holder(places).is_ok_and(|held| !held.is) => {
+                Err(ClientError::NotRunning)
+            }
+            other => other,
+        },
+        None => Err(ClientError::NotRunning),
+    }
+}
+
+/// The daemon of this environment, if one runs. One that is about to start or to end is waited for.
+///
+/// # Errors
+///
+/// Where it does not answer, or something is at its socket that is not a daemon of ours.
 pub async fn find(world: &World) -> Result<Option<Client>, BackgroundError> {
-    let socket = socket_of(world)?;
-    match Client::connect(&socket, ourselves::uid()).await {
-        Ok(mut client) => Ok(client.alive().await?.then_some(client)),
+    find_by(&places_of(world)?, Instant::now() + HANG).await
+}
+
+async fn find_by(places: &Places, deadline: Instant) -> Result<Option<Client>, BackgroundError> {
+    let deadline = deadline.min(Instant::now() + HANG);
+    loop {
+        if let Some(client) = look(places, deadline).await? {
+            return Ok(Some(client));
+        }
+        let held = holder(places)?;
+        if !held.is {
+            return Ok(None);
+        }
+        if Instant::now() >= deadline {
+            return Err(ClientError::Silent { pid: held.by.map(|process| process.pid) }.into());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Who answers now.
+async fn look(places: &Places, deadline: Instant) -> Result<Option<Client>, BackgroundError> {
+    // a path that is too long for a socket is said to whoever would use it
+    places.control_socket().map_err(AppError::from)?;
+    match connect(places).await {
+        Ok(mut client) => {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Ok(client.alive(left).await?.then_some(client))
+        }
         Err(ClientError::NotRunning) => Ok(None),
+        Err(ClientError::Silent { pid: None }) => {
+            let by = holder(places)?.by;
+            Err(ClientError::Silent { pid: by.map(|process| process.pid) }.into())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// The daemon of this environment, started if none runs. `arguments` go to it in that case, such as `--log-level=debug`.
+/// Whether a daemon holds a lock, and its process where the record tells.
+struct Held {
+    is: bool,
+    by: Option<Running>,
+}
+
+fn holder(places: &Places) -> Result<Held, BackgroundError> {
+    let open = |path: &Path| match Folder::open(path) {
+        Err(error) if error.not_found() => Ok(None),
+        other => other.map(Some),
+    };
+    let locked =
+        |folder: &Option<Folder>, lock: &str| folder.as_ref().map_or(Ok(false), |folder| folder.is_locked(lock));
+    let state = open(&places.state).map_err(AppError::from)?;
+    let runtime = open(&places.runtime).map_err(AppError::from)?;
+    let is = locked(&state, STATE_LOCK).map_err(AppError::from)?
+        || locked(&runtime, RUNTIME_LOCK).map_err(AppError::from)?;
+    let by = state.filter(|_| is).and_then(|state| Marker::read(&state)?.process());
+    Ok(Held { is, by })
+}
+
+/// Asks the daemon of this environment, which is started if none runs, for something. `arguments` go to it in that case,
+/// such as `--log-level=debug`. One that ends meanwhile is followed by another.
 ///
 /// # Errors
 ///
-/// Where it cannot be started, and why, in its own words.
-pub async fn ensure(world: &World, arguments: &[OsString]) -> Result<Found, BackgroundError> {
-    if let Some(client) = find(world).await? {
+/// Where it cannot be started, and why, in its own words; where it does not answer; and what it says itself.
+pub async fn ask<T>(
+    world: &World,
+    arguments: &[OsString],
+    request: impl AsyncFn(&mut Client) -> Result<T, ClientError>,
+) -> Result<(Found, T), BackgroundError> {
+    let deadline = Instant::now() + READY;
+    loop {
+        let mut found = ensure(world, arguments, deadline).await?;
+        let pid = found.client.pid();
+        match tokio::time::timeout_at(deadline, request(&mut found.client)).await {
+            Ok(Ok(answer)) => return Ok((found, answer)),
+            Ok(Err(ClientError::Closed)) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(ClientError::Silent { pid }.into()),
+        }
+    }
+}
+
+async fn ensure(world: &World, arguments: &[OsString], deadline: Instant) -> Result<Found, BackgroundError> {
+    let places = places_of(world)?;
+    if let Some(client) = find_by(&places, deadline).await? {
         return Ok(Found { client, started: false });
     }
     // what is wrong with the configuration is said here, by the command that the person typed
@@ -84,14 +206,15 @@ pub async fn ensure(world: &World, arguments: &[OsString]) -> Result<Found, Back
     // the runtime folder may lie in the state folder, and must not be made behind a link
     let state = Folder::open_or_make(&config.places.state).map_err(AppError::from)?;
     let runtime = Folder::open_or_make(&config.places.runtime).map_err(AppError::from)?;
-    let lock = runtime.lock(START_LOCK, READY * 2).await.map_err(AppError::from)?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let lock = runtime.lock(START_LOCK, left).await.map_err(AppError::from)?;
     let _lock = lock.ok_or_else(|| {
         BackgroundError::System(format!("another start holds {}", runtime.path().join(START_LOCK).display()))
     })?;
-    if let Some(client) = find(world).await? {
+    if let Some(client) = find_by(&places, deadline).await? {
         return Ok(Found { client, started: false });
     }
-    start(world, &config, &state, arguments).await.map(|client| Found { client, started: true })
+    start(world, &config, &state, arguments, deadline).await.map(|client| Found { client, started: true })
 }
 
 async fn start(
@@ -99,6 +222,7 @@ async fn start(
     config: &Config,
     state: &Folder,
     arguments: &[OsString],
+    deadline: Instant,
 ) -> Result<Client, BackgroundError> {
     let cannot = |error: &dyn std::fmt::Display| BackgroundError::System(format!("it cannot be started: {error}"));
     let log = state.append(LOG).map_err(AppError::from)?;
@@ -107,14 +231,13 @@ async fn start(
     let words = ["serve", "--background"].map(OsString::from).into_iter().chain(arguments.iter().cloned());
     let environment = reduced(&world.environment, config);
     let mut daemon = Background::start(&program, words, &environment, log).map_err(|error| cannot(&error))?;
-    let deadline = Instant::now() + READY;
     loop {
-        if let Some(client) = find(world).await? {
+        if let Some(client) = look(&config.places, deadline).await? {
             return Ok(client);
         }
         if let Some(code) = daemon.ended().map_err(|error| cannot(&error))? {
             // somebody's `serve` may have been quicker
-            if let Some(client) = find(world).await? {
+            if let Some(client) = find_by(&config.places, deadline).await? {
                 return Ok(client);
             }
             let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1);
@@ -127,22 +250,69 @@ async fn start(
     }
 }
 
-/// Ends the daemon of this environment and waits until it is gone; `false`: none ran.
+/// Ends the daemon of this environment and waits until it is gone; `false`: none ran. One that does not answer is told by a
+/// signal, if the record of its state folder and the lock agree that it is ours.
 ///
 /// # Errors
 ///
 /// Where it does not end.
 pub async fn end(world: &World) -> Result<bool, BackgroundError> {
-    let Some(mut client) = find(world).await? else { return Ok(false) };
     let places = places_of(world)?;
-    client.stop().await?;
-    client.closed().await;
-    // its locks are the last that it lets go
-    let state = Folder::open(&places.state).map_err(AppError::from)?;
-    match state.lock(super::daemon::STATE_LOCK, READY).await {
-        Ok(Some(_)) => Ok(true),
-        Ok(None) => Err(BackgroundError::System(format!("it has not ended within {} s", READY.as_secs()))),
-        Err(error) => Err(AppError::from(error).into()),
+    let deadline = Instant::now() + READY;
+    match find_by(&places, deadline).await {
+        Ok(None) => Ok(false),
+        Ok(Some(mut client)) => match told_to_stop(&mut client, &places, deadline).await {
+            Err(BackgroundError::Client(ClientError::Silent { pid })) => signalled(&places, pid, deadline).await,
+            other => other,
+        },
+        Err(BackgroundError::Client(ClientError::Silent { pid })) => signalled(&places, pid, deadline).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn told_to_stop(client: &mut Client, places: &Places, deadline: Instant) -> Result<bool, BackgroundError> {
+    let pid = client.pid();
+    let process = pid.and_then(|pid| running::find(pid).ok());
+    match tokio::time::timeout(HANG, client.stop()).await {
+        Err(_) => return Err(ClientError::Silent { pid }.into()),
+        // it was about to end
+        Ok(Ok(()) | Err(ClientError::Closed)) => {}
+        Ok(Err(error)) => return Err(error.into()),
+    }
+    if let Some(process) = process {
+        return ended_by(&process, deadline).await;
+    }
+    // the system did not tell who it is: its connection is closed, and its locks are the last that it lets go
+    let gone = async {
+        client.closed().await;
+        while holder(places).is_ok_and(|held| held.is) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match tokio::time::timeout_at(deadline, gone).await {
+        Ok(()) => Ok(true),
+        Err(_) => Err(BackgroundError::NotEnded { pid, after: READY }),
+    }
+}
+
+/// Ends a daemon that does not answer. `pid` is who listens at its socket.
+async fn signalled(places: &Places, pid: Option<u32>, deadline: Instant) -> Result<bool, BackgroundError> {
+    let held = holder(places);
+    let ours = held.ok().and_then(|held| held.by).filter(|process| pid.is_none_or(|pid| pid == process.pid));
+    let Some(process) = ours else { return Err(BackgroundError::Unproved { pid }) };
+    match running::tell_to_end(&process) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(BackgroundError::System(format!("process {} cannot be told: {error}", process.pid))),
+        Ok(()) => ended_by(&process, deadline).await,
+    }
+}
+
+async fn ended_by(process: &Running, deadline: Instant) -> Result<bool, BackgroundError> {
+    // none to watch: it has ended
+    let Ok(watch) = Watch::new(process) else { return Ok(true) };
+    match tokio::time::timeout_at(deadline, watch.ended()).await {
+        Ok(()) => Ok(true),
+        Err(_) => Err(BackgroundError::NotEnded { pid: Some(process.pid), after: READY }),
     }
 }
 
@@ -152,160 +322,57 @@ pub const LOG: &str = "daemon.log";
 /// Who starts a daemon holds this lock in the runtime folder.
 const START_LOCK: &str = "start.lock";
 
-/// How long a daemon may take until it answers, on a machine under load.
+/// How long a command waits in all for a daemon to start or to end, on a machine under load.
 const READY: Duration = Duration::from_secs(10);
+/// A daemon that says nothing for so long hangs.
+const HANG: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(3);
 
 fn places_of(world: &World) -> Result<Places, BackgroundError> {
     Ok(Places::from(&world.environment).map_err(AppError::from)?)
 }
 
-fn socket_of(world: &World) -> Result<PathBuf, BackgroundError> {
-    Ok(places_of(world)?.control_socket().map_err(AppError::from)?)
-}
-
-/// What was added to the log since it had so many bytes, without our own name at its head.
+/// The daemon's last words, of what was added to the log since it had so many bytes, without our own name at their head.
 fn said_since(state: &Folder, before: u64) -> String {
     let text = state.read(LOG).unwrap_or_default();
     let since = usize::try_from(before).ok().and_then(|before| text.get(before..)).unwrap_or(&text);
-    let said = String::from_utf8_lossy(since);
-    let said = said.trim();
-    let said = said.strip_prefix("credenza: cannot serve: ").unwrap_or(said);
-    if said.is_empty() {
-        format!("it ended at once: see {}", state.path().join(LOG).display())
-    } else {
-        said.to_owned()
-    }
+    last_words(&String::from_utf8_lossy(since))
+        .unwrap_or_else(|| format!("it ended at once: see {}", state.path().join(LOG).display()))
 }
 
-/// The environment of the daemon: what decides which files are read and how upstreams are reached, and what helper
-/// programs need (a home, a path, an agent, a desktop's bus). No key and no token of the shell that happens to start it.
-fn reduced(environment: &Environment, config: &Config) -> Environment {
-    let listed = |name: &str| LISTED.contains(&name) || LISTED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    let kept = environment.all().filter(|(name, _)| name.to_str().is_some_and(listed));
-    let kept: Environment = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    // a daemon's folder is `/`: a relative path would mean another file there. In a shell of `env`, the files are not those
-    // that the variables name but the originals.
-    let absolute = |path: &Path| places::absolute(&places::expanded(path, environment));
-    let paths = FILES.iter().chain(FOLDERS);
-    paths
-        .fold(kept, |kept, name| match kept.raw(name).filter(|value| !value.is_empty()).map(OsStr::to_owned) {
-            None => kept,
-            Some(value) if FOLDERS.contains(name) => {
-                let folders = std::env::split_paths(&value).map(|folder| absolute(&folder));
-                let folders = std::env::join_paths(folders).unwrap_or_else(|_| value.clone());
-                kept.with(name, folders)
-            }
-            Some(value) => kept.with(name, absolute(Path::new(&value))),
-        })
-        .with("AWS_CONFIG_FILE", config.places.aws_config.as_os_str())
-        .with("AWS_SHARED_CREDENTIALS_FILE", config.places.aws_credentials.as_os_str())
+/// The failure with which it ended, in the words of `cli`, and what mends it; not what else was logged, which another
+/// daemon may have been that was about to end.
+fn last_words(log: &str) -> Option<String> {
+    let lines: Vec<&str> = log.lines().collect();
+    let last = lines.iter().rposition(|line| line.starts_with("credenza: cannot "))?;
+    let first = lines[last].strip_prefix("credenza: ")?;
+    let first = first.strip_prefix("cannot serve: ").unwrap_or(first);
+    let more = lines[last + 1..].iter().take_while(|line| line.starts_with("  ")).copied();
+    Some(std::iter::once(first).chain(more).collect::<Vec<_>>().join("\n"))
 }
-
-const LISTED: &[&str] = &[
-    // who and where
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "PATH",
-    "TMPDIR",
-    "TZ",
-    "LANG",
-    "LANGUAGE",
-    // where our own files are
-    "CREDENZA_CONFIG",
-    "CREDENZA_STATE_DIR",
-    "CREDENZA_RUNTIME_DIR",
-    "CREDENZA_LOG",
-    "RUST_BACKTRACE",
-    // how upstreams are reached
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_CA_BUNDLE",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "AZURE_AUTHORITY_HOST",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_ENDPOINT_URL_SSO",
-    "AWS_ENDPOINT_URL_SSO_OIDC",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    // where the surroundings give keys, and never the token itself: an `exec` that has one is not supplied
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    // what helper programs need to find a desktop's keyring or agent
-    "SSH_AUTH_SOCK",
-    "GPG_AGENT_INFO",
-    "GNUPGHOME",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-];
-
-const LISTED_PREFIXES: &[&str] = &["XDG_", "LC_"];
-
-/// Those whose value is a file.
-const FILES: &[&str] = &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
-
-/// Those whose value is a list of folders.
-const FOLDERS: &[&str] = &["SSL_CERT_DIR"];
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods)] // a program to look at
+    async fn what_does_not_end_is_no_success() {
+        let mut deaf = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let found = running::find(deaf.id()).unwrap();
+        let not_yet = ended_by(&found, Instant::now() + Duration::from_millis(20)).await.unwrap_err();
+        assert!(matches!(not_yet, BackgroundError::NotEnded { pid: Some(pid), .. } if pid == deaf.id()), "{not_yet}");
+        running::tell_to_end(&found).unwrap();
+        assert!(ended_by(&found, Instant::now() + Duration::from_secs(10)).await.unwrap());
+        deaf.wait().unwrap();
+    }
+
     #[test]
-    fn the_daemons_environment_has_what_it_needs_and_no_key_of_the_starter() {
-        let typed = Environment::from_iter([
-            ("HOME", "/nowhere"),
-            ("LC_CTYPE", "C"),
-            ("HTTPS_PROXY", "http://proxy:3128"),
-            ("AWS_CONFIG_FILE", "/state/run/wired-1.config"),
-            ("CREDENZA_OUTER_AWS_CONFIG_FILE", "/nowhere/config"),
-            ("AWS_CA_BUNDLE", "certificates/ca.pem"),
-            ("SSL_CERT_DIR", "certificates:/etc/ssl/certs:~/ca"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("AWS_PROFILE", "prod"),
-            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"),
-            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
-            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
-            ("LD_PRELOAD", "x.so"),
-        ]);
-        let world = World { environment: Arc::new(typed), ..World::system() };
-        let config = Config::load(&world).unwrap();
-        let reduced = reduced(&world.environment, &config);
-        let here = std::env::current_dir().unwrap().join("certificates/ca.pem");
-        let folders = format!("{}:/etc/ssl/certs:/nowhere/ca", here.parent().unwrap().display());
-        let expected = [
-            ("AWS_CA_BUNDLE", here.to_str().unwrap()),
-            ("AWS_CONFIG_FILE", "/nowhere/config"),
-            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
-            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/.aws/credentials"),
-            ("HOME", "/nowhere"),
-            ("HTTPS_PROXY", "http://proxy:3128"),
-            ("LC_CTYPE", "C"),
-            ("SSL_CERT_DIR", &folders),
-        ];
-        let found: Vec<_> =
-            reduced.all().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap())).collect();
-        assert_eq!(found, expected);
+    fn the_last_words_are_the_failure_alone() {
+        let log = "2026-01-01T00:00:00Z INFO ending\ncredenza: cannot serve: it is taken\n  try: credenza down\n\
+                   2026-01-01T00:00:01Z INFO ended\n";
+        assert_eq!(last_words(log).unwrap(), "it is taken\n  try: credenza down");
+        assert_eq!(last_words("credenza: cannot keep a log: full\n").unwrap(), "cannot keep a log: full");
+        assert_eq!(last_words("2026-01-01T00:00:00Z INFO ending\n"), None);
     }
 }

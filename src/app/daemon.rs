@@ -170,7 +170,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-const RUNTIME_LOCK: &str = "daemon.lock";
+pub(super) const RUNTIME_LOCK: &str = "daemon.lock";
 pub(super) const STATE_LOCK: &str = "state.lock";
 
 /// The audit trail's name in the state folder: `exec` writes into the same.
@@ -178,24 +178,26 @@ pub const AUDIT: &str = "audit.jsonl";
 pub(super) const AUDIT_CAP: u64 = 8 << 20;
 
 /// Takes a lock. Where it is held by a daemon that answers, that one runs; where nobody answers, it is about to start or
-/// to end, and waited for.
+/// to end, and waited for; or it hangs.
 async fn lock(folder: &Folder, name: &str, socket: &std::path::Path, state: &Folder) -> Result<Lock, AppError> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         if let Some(lock) = folder.try_lock(name)? {
             return Ok(lock);
         }
-        let elsewhere = Marker::read(state).map(|marker| marker.socket);
+        let marker = Marker::read(state);
+        let elsewhere = marker.as_ref().map(|marker| marker.socket.clone()).filter(|path| path != socket);
         for path in [Some(socket.to_owned()), elsewhere].into_iter().flatten() {
             if let Ok(mut client) = Client::connect(&path, ourselves::uid()).await
-                && let Ok(status) = client.status().await
+                && let Ok(Ok(status)) = tokio::time::timeout_at(deadline, client.status()).await
             {
                 let folder = path.parent().unwrap_or(&path).display().to_string();
                 return Err(AppError::Running { pid: status.pid, folder });
             }
         }
         if Instant::now() >= deadline {
-            return Err(AppError::Locked { lock: folder.path().join(name).display().to_string() });
+            let pid = marker.and_then(|marker| marker.process()).map(|process| process.pid);
+            return Err(AppError::Locked { pid, lock: folder.path().join(name).display().to_string() });
         }
         tokio::time::sleep(LOCK_LOOK).await;
     }

@@ -26,6 +26,7 @@ use crate::server::listener::Listener;
 use crate::server::service::{Names, Service};
 use crate::source::daemon::DAEMON_AWAY;
 use crate::world::World;
+use crate::world::folder::{Folder, FolderError};
 
 /// What an endpoint is for.
 #[derive(Clone, Debug)]
@@ -61,6 +62,11 @@ impl Endpoint {
     /// Where no port can be had, or the state folder is not as it must be.
     pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
         let EndpointOptions { identities, command } = options;
+        // others may have put a socket there; where there is no folder, or it may not be seen, no daemon supplies
+        match Folder::check(&config.places.runtime) {
+            Ok(()) | Err(FolderError::System { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let audit = trail::open(world, &config.places, "exec")?;
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let (address, thinned) = (listener.address(), listener.thinned());

@@ -13,16 +13,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::pace::{Found, Pace};
+use super::background;
 use super::recipes::Book;
 use crate::config::Config;
-use crate::control::{Client, ClientError, wire};
+use crate::control::{ClientError, wire};
 use crate::credential::IdentityName;
 use crate::credential::handover::START_ANEW;
 use crate::engine::Engine;
 use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
+use crate::world::World;
 use crate::world::unix::UnixHttp;
-use crate::world::{World, ourselves};
 
 mod pace;
 mod supplier;
@@ -76,9 +77,8 @@ impl Supply {
 
     /// Looks for a daemon and announces the job to it.
     pub(super) async fn seek(&mut self) -> Sought {
-        let Ok(socket) = self.config.places.control_socket() else { return Sought::default() };
         let not_asked = |error: &ClientError| Sought { supplier: None, notes: vec![not_asked(error)] };
-        let mut client = match Client::connect(&socket, ourselves::uid()).await {
+        let mut client = match background::connect(&self.config.places).await {
             Ok(client) => client,
             Err(ClientError::NotRunning) => return Sought::default(),
             Err(error) => return not_asked(&error),
@@ -130,12 +130,12 @@ impl Supply {
     fn make_sources(&mut self, supplier: &mut Supplier) {
         self.generation += 1;
         supplier.generation = self.generation;
+        let socket = supplier.client.socket().to_owned();
         let source = |name: &IdentityName| -> Option<(IdentityName, Arc<dyn Source>)> {
             let digest = self.config.identities.get(name)?.digest;
-            let socket = self.config.places.control_socket().ok()?;
             let (news, generation) = (self.news.clone(), self.generation);
             let source = DaemonSource {
-                daemon: Arc::new(UnixHttp(socket)),
+                daemon: Arc::new(UnixHttp(socket.clone())),
                 clock: self.world.clock.clone(),
                 identity: Arc::clone(name),
                 digest,

@@ -12,13 +12,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::printed::Printed;
 use super::{Context, Exit, Trouble, identities, runtime, say};
-use crate::app;
+use crate::app::{self, background};
 use crate::config::{Config, Identity};
-use crate::control::{Client, ClientError, wire};
+use crate::control::{ClientError, wire};
 use crate::credential::FailureClass;
 use crate::credential::handover::{self, Wanted};
 use crate::world::child::{self, Ended};
-use crate::world::ourselves;
 use crate::world::told_to_end::Told;
 
 mod endpoint;
@@ -97,9 +96,9 @@ async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
 
 /// What the daemon hands over; `None` where there is no daemon that could.
 async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Printed>, Trouble> {
-    let Ok(socket) = config.places.control_socket() else { return Ok(None) };
-    let mut client = match Client::connect(&socket, ourselves::uid()).await {
+    let mut client = match background::connect(&config.places).await {
         Ok(client) => client,
+        Err(error @ ClientError::Folder(_)) => return Err(Trouble::of_client(cannot(&identity.name), &error)),
         Err(error) => return Ok(without(&error)),
     };
     let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };

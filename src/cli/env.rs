@@ -110,9 +110,9 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
         }
     };
     let wanted = GrantWanted { name: None, identities: named.collect(), lasts_secs, holder };
-    let found = background::ensure(world, &runtime::log_arguments(&context.globals)).await;
-    let mut client = found.map_err(|error| Trouble::of_background(CANNOT, &error))?.client;
-    let given = client.grant(&wanted).await.map_err(|error| Trouble::of_client(CANNOT, &error))?;
+    let arguments_of_log = runtime::log_arguments(&context.globals);
+    let asked = background::ask(world, &arguments_of_log, async |client| client.grant(&wanted).await).await;
+    let (_, given) = asked.map_err(|error| Trouble::of_background(CANNOT, &error))?;
     let GrantGiven { name: grant, token, address: base, config_file, credentials_file, .. } = given;
     let wiring = Wiring {
         default: default.name.clone(),

@@ -112,16 +112,16 @@ impl Trouble {
             | AppError::Log(_)
             | AppError::Generated(_)
             | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
-            AppError::Running { .. } => trouble(Exit::Failed).mend("credenza down"),
+            AppError::Running { .. } | AppError::Locked { .. } => trouble(Exit::Failed).mend("credenza down"),
             AppError::Broken => trouble(Exit::Failed).mend("credenza logs"),
-            AppError::Bind(_) | AppError::Grant(_) | AppError::Locked { .. } => trouble(Exit::Failed),
+            AppError::Bind(_) | AppError::Grant(_) => trouble(Exit::Failed),
         }
     }
 
     /// Why the daemon does not answer, or not as was hoped.
     pub fn of_client(what: impl Into<String>, error: &ClientError) -> Self {
         match error {
-            ClientError::NotRunning => Self::failed(what, error.to_string()).mend("credenza up"),
+            ClientError::NotRunning | ClientError::Closed => Self::failed(what, error.to_string()).mend("credenza up"),
             ClientError::Version(_) => Self::failed(what, error.to_string()).mend(START_ANEW),
             ClientError::Refused(refusal) => {
                 let exit = match (refusal.class(), refusal.code.as_str()) {
@@ -132,7 +132,8 @@ impl Trouble {
                 };
                 Self { mend: refusal.mend.clone(), ..Self::new(exit, what, refusal.message.clone()) }
             }
-            ClientError::Connect { .. } => Self::configuration(what, error.to_string()),
+            ClientError::Silent { .. } => Self::failed(what, error.to_string()).mend("credenza down"),
+            ClientError::Connect { .. } | ClientError::Folder(_) => Self::configuration(what, error.to_string()),
             ClientError::Broken(_) => Self::failed(what, error.to_string()).mend("credenza logs"),
         }
     }
@@ -144,6 +145,15 @@ impl Trouble {
             BackgroundError::Client(error) => Self::of_client(what, error),
             BackgroundError::Ended { code: 3, said } => Self::configuration(what, said.clone()),
             BackgroundError::Ended { .. } | BackgroundError::System(_) => Self::failed(what, error.to_string()),
+            BackgroundError::NotEnded { pid: Some(pid), .. } => {
+                Self::failed(what, error.to_string()).mend(format!("kill -9 {pid}"))
+            }
+            BackgroundError::Unproved { pid: Some(pid) } => {
+                Self::failed(what, error.to_string()).mend(format!("kill {pid}"))
+            }
+            BackgroundError::NotEnded { pid: None, .. } | BackgroundError::Unproved { pid: None } => {
+                Self::failed(what, error.to_string()).mend("credenza logs")
+            }
             BackgroundError::TimedOut { .. } => Self::failed(what, error.to_string()).mend("credenza logs"),
         }
     }
@@ -205,6 +215,14 @@ mod tests {
         let all = [Failed, Usage, Configuration, Person, Upstream, CannotRun, NotFound];
         assert_eq!(all.map(Exit::code), [1, 2, 3, 4, 5, 126, 127]);
         assert_eq!(all.map(Exit::code_of_exec), [125, 125, 125, 125, 125, 126, 127]);
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_end_is_killed_by_the_person_alone() {
+        let error = BackgroundError::NotEnded { pid: Some(7), after: std::time::Duration::from_secs(10) };
+        let trouble = Trouble::of_background("cannot end the daemon", &error);
+        assert_eq!(trouble.why, "the daemon (process 7) has not ended within 10 s");
+        assert_eq!((trouble.exit, trouble.mend.as_deref()), (Exit::Failed, Some("kill -9 7")));
     }
 
     #[test]

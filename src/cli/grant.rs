@@ -10,7 +10,8 @@ use tracing::level_filters::LevelFilter;
 use super::child::no_proxy;
 use super::table::table;
 use super::{Context, Trouble, runtime, say, status};
-use crate::app::{self, AppError, background};
+use crate::app::background::{self, Found};
+use crate::app::{self, AppError};
 use crate::config::{Config, duration};
 use crate::control::{Client, ClientError, wire};
 use crate::secret::Secret;
@@ -118,9 +119,9 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
         lasts_secs: lasts.map(|lasts| lasts.as_secs()),
         holder: wire::Holder::Job { token_file: token_file.clone() },
     };
-    let found = background::ensure(&context.world, &runtime::log_arguments(&context.globals)).await;
-    let mut client = found.map_err(|error| Trouble::of_background(NEW, &error))?.client;
-    let given = client.grant(&wanted).await.map_err(|error| Trouble::of_client(NEW, &error))?;
+    let arguments = runtime::log_arguments(&context.globals);
+    let asked = background::ask(&context.world, &arguments, async |client| client.grant(&wanted).await).await;
+    let (Found { mut client, .. }, given) = asked.map_err(|error| Trouble::of_background(NEW, &error))?;
     if let Some(path) = &token_file
         && let Err(trouble) = write_token(path, &given.token)
     {

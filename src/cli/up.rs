@@ -5,6 +5,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Context, Trouble, runtime, say};
 use crate::app::background::{self, Found};
+use crate::control::Client;
 
 /// What `up` takes.
 #[derive(Debug, Args)]
@@ -16,9 +17,8 @@ pub fn run(arguments: UpArgs, context: Context) -> Result<u8, Trouble> {
     runtime::log_to_stderr(&context, LevelFilter::WARN)?;
     runtime::wait_for(async {
         let arguments = runtime::log_arguments(&context.globals);
-        let found = background::ensure(&context.world, &arguments).await;
-        let Found { mut client, started } = found.map_err(|error| Trouble::of_background(WHAT, &error))?;
-        let status = client.status().await.map_err(|error| Trouble::of_client(WHAT, &error))?;
+        let asked = background::ask(&context.world, &arguments, Client::status).await;
+        let (Found { started, .. }, status) = asked.map_err(|error| Trouble::of_background(WHAT, &error))?;
         say::out(&format!("ready {}\n", status.address));
         if !started && status.version != env!("CARGO_PKG_VERSION") {
             let (theirs, ours) = (status.version, env!("CARGO_PKG_VERSION"));

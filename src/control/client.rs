@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::{view, wire};
 use crate::credential::handover::{self, HANGS, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
+use crate::world::folder::{Folder, FolderError};
 use crate::world::local_socket;
 
 /// A connection to the daemon of this user.
@@ -26,6 +27,8 @@ pub struct Client {
     requests: SendRequest<Full<Bytes>>,
     connection: tokio::task::JoinHandle<()>,
     protocol: u32,
+    path: PathBuf,
+    pid: Option<u32>,
 }
 
 /// Why a request to the daemon came to nothing.
@@ -34,6 +37,18 @@ pub enum ClientError {
     /// No daemon runs, as far as the socket tells.
     #[error("no daemon runs")]
     NotRunning,
+    /// The socket's folder is not ours alone: whoever is behind it may be anybody.
+    #[error(transparent)]
+    Folder(FolderError),
+    /// The daemon takes connections, or holds its lock, and does not answer in time.
+    #[error("the daemon{} does not answer", .pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
+    Silent {
+        /// Its process, where that is known.
+        pid: Option<u32>,
+    },
+    /// The daemon closed the connection: it ended, or is about to.
+    #[error("the daemon ended before it answered")]
+    Closed,
     /// Something else stands in the socket's place.
     #[error("{}: {reason}", path.display())]
     Connect {
@@ -48,7 +63,7 @@ pub enum ClientError {
     /// The daemon said no.
     #[error("{}", .0.message)]
     Refused(Refusal),
-    /// The daemon went away, or took too long, or said something that we do not understand.
+    /// The daemon said something that we do not understand.
     #[error("the daemon gave no answer: {0}")]
     Broken(String),
 }
@@ -58,13 +73,22 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::NotRunning`] where there is no socket, or nobody behind it.
+    /// [`ClientError::NotRunning`] where there is no socket, or nobody behind it; [`ClientError::Folder`] where others may
+    /// have put it there.
     pub async fn connect(path: &Path, uid: u32) -> Result<Self, ClientError> {
         Self::connect_as(path, uid, PROTOCOL).await
     }
 
     async fn connect_as(path: &Path, uid: u32, protocol: u32) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Connect { path: path.to_owned(), reason };
+        Folder::check(path.parent().unwrap_or(path)).map_err(|error| match error {
+            error if error.not_found() => ClientError::NotRunning,
+            FolderError::System { reason, .. } if reason.kind() == io::ErrorKind::NotADirectory => {
+                ClientError::NotRunning
+            }
+            FolderError::System { reason, .. } => wrong(reason.to_string()),
+            error => ClientError::Folder(error),
+        })?;
         let stream = match tokio::time::timeout(CONNECT, local_socket::connect(path)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
@@ -73,35 +97,44 @@ impl Client {
                     io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
                         ClientError::NotRunning
                     }
+                    // as many wait already as the system lets
+                    io::ErrorKind::WouldBlock => ClientError::Silent { pid: None },
                     _ => wrong(error.to_string()),
                 });
             }
-            Err(_) => return Err(wrong("it does not accept connections".to_owned())),
+            Err(_) => return Err(ClientError::Silent { pid: None }),
         };
         let theirs = local_socket::peer_uid(&stream).map_err(|error| wrong(error.to_string()))?;
         if theirs != uid {
             return Err(wrong(format!("it is held by user {theirs}, not by us")));
         }
-        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
-        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let pid = local_socket::peer_pid(&stream);
+        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| of_hyper(&error))?;
         let connection = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Self { requests, connection, protocol })
+        Ok(Self { requests, connection, protocol, path: path.to_owned(), pid })
+    }
+
+    /// The socket behind which it is.
+    pub fn socket(&self) -> &Path {
+        &self.path
+    }
+
+    /// The daemon's process, where the system tells.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
     }
 
     /// Whether a daemon is there: one that was killed a moment ago may still have taken the connection.
     ///
     /// # Errors
     ///
-    /// Where the connection stays open, and nobody answers.
-    pub async fn alive(&mut self) -> Result<bool, ClientError> {
-        match self.send(Method::GET, "/", &()).await {
-            Err(ClientError::Broken(why)) => {
-                // the task ends with the connection: at once, where that is why
-                let closed = tokio::time::timeout(CONNECT, &mut self.connection).await.is_ok();
-                if closed { Ok(false) } else { Err(ClientError::Broken(why)) }
-            }
+    /// Where the connection stays open, and nobody answers within `limit`.
+    pub async fn alive(&mut self, limit: Duration) -> Result<bool, ClientError> {
+        match self.send_within(limit, Method::GET, "/", &()).await {
+            Err(ClientError::Closed) => Ok(false),
+            Err(error @ (ClientError::Silent { .. } | ClientError::Broken(_))) => Err(error),
             _ => Ok(true),
         }
     }
@@ -197,19 +230,21 @@ impl Client {
             .body(Full::new(Bytes::from(body)))
             .map_err(|e| broken(&e))?;
         let exchange = async {
-            self.requests.ready().await.map_err(|e| broken(&e))?;
-            let answer = self.requests.send_request(request).await.map_err(|e| broken(&e))?;
+            self.requests.ready().await.map_err(|error| of_hyper(&error))?;
+            let answer = self.requests.send_request(request).await.map_err(|error| of_hyper(&error))?;
             let daemon: Option<u32> =
                 answer.headers().get(PROTOCOL_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
             let status = answer.status();
-            let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(|e| broken(&e))?;
+            let body = Limited::new(answer.into_body(), LARGEST_ANSWER)
+                .collect()
+                .await
+                .map_err(|error| error.downcast_ref::<hyper::Error>().map_or_else(|| broken(&error), of_hyper))?;
             let daemon = daemon.ok_or_else(|| broken(&"it is no answer of a daemon of ours"))?;
             handover::agree(daemon, self.protocol)?;
             Ok::<_, ClientError>((status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(limit, exchange)
-            .await
-            .map_err(|_| broken(&format!("nothing came within {} s", limit.as_secs())))??;
+        let (status, body) =
+            tokio::time::timeout(limit, exchange).await.map_err(|_| ClientError::Silent { pid: self.pid })??;
         if status == StatusCode::OK {
             return Ok(body);
         }
@@ -231,6 +266,11 @@ const EXCHANGE: Duration = Duration::from_secs(10);
 
 /// A status with thousands of identities is about one MiB.
 const LARGEST_ANSWER: usize = 32 << 20;
+
+/// What is no answer of HTTP is a mistake; everything else that can happen to a connection is its end.
+fn of_hyper(error: &hyper::Error) -> ClientError {
+    if error.is_parse() { ClientError::Broken(error.to_string()) } else { ClientError::Closed }
+}
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(body).map_err(|error| ClientError::Broken(error.to_string()))
@@ -254,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_users_daemon_is_told_nothing() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let path = folder.path().join("control.sock");
         let theirs = tokio::net::UnixListener::bind(&path).unwrap();
         let us = crate::world::ourselves::uid() + 1;
@@ -268,11 +308,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_a_dying_daemon_took_is_no_daemon() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let path = folder.path().join("control.sock");
         let dying = tokio::net::UnixListener::bind(&path).unwrap();
         let mut client = Client::connect(&path, crate::world::ourselves::uid()).await.unwrap();
         drop(dying);
-        assert!(!client.alive().await.unwrap());
+        assert!(!client.alive(EXCHANGE).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_takes_the_connection_and_says_nothing_is_silent() {
+        let folder = crate::world::folder::temporary();
+        let path = folder.path().join("control.sock");
+        let _hung = tokio::net::UnixListener::bind(&path).unwrap();
+        let mut client = Client::connect(&path, crate::world::ourselves::uid()).await.unwrap();
+        let silent = client.alive(Duration::from_millis(20)).await.unwrap_err();
+        assert!(matches!(silent, ClientError::Silent { pid: Some(pid) } if pid == std::process::id()), "{silent}");
     }
 }

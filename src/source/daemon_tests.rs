@@ -83,7 +83,7 @@ fn failure(class: FailureClass, code: &'static str) -> String {
 
 #[tokio::test]
 async fn a_credential_is_asked_for_by_name_and_digest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::world::folder::temporary();
     let socket = folder.path().join("s");
     let heard = daemon(&socket, "1", vec![(200, credential())]);
     let asked = issue(&socket).await;
@@ -96,7 +96,7 @@ async fn a_credential_is_asked_for_by_name_and_digest() {
 
 #[tokio::test]
 async fn while_the_daemon_waits_for_its_upstream_so_do_we() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::world::folder::temporary();
     let socket = folder.path().join("s");
     let pending = || (503, failure(FailureClass::TryLater, "Pending"));
     let heard = daemon(&socket, "1", vec![pending(), pending(), (200, credential())]);
@@ -108,7 +108,7 @@ async fn while_the_daemon_waits_for_its_upstream_so_do_we() {
 
 #[tokio::test]
 async fn what_fails_in_the_daemons_surroundings_is_handed_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::world::folder::temporary();
     let socket = folder.path().join("s");
     daemon(&socket, "1", vec![(403, failure(FailureClass::NeedsPerson, "ProcessFailed"))]);
     let asked = issue(&socket).await;
@@ -129,7 +129,7 @@ async fn a_failure_of_the_identity_is_the_daemons_own() {
         (TryLater, 503, "Invented", "UpstreamUnavailable"),
         (Refused, 403, "Invented", "AccessDenied"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let socket = folder.path().join("s");
         daemon(&socket, "1", vec![(status, failure(class, code))]);
         let asked = issue(&socket).await;
@@ -145,7 +145,7 @@ async fn an_identity_that_means_something_else_is_handed_back() {
     let other = serde_json::json!({ "code": "DefinitionDiffers", "message": "other files" }).to_string();
     let elsewhere = credential().replace(&Digest::of(b"prod").to_hex(), &Digest::of(b"other").to_hex());
     for answer in [(409, other), (200, elsewhere)] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let socket = folder.path().join("s");
         daemon(&socket, "1", vec![answer]);
         let asked = issue(&socket).await;
@@ -160,14 +160,14 @@ async fn a_daemon_that_cannot_be_had_hands_everything_back() {
     for (protocol, answer) in
         [("3", (200, credential())), ("", (200, credential())), ("1", (200, half)), ("1", (500, "oops".to_owned()))]
     {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let socket = folder.path().join("s");
         daemon(&socket, protocol, vec![answer]);
         let asked = issue(&socket).await;
         assert_eq!(asked.issued.unwrap_err().class, FailureClass::TryLater);
         assert!(matches!(&asked.handed_back[..], [HandedBack::Away { .. }]), "{protocol}: {:?}", asked.handed_back);
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::world::folder::temporary();
     let asked = issue(&folder.path().join("nobody")).await;
     assert!(matches!(&asked.handed_back[..], [HandedBack::Away { .. }]));
 }

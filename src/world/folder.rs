@@ -105,6 +105,15 @@ impl Folder {
         Self::open_at(CWD, path, path.to_owned())
     }
 
+    /// Looks whether a private folder is there, without entering it: for whoever connects to a socket in it.
+    pub fn check(path: &Path) -> Result<(), FolderError> {
+        let found = rustix::fs::lstat(path).map_err(failed("look at", path))?;
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::Directory => private(found.st_uid, found.st_mode as u32, path),
+            _ => Err(not_a_folder(path)),
+        }
+    }
+
     /// A private folder inside this one, made where it is missing.
     pub fn inside(&self, name: &str) -> Result<Self, FolderError> {
         Self::make_at(self.descriptor.as_fd(), Path::new(name), self.path_of(name)?)
@@ -128,14 +137,7 @@ impl Folder {
             }
         })?;
         let found = rustix::fs::fstat(&descriptor).map_err(failed("look at", &path))?;
-        let us = uid();
-        if found.st_uid != us {
-            return Err(FolderError::Foreign { path, owner: found.st_uid, us });
-        }
-        let mode = found.st_mode as u32 & 0o777;
-        if mode != 0o700 {
-            return Err(FolderError::Open { path, mode });
-        }
+        private(found.st_uid, found.st_mode as u32, &path)?;
         Ok(Self { path, descriptor })
     }
 
@@ -326,7 +328,23 @@ impl Folder {
         }
     }
 
-    /// The same, waiting for it up to `patience`; `None` when it is still held then.
+    /// Whether somebody holds the lock file `name`. Who looks is in nobody's way but for a moment.
+    pub fn is_locked(&self, name: &str) -> Result<bool, FolderError> {
+        let path = self.path_of(name)?;
+        let file = match self.open_file(name, OFlags::RDONLY).map_err(unopened("lock", &path)) {
+            Err(error) if error.not_found() => return Ok(false),
+            opened => opened?,
+        };
+        self.check_file(&file, &path)?;
+        // shared: two who look do not take each other for a holder
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(failed("lock", &path)(error)),
+        }
+    }
+
+    /// Takes the lock file `name`, waiting for it up to `patience`; `None` when it is still held then.
     pub async fn lock(&self, name: &str, patience: Duration) -> Result<Option<Lock>, FolderError> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
@@ -369,6 +387,18 @@ fn unopened(what: &'static str, path: &Path) -> impl FnOnce(Errno) -> FolderErro
     move |error| if error == Errno::LOOP { link } else { failed(error) }
 }
 
+fn private(owner: u32, mode: u32, path: &Path) -> Result<(), FolderError> {
+    let us = uid();
+    if owner != us {
+        return Err(FolderError::Foreign { path: path.to_owned(), owner, us });
+    }
+    let mode = mode & 0o777;
+    if mode != 0o700 {
+        return Err(FolderError::Open { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
 fn not_a_folder(path: &Path) -> FolderError {
     match rustix::fs::lstat(path) {
         Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => {
@@ -377,6 +407,13 @@ fn not_a_folder(path: &Path) -> FolderError {
         Ok(_) => FolderError::NoFolder { path: path.to_owned() },
         Err(error) => failed("open", path)(error),
     }
+}
+
+/// A folder for a test that is private, which a temporary one need not be.
+#[cfg(test)]
+pub fn temporary() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().expect("a folder")
 }
 
 #[cfg(test)]

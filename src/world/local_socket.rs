@@ -33,6 +33,11 @@ pub fn peer_uid(stream: &LocalStream) -> io::Result<u32> {
     stream.peer_cred().map(|peer| peer.uid())
 }
 
+/// The number of the process at the other end, where the system tells: at a client's end, of who listens.
+pub fn peer_pid(stream: &LocalStream) -> Option<u32> {
+    stream.peer_cred().ok()?.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0)
+}
+
 /// The daemon's end.
 #[derive(Debug)]
 pub struct LocalSocket {

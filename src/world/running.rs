@@ -82,6 +82,18 @@ impl Watch {
     }
 }
 
+/// Tells a process to end (TERM), and to go on if it was stopped: it ends only then. Another process with the same number
+/// is left alone.
+pub fn tell_to_end(process: &Running) -> io::Result<()> {
+    use rustix::process::{Signal, kill_process};
+    if runs(process) != Some(true) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+    kill_process(pid, Signal::TERM)?;
+    Ok(kill_process(pid, Signal::CONT)?)
+}
+
 /// Whether it still runs; `None` where that cannot be told now, as when no descriptor is left to look with.
 pub fn runs(process: &Running) -> Option<bool> {
     told(find(process.pid), &process.started)

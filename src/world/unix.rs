@@ -1,7 +1,7 @@
 //! HTTP over a Unix socket: how a source asks a running daemon.
 //!
 //! One connection a request: a daemon that was replaced is found at once. The other end must be a process of our own user,
-//! and is sent nothing before that is known.
+//! and is sent nothing before that is known; its folder must be ours alone.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::net::UnixStream;
 
 use super::BoxFuture;
+use super::folder::Folder;
 use super::http::exchange::exchange;
 use super::http::{Http, HttpError, HttpLimits};
 use super::ourselves::uid;
@@ -36,6 +37,8 @@ pub async fn send(
 ) -> Result<http::Response<Bytes>, HttpError> {
     let host = socket.display().to_string();
     let refused = |reason: String| HttpError::Connect { host: host.clone(), reason };
+    let folder = socket.parent().unwrap_or(socket);
+    Folder::check(folder).map_err(|error| refused(error.to_string()))?;
     let connecting = tokio::time::timeout(limits.connect, UnixStream::connect(socket));
     let stream = match connecting.await {
         Ok(connected) => connected.map_err(|error| refused(error.to_string()))?,
@@ -63,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_travels_over_the_socket() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let socket = folder.path().join("control.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         tokio::spawn(async move {
@@ -81,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_with_nobody_behind_it_is_no_connection() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let socket = folder.path().join("control.sock");
         for stale in [false, true] {
             if stale {

@@ -69,7 +69,7 @@ fn a_daemon_of_another_runtime_folder_is_named() {
     let xdg = home.path("xdg").display().to_string();
     home.variables.push(("XDG_RUNTIME_DIR", xdg));
     let folder = home.state("run").display().to_string();
-    home.run(&["up"]).failed(1, &["a daemon runs already", &format!("process {}", daemon.pid()), &folder]);
+    home.run(&["serve"]).failed(1, &["a daemon runs already", &format!("process {}", daemon.pid()), &folder]);
 }
 
 #[test]

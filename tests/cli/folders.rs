@@ -41,6 +41,34 @@ fn a_folder_that_others_may_enter_is_refused() {
 }
 
 #[test]
+fn the_folder_of_a_running_daemons_socket_is_looked_at_by_every_command() {
+    let mut home = Home::new();
+    make(&home.path("xdg"), 0o700);
+    home.variables.push(("XDG_RUNTIME_DIR", home.path("xdg").display().to_string()));
+    let _daemon = home.serve();
+    make(&home.path("xdg/credenza"), 0o755);
+    let more = [(&["status"][..], 3), (&["grant", "list"], 3), (&["credential", "prod"], 3), (&["down"], 3)];
+    for (command, code) in EVERY.into_iter().chain(more) {
+        let said = home.run(command);
+        said.failed(code, &["xdg/credenza is open to others (mode 0755)", "chmod 700"]);
+    }
+    make(&home.path("xdg/credenza"), 0o700);
+    home.good(&["down"]);
+}
+
+#[test]
+fn a_daemon_whose_state_folder_is_gone_is_ended_by_its_socket_alone() {
+    let mut home = Home::new();
+    make(&home.path("xdg"), 0o700);
+    home.variables.push(("XDG_RUNTIME_DIR", home.path("xdg").display().to_string()));
+    let mut daemon = home.serve();
+    fs::remove_dir_all(home.path(".local")).unwrap();
+    let said = home.run(&["down"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert_eq!(daemon.ended(), Some(0));
+}
+
+#[test]
 fn a_folder_of_another_user_is_refused() {
     if !root() {
         println!("skipped: only root can give a folder away");

@@ -53,7 +53,7 @@ impl Stage {
     }
 
     async fn set(starts: Option<impl FnOnce(&Daemon)>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::world::folder::temporary();
         let clock = Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + 500_000 * HOUR));
         let program =
             Arc::new(Program { clock: clock.clone(), runs: AtomicUsize::new(0), fails: AtomicBool::new(false) });
