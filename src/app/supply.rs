@@ -293,6 +293,7 @@ fn refusals(announced: wire::Announced) -> (BTreeSet<IdentityName>, Vec<String>)
 fn not_asked(error: &ClientError) -> String {
     let mend = match error {
         ClientError::Version(_) => format!("; try: {START_ANEW}"),
+        ClientError::Silent { .. } => "; try: credenza down".to_owned(),
         ClientError::Refused(refusal) => refusal.mend.as_ref().map(|mend| format!("; try: {mend}")).unwrap_or_default(),
         _ => String::new(),
     };
