@@ -185,7 +185,10 @@ pub async fn ask<T>(
 ) -> Result<(Found, T), BackgroundError> {
     let deadline = Instant::now() + READY;
     loop {
-        let mut found = ensure(world, arguments, deadline).await?;
+        let mut found = match ensure(world, arguments, deadline).await {
+            Err(BackgroundError::Client(ClientError::Closed)) if Instant::now() < deadline => continue,
+            other => other?,
+        };
         let pid = found.client.pid();
         match tokio::time::timeout_at(deadline, request(&mut found.client)).await {
             Ok(Ok(answer)) => return Ok((found, answer)),
@@ -240,6 +243,10 @@ async fn start(
             if let Some(client) = find_by(&config.places, deadline).await? {
                 return Ok(client);
             }
+            if code == Some(0) {
+                // somebody ended it as soon as it was there
+                return Err(ClientError::Closed.into());
+            }
             let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1);
             return Err(BackgroundError::Ended { code, said: said_since(state, before) });
         }
@@ -259,14 +266,22 @@ async fn start(
 pub async fn end(world: &World) -> Result<bool, BackgroundError> {
     let places = places_of(world)?;
     let deadline = Instant::now() + READY;
-    match find_by(&places, deadline).await {
-        Ok(None) => Ok(false),
-        Ok(Some(mut client)) => match told_to_stop(&mut client, &places, deadline).await {
-            Err(BackgroundError::Client(ClientError::Silent { pid })) => signalled(&places, pid, deadline).await,
-            other => other,
-        },
-        Err(BackgroundError::Client(ClientError::Silent { pid })) => signalled(&places, pid, deadline).await,
-        Err(error) => Err(error),
+    let mut ran = false;
+    loop {
+        let told = match find_by(&places, deadline).await {
+            Ok(None) => return Ok(ran),
+            Ok(Some(mut client)) => told_to_stop(&mut client, &places, deadline).await,
+            Err(error) => Err(error),
+        };
+        match told {
+            Err(BackgroundError::Client(ClientError::Silent { pid })) => {
+                return signalled(&places, pid, deadline).await;
+            }
+            // it was about to end, and is waited for; or only its connection did
+            Err(BackgroundError::Client(ClientError::Closed)) if Instant::now() < deadline => ran = true,
+            other => return other,
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -275,8 +290,7 @@ async fn told_to_stop(client: &mut Client, places: &Places, deadline: Instant) -
     let process = pid.and_then(|pid| running::find(pid).ok());
     match tokio::time::timeout(HANG, client.stop()).await {
         Err(_) => return Err(ClientError::Silent { pid }.into()),
-        // it was about to end
-        Ok(Ok(()) | Err(ClientError::Closed)) => {}
+        Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(error.into()),
     }
     if let Some(process) = process {
@@ -310,7 +324,18 @@ async fn signalled(places: &Places, pid: Option<u32>, deadline: Instant) -> Resu
 async fn ended_by(process: &Running, deadline: Instant) -> Result<bool, BackgroundError> {
     // none to watch: it has ended
     let Ok(watch) = Watch::new(process) else { return Ok(true) };
-    match tokio::time::timeout_at(deadline, watch.ended()).await {
+    let looked = async {
+        while running::runs(process) != Some(false) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let ended = async {
+        tokio::select! {
+            () = watch.ended() => {}
+            () = looked => {}
+        }
+    };
+    match tokio::time::timeout_at(deadline, ended).await {
         Ok(()) => Ok(true),
         Err(_) => Err(BackgroundError::NotEnded { pid: Some(process.pid), after: READY }),
     }
@@ -326,6 +351,7 @@ const START_LOCK: &str = "start.lock";
 const READY: Duration = Duration::from_secs(10);
 /// A daemon that says nothing for so long hangs.
 const HANG: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(3);
 
 fn places_of(world: &World) -> Result<Places, BackgroundError> {
