@@ -94,9 +94,10 @@ impl Client {
             Ok(Err(error)) => {
                 return Err(match error.kind() {
                     // what is wrong with the folder is said by whoever opens it
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
-                        ClientError::NotRunning
-                    }
+                    io::ErrorKind::NotFound
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::NotADirectory => ClientError::NotRunning,
                     // as many wait already as the system lets
                     io::ErrorKind::WouldBlock => ClientError::Silent { pid: None },
                     _ => wrong(error.to_string()),
