@@ -185,17 +185,19 @@ pub async fn ask<T>(
 ) -> Result<(Found, T), BackgroundError> {
     let deadline = Instant::now() + READY;
     loop {
-        let mut found = match ensure(world, arguments, deadline).await {
-            Err(BackgroundError::Client(ClientError::Closed)) if Instant::now() < deadline => continue,
-            other => other?,
+        let asked = async {
+            let mut found = ensure(world, arguments, deadline).await?;
+            let pid = found.client.pid();
+            match tokio::time::timeout_at(deadline, request(&mut found.client)).await {
+                Ok(answer) => Ok((found, answer?)),
+                Err(_) => Err(BackgroundError::from(ClientError::Silent { pid })),
+            }
         };
-        let pid = found.client.pid();
-        match tokio::time::timeout_at(deadline, request(&mut found.client)).await {
-            Ok(Ok(answer)) => return Ok((found, answer)),
-            Ok(Err(ClientError::Closed)) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => return Err(ClientError::Silent { pid }.into()),
+        match asked.await {
+            Err(BackgroundError::Client(ClientError::Closed)) if Instant::now() < deadline => {}
+            other => return other,
         }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -217,20 +217,25 @@ fn with_mounts(home: &Home, script: &str, words: &[&str]) -> Option<Said> {
     Some(said)
 }
 
-/// A file system that turns read-only is like it, but cannot be had in a test: the kernel refuses while a file of it is
-/// open for writing, and a daemon's log is.
-#[test]
-fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
+/// The same with `~/.local` on a file system of 512 KiB, and a port of our own for a daemon.
+fn on_a_small_disk(script: &str) -> Option<Said> {
     if !root() {
         println!("skipped: only root can mount");
-        return;
+        return None;
     }
     let home = Home::new();
     make(&home.path(".local"), 0o755);
     let address = crate::home::a_port_of_our_own();
     home.configure(&format!("[server]\nlisten = \"{address}\"\n"));
+    let mount = r#"mount -t tmpfs -o size=512k,mode=755 none "$HOME/.local" || exit 99"#;
+    with_mounts(&home, &format!("{mount}\n{script}"), &[])
+}
+
+/// A file system that turns read-only is like it, but cannot be had in a test: the kernel refuses while a file of it is
+/// open for writing, and a daemon's log is.
+#[test]
+fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
     let script = r#"
-        mount -t tmpfs -o size=512k,mode=755 none "$HOME/.local" || exit 99
         ask() { env $job "$0" credential prod --from-endpoint; }
         state="$HOME/.local/state/credenza"
         "$0" up >/dev/null || exit 10
@@ -249,7 +254,7 @@ fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
         "$0" grant list
         "$0" down
     "#;
-    let Some(said) = with_mounts(&home, script, &[]) else { return };
+    let Some(said) = on_a_small_disk(script) else { return };
     said.failed(0, &["grants.json", "No space left", "make room there"]);
     for word in ["ASIAPROD", "code 1", "before", "later"] {
         assert!(said.out.contains(word), "no {word} in {said:?}");
@@ -259,16 +264,7 @@ fn a_file_system_that_fills_up_costs_a_running_daemon_no_answer_and_no_grant() {
 
 #[test]
 fn a_grant_that_is_revoked_on_a_full_file_system_does_not_come_back() {
-    if !root() {
-        println!("skipped: only root can mount");
-        return;
-    }
-    let home = Home::new();
-    make(&home.path(".local"), 0o755);
-    let address = crate::home::a_port_of_our_own();
-    home.configure(&format!("[server]\nlisten = \"{address}\"\n"));
     let script = r#"
-        mount -t tmpfs -o size=512k,mode=755 none "$HOME/.local" || exit 99
         ask() { env $1 "$0" credential prod --from-endpoint >/dev/null 2>&1; }
         "$0" up >/dev/null || exit 10
         gone=$("$0" grant new prod --name gone 2>/dev/null) || exit 11
@@ -282,7 +278,11 @@ fn a_grant_that_is_revoked_on_a_full_file_system_does_not_come_back() {
         dd if=/dev/zero of="$HOME/.local/full" bs=1k 2>/dev/null
         "$0" grant revoke gone || exit 16
         kill $shell; wait
-        for _ in 1 2 3 4 5 6 7 8 9 10; do "$0" grant list | grep -q shell || break; sleep 0.1; done
+        tries=100
+        while "$0" grant list | grep -q shell; do
+            tries=$((tries - 1)); [ $tries -gt 0 ] || exit 21
+            sleep 0.1
+        done
         "$0" down && rm "$HOME/.local/full" && "$0" up >/dev/null || exit 17
         ask "$gone" && exit 18
         shell=$(printf '%s\n' "$stays" | sed "s/TOKEN=.*/TOKEN=$token/")
@@ -291,7 +291,7 @@ fn a_grant_that_is_revoked_on_a_full_file_system_does_not_come_back() {
         "$0" grant list
         "$0" down
     "#;
-    let Some(said) = with_mounts(&home, script, &[]) else { return };
+    let Some(said) = on_a_small_disk(script) else { return };
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
     assert!(said.out.contains("stays") && !said.out.contains("gone"), "{said:?}");
 }

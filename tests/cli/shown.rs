@@ -51,7 +51,7 @@ fn the_table_of_list_is_as_the_readme_shows_it() {
     let (_, shown) = readme.split_once("$ credenza list\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
     let file = home.path(".aws/config").display().to_string();
-    assert_eq!(home.good(&["list"]), shown.replace("~/.aws/config", &file));
+    assert_eq!(home.good(&["list"]), shown.replace("/home/ada/.aws/config", &file));
     let list = home.json(&["list", "--json"]);
     let row =
         |name: &str| list["identities"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();

@@ -107,6 +107,11 @@ fn static_keys_come_with_their_end() {
     assert_eq!(child.text("AWS_SESSION_TOKEN"), Some("session"));
     assert_eq!(child.text("AWS_CREDENTIAL_EXPIRATION"), Some("2026-11-22T13:00:00Z"));
     assert_eq!(child.raw("AWS_SECURITY_TOKEN"), None);
+
+    let shown = |environment: &Environment| STATIC_KEYS.map(|name| environment.text(name).map(str::to_owned));
+    assert_eq!(shown(&original(&child)), [const { None }; 4], "they are undone");
+    let written = child.with("AWS_ACCESS_KEY_ID", "AKIAMINE").with("AWS_SECRET_ACCESS_KEY", "mine");
+    assert_eq!(shown(&original(&written)), shown(&written), "keys that somebody wrote over them are not ours to undo");
 }
 
 #[test]
