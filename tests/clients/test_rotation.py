@@ -1,8 +1,8 @@
 """Checklist 69 and 70: the credential is replaced upstream while the clients run, and they go on with the new one; halfway
 the daemon is killed and comes back, and no client needs to be started anew.
 
-The role gives credentials that live for 130 s, so the first replacement comes after the minute that Credenza leaves
-between two calls to STS. All clients run at once: under `exec` with each form of the token, supplied by one daemon, and
+The role gives credentials that live for 150 s, so the first replacement comes after the minute that Credenza leaves
+between two calls to STS, with half a minute to spare before the last minute of the first one. All clients run at once: under `exec` with each form of the token, supplied by one daemon, and
 in a shell that took `credenza env`, which asks that daemon itself.
 """
 
@@ -14,7 +14,7 @@ from harness.clients import CLIENTS
 from harness.cloud import Cloud
 from harness.home import Home, kill
 
-LIFE_SECS = 130
+LIFE_SECS = 150
 # The SDK for Rust asks for a new credential in the last ten seconds of the old one, the others before.
 RUN_SECS = LIFE_SECS + 10
 RESTART_SECS = 66
