@@ -13,8 +13,9 @@ struct Listening {
 
 impl Listening {
     fn start(home: &Home, before: &[&str]) -> Self {
+        // ends by itself after a minute: whoever waits for a signal in vain reads the end instead
         let script = "for s in HUP INT QUIT USR1 USR2; do trap \"echo got-$s\" $s; done; trap 'echo got-TERM; exit 7' TERM; \
-                      echo ready; while :; do sleep 0.05; done";
+                      echo ready; for i in {1..1200}; do sleep 0.05; done";
         let words = ["credenza", "exec", "my-role", "--", "bash", "-c", script];
         let all = [&["setsid", "--wait"], before, &words].concat();
         let mut exec = home.command(all[0], &all[1..]).stdout(Stdio::piped()).spawn().unwrap();
