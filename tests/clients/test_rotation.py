@@ -2,8 +2,9 @@
 the daemon is killed and comes back, and no client needs to be started anew.
 
 The role gives credentials that live for 150 s, so the first replacement comes after the minute that Credenza leaves
-between two calls to STS, with half a minute to spare before the last minute of the first one. All clients run at once: under `exec` with each form of the token, supplied by one daemon, and
-in a shell that took `credenza env`, which asks that daemon itself.
+between two calls to STS, with half a minute to spare before the last minute of the first one. All clients run at once:
+under `exec` with each form of the token, supplied by one daemon, and in a shell that took `credenza env`, which asks that
+daemon itself.
 """
 
 import threading
