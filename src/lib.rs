@@ -8,6 +8,7 @@
 //! - [`server`]: sockets, the gate, grants; answers clients
 //! - [`engine`]: keeps every ask fresh; the only caller of sources
 //! - [`source`]: how credentials are made
+//! - [`store`]: sign-ins at rest: the AWS CLI's cache, the system's keyring
 //! - [`config`]: what the user wrote and what it means
 //! - [`dialect`]: how a kind of client speaks; pure
 //! - [`log`]: the log and the audit trail
@@ -25,4 +26,5 @@ pub mod log;
 pub mod secret;
 pub mod server;
 pub mod source;
+pub mod store;
 pub mod world;

@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["app", "control", "config", "credential", "world", "cli"]),
-    ("app", &["control", "server", "engine", "source", "dialect", "config", "world", "log", "credential", "app"]),
+    (
+        "app",
+        &["control", "server", "engine", "source", "store", "dialect", "config", "world", "log", "credential", "app"],
+    ),
     ("control", &["server", "engine", "config", "world", "log", "credential", "control"]),
     ("server", &["engine", "dialect", "config", "world", "log", "credential", "server"]),
     ("engine", &["source", "world", "credential", "log", "engine"]),
-    ("source", &["world", "credential", "config", "source"]),
+    ("source", &["store", "world", "credential", "config", "source"]),
+    ("store", &["world", "credential", "config", "store"]),
     ("config", &["world", "credential", "config"]),
     ("dialect", &["credential", "dialect"]),
     ("log", &["world", "credential", "log"]),

@@ -40,7 +40,7 @@ impl Config {
                         continue;
                     }
                 },
-                AwsDefinition::WebIdentity(_) => return None,
+                AwsDefinition::WebIdentity(_) | AwsDefinition::Sso(_) => return None,
             };
             return match origin {
                 KeysOrigin::Process { profile, .. } => Some(profile),

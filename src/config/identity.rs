@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sso::SsoDefinition;
 use crate::credential::{AwsKeys, IdentityName};
 use crate::secret::Digest;
 
@@ -54,7 +55,7 @@ impl Identity {
     /// The ARN of the role that is served, where it is one.
     pub fn role_arn(&self) -> Option<&str> {
         match self.definition.as_ref().ok()? {
-            AwsDefinition::Keys { .. } => None,
+            AwsDefinition::Keys { .. } | AwsDefinition::Sso(_) => None,
             AwsDefinition::Role(role) => Some(&role.role_arn),
             AwsDefinition::WebIdentity(role) => Some(&role.role_arn),
         }
@@ -130,6 +131,8 @@ pub enum AwsDefinition {
     Role(RoleDefinition),
     /// A role, assumed with a token that a file holds.
     WebIdentity(WebIdentityDefinition),
+    /// A role of an account, by way of IAM Identity Center.
+    Sso(SsoDefinition),
 }
 
 /// Where base keys come from. A command prints only as its program's name: its arguments may hold a secret.

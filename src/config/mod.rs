@@ -13,6 +13,7 @@ pub mod own;
 pub mod places;
 pub mod resolve;
 pub mod shared;
+pub mod sso;
 pub mod toml;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use identity::{
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use shared::SharedFiles;
+pub use sso::{SsoCache, SsoDefinition, SsoSession};
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};

@@ -6,6 +6,7 @@ use super::Source;
 use super::aws_keys::Keys;
 use super::aws_origin::Origin;
 use super::aws_role::{Base, Role};
+use super::aws_sso::Sso;
 use super::aws_sts::Sts;
 use super::aws_web_identity::WebIdentity;
 use super::learnt::Learnt;
@@ -37,6 +38,7 @@ pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World, lea
             },
             definition: role.clone(),
         }),
+        AwsDefinition::Sso(sso) => Arc::new(Sso { definition: sso.clone(), world: world.clone() }),
         AwsDefinition::WebIdentity(role) => Arc::new(WebIdentity { sts: sts(&role.sts), definition: role.clone() }),
     };
     match identity.warnings.as_slice() {

@@ -22,6 +22,7 @@ mod aws_keys;
 mod aws_origin;
 mod aws_process;
 mod aws_role;
+mod aws_sso;
 mod aws_sts;
 mod aws_web_identity;
 mod aws_wire;

@@ -59,6 +59,12 @@ pub(super) fn of(
             fields.policies(role.policy.as_deref(), &role.policy_arns);
             fields.sts(&role.sts, view);
         }
+        Ok(AwsDefinition::Sso(sso)) => {
+            fields.add("sso", &*sso.session.key().0);
+            fields.add("account", &sso.account_id);
+            fields.add("role name", &sso.role_name);
+            fields.add("endpoints", [u8::from(sso.session.fips), u8::from(sso.session.dualstack)]);
+        }
     }
     Digest::of(&fields.0)
 }

@@ -74,6 +74,7 @@ impl<'a> View<'a> {
             Some(AwsDefinition::Keys { .. }) => self.text("aws_account_id"),
             Some(AwsDefinition::Role(role)) => account_of(&role.role_arn),
             Some(AwsDefinition::WebIdentity(role)) => account_of(&role.role_arn),
+            Some(AwsDefinition::Sso(sso)) => return Some(sso.account_id.clone()),
             None => self.text("role_arn").and_then(account_of).or_else(|| self.text("sso_account_id")),
         };
         account.filter(digits).map(str::to_owned)
