@@ -135,24 +135,78 @@ pub struct Now {
     pub boot: Duration,
 }
 
-/// What lives long and may need a person to renew: for keys, the keys themselves and where they came from.
+/// What lives long and may need a person to renew.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// What the source made.
-    pub issued: Issued,
+    pub renewed: Renewed,
     /// When it came, by both clocks.
     pub received: Now,
 }
 
+/// What a source makes of a session.
+#[derive(Clone, Debug)]
+pub enum Renewed {
+    /// Base keys.
+    Keys(Issued),
+    /// The access token of a sign-in.
+    SignIn(SignIn),
+}
+
+/// A sign-in to IAM Identity Center, by the access token that it has now.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// What the access portal takes.
+    pub access_token: Secret,
+    /// When that ends, by the upstream's clock. The sign-in may last longer.
+    pub expiration: SystemTime,
+    /// The upstream's clock less ours.
+    pub server_offset: ClockOffset,
+    /// Another one can be had without a person.
+    pub renewable: bool,
+    /// It lay there: somebody else had it made, or we did in an earlier life. How long it lives as a whole is unknown.
+    pub adopted: bool,
+}
+
 impl Session {
+    /// The base keys that it is, if it is such.
+    pub fn keys(&self) -> Option<&Issued> {
+        match &self.renewed {
+            Renewed::Keys(issued) => Some(issued),
+            Renewed::SignIn(_) => None,
+        }
+    }
+
+    /// The sign-in that it is, if it is such.
+    pub fn sign_in(&self) -> Option<&SignIn> {
+        match &self.renewed {
+            Renewed::Keys(_) => None,
+            Renewed::SignIn(sign_in) => Some(sign_in),
+        }
+    }
+
+    /// When it ends, by the upstream's clock; `None`: without an end.
+    pub fn expiration(&self) -> Option<SystemTime> {
+        self.end().map(|(expiration, _)| expiration)
+    }
+
     /// How long it lives from its receipt; `None`: without an end.
     pub fn lifetime(&self) -> Option<Duration> {
-        Some(life_at(self.issued.expiration?, self.issued.server_offset, self.received.wall))
+        let (expiration, offset) = self.end()?;
+        Some(life_at(expiration, offset, self.received.wall))
     }
 
     /// What is left of it, by both clocks (see [`remaining`]); `None`: it has no end.
     pub fn remaining(&self, now: Now) -> Option<Duration> {
-        Some(remaining(self.issued.expiration?, self.issued.server_offset, self.received, now))
+        let (expiration, offset) = self.end()?;
+        Some(remaining(expiration, offset, self.received, now))
+    }
+
+    fn end(&self) -> Option<(SystemTime, ClockOffset)> {
+        match &self.renewed {
+            Renewed::Keys(issued) => Some((issued.expiration?, issued.server_offset)),
+            Renewed::SignIn(sign_in) => Some((sign_in.expiration, sign_in.server_offset)),
+        }
     }
 }
 

@@ -41,13 +41,14 @@ impl Recipes for Book {
             |why: &Unusable| Failure::new(FailureClass::Refused, "Unusable", format!("{}: {why}", identity.name));
         let definition = identity.definition.as_ref().map_err(unusable)?;
         let keep_warm = identity.keep_warm;
+        let max_hold = None;
         if let Some(source) = self.instead.get(&ask.identity) {
             // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
             let own = Self::of(Arc::clone(&self.config), self.world.clone());
-            return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm });
+            return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm, max_hold });
         }
         let source = source::build(definition, identity, &self.world, &self.learnt());
-        Ok(Recipe { source, digest: identity.digest, keep_warm })
+        Ok(Recipe { source, digest: identity.digest, keep_warm, max_hold })
     }
 
     fn learnt(&self) -> Learnt {

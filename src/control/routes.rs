@@ -205,7 +205,7 @@ impl Visit {
     fn reset(&self, reset: wire::Reset) -> Answer {
         self.daemon.engine.reset(match reset.identity {
             Some(identity) => Reset::Command(Ask::aws(identity)),
-            None => Reset::Login,
+            None => Reset::All,
         });
         json(&wire::Done {})
     }

@@ -41,7 +41,9 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
     /// How many came in a row.
     pub(super) times: u32,
-    /// When it came, in boot time.
+    /// When the first of them came, in boot time.
+    pub(super) since: Duration,
+    /// When the last one came, in boot time.
     pub(super) at: Duration,
     /// When the next attempt may be made, in boot time.
     pub(super) retry_at: Duration,
@@ -147,14 +149,15 @@ impl Attempts {
     /// Fetching it failed; `jitter` is in `0.0..1.0`.
     pub(super) fn fail(&mut self, failure: Failure, now: Now, jitter: f64) {
         let times = self.failed.as_ref().map_or(0, |failed| failed.times).saturating_add(1);
+        let since = self.failed.as_ref().map_or(now.boot, |failed| failed.since);
         let retry_at = now.boot.saturating_add(wait_after(failure.class, times, jitter));
-        self.note(Failed { failure, times, at: now.boot, retry_at, cause: None }, now);
+        self.note(Failed { failure, times, since, at: now.boot, retry_at, cause: None }, now);
     }
 
     /// Something that it needs failed: it fails alike, and waits as long.
     pub(super) fn inherit(&mut self, failure: Failure, from: &Failed, cause: Target, now: Now) {
-        let Failed { times, at, retry_at, .. } = *from;
-        self.note(Failed { failure, times, at, retry_at, cause: Some(cause) }, now);
+        let Failed { times, since, at, retry_at, .. } = *from;
+        self.note(Failed { failure, times, since, at, retry_at, cause: Some(cause) }, now);
     }
 
     fn note(&mut self, failed: Failed, now: Now) {

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::credential::{Ask, Failure, FailureClass};
+use crate::credential::{Ask, Failure, FailureClass, SessionKey};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe, Recipes};
 
@@ -17,6 +17,8 @@ pub(super) struct Link {
     pub(super) need: Need,
     /// The digest of this recipe and of every one below it.
     pub(super) stamp: Digest,
+    /// The session that the last of them needs, if it needs one.
+    pub(super) rests_on: Option<SessionKey>,
 }
 
 /// The chain of `ask`, itself first. Fails where a recipe of it is unknown or unusable, and where it leads back to
@@ -39,7 +41,11 @@ pub(super) fn chain(recipes: &dyn Recipes, ask: &Ask) -> Result<Vec<Link>, Failu
             Need::Nothing | Need::Session { .. } => None,
         };
         let stamp = recipe.digest;
-        links.push(Link { ask, recipe, need, stamp });
+        links.push(Link { ask, recipe, need, stamp, rests_on: None });
+    }
+    if let Some(Link { need: Need::Session { key, .. }, .. }) = links.last() {
+        let key = key.clone();
+        links.iter_mut().for_each(|link| link.rests_on = Some(key.clone()));
     }
     for above in (1..links.len()).rev() {
         let below = links[above].stamp;

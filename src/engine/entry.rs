@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) recipe: Recipe,
     pub(super) need: Need,
     pub(super) limited_by: SessionKey,
+    /// The session at the end of its chain.
+    pub(super) rests_on: Option<SessionKey>,
     /// By which definitions it is made: see [`chain`](super::chain).
     pub(super) stamp: Digest,
     pub(super) held: Option<Held>,
@@ -44,6 +46,18 @@ pub(super) struct Entry {
 pub(super) struct Held {
     pub(super) credential: Arc<Credential>,
     pub(super) thresholds: Thresholds,
+    /// In boot time: it is handed out no longer than until then, although it lives on, because a renewal failed.
+    pub(super) until: Option<Duration>,
+}
+
+impl Held {
+    /// What is left of it; nothing once it is handed out no more.
+    pub(super) fn remaining(&self, now: Now) -> Duration {
+        match self.until {
+            Some(until) if until <= now.boot => Duration::ZERO,
+            _ => self.credential.remaining(now),
+        }
+    }
 }
 
 /// Who wants a credential fetched although the timetable would not do so yet.
@@ -62,12 +76,17 @@ pub(super) struct SessionEntry {
     /// By whose source it was last begun to be made, and that one's stamp.
     pub(super) maker: Option<(Ask, Digest)>,
     pub(super) attempts: Attempts,
+    /// With how much left it is renewed ahead of its end.
+    pub(super) renew_with: Duration,
+    /// What the upstream called dead before its end: no other one that is the same will do.
+    pub(super) refused: Option<Arc<Session>>,
 }
 
 impl Entry {
     pub(super) fn new(link: Link) -> Self {
         Self {
             limited_by: link.recipe.source.limited_by(),
+            rests_on: link.rests_on,
             recipe: link.recipe,
             need: link.need,
             stamp: link.stamp,
@@ -95,6 +114,7 @@ impl Entry {
         }
         Self {
             limited_by: link.recipe.source.limited_by(),
+            rests_on: link.rests_on,
             recipe: link.recipe,
             need: link.need,
             stamp: link.stamp,
@@ -113,7 +133,7 @@ impl Entry {
     /// What clients get without waiting, if it has enough life.
     pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
         let held = self.held.as_ref()?;
-        (held.credential.remaining(now) >= self.least_life()).then_some(&held.credential)
+        (held.remaining(now) >= self.least_life()).then_some(&held.credential)
     }
 
     /// Less than this is not [enough](Entry::enough).
@@ -125,17 +145,17 @@ impl Entry {
     /// What clients get when nothing newer can be had.
     pub(super) fn servable(&self, now: Now) -> Option<&Arc<Credential>> {
         let held = self.held.as_ref()?;
-        (held.credential.remaining(now) > LAST_MINUTE).then_some(&held.credential)
+        (held.remaining(now) > LAST_MINUTE).then_some(&held.credential)
     }
 
     /// What is left of the credential that is held; zero for none.
     pub(super) fn remaining(&self, now: Now) -> Duration {
-        self.held.as_ref().map_or(Duration::ZERO, |held| held.credential.remaining(now))
+        self.held.as_ref().map_or(Duration::ZERO, |held| held.remaining(now))
     }
 
     /// Whether it will do as the base of another one's credential: 5 min, or a third of its life where that is less.
     pub(super) fn can_be_base(&self, now: Now) -> bool {
-        let lasts = |held: &Held| held.credential.remaining(now) >= enough_for_a_call(held.credential.lifetime());
+        let lasts = |held: &Held| held.remaining(now) >= enough_for_a_call(held.credential.lifetime());
         !self.spent_as_base && self.held.as_ref().is_some_and(lasts)
     }
 
@@ -157,27 +177,68 @@ impl Entry {
             && !self.attempts.remembers_failure(now.boot)
     }
 
+    /// Renewals fail since then, in boot time: what is held is handed out for so long yet as its definition says.
+    pub(super) fn hold_no_longer(&mut self, since: Duration) {
+        if let (Some(held), Some(most)) = (&mut self.held, self.recipe.max_hold) {
+            held.until = held.until.or(Some(since.saturating_add(most)));
+        }
+    }
+
+    /// What it rests on was ended on purpose: what is held is handed out no more, and what is in the air is not taken.
+    pub(super) fn drop_all(&mut self) {
+        self.held = None;
+        self.spent_as_base = false;
+        self.need_renewed = false;
+        self.attempts.flight = None;
+        self.attempts.forget_waits();
+    }
+
+    /// What it rests on was renewed.
+    pub(super) fn hold_on(&mut self) {
+        if let (Some(held), None) = (&mut self.held, &self.attempts.failed) {
+            held.until = None;
+        }
+    }
+
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
         let thresholds = thresholds(credential.lifetime(), settings.min_life);
-        self.held = Some(Held { credential, thresholds });
+        self.held = Some(Held { credential, thresholds, until: None });
         self.spent_as_base = false;
     }
 }
 
 impl SessionEntry {
+    /// The upstream called it dead before its end: nothing more is made from it. `false`: there was none.
+    pub(super) fn refuse(&mut self) -> bool {
+        let Some(held) = self.held.take() else { return false };
+        self.refused = Some(held);
+        true
+    }
+
+    /// How long until it is to be renewed ahead of its end; `None` where nothing that is held could be.
+    pub(super) fn renewed_in(&self, now: Now) -> Option<Duration> {
+        let held = self.held.as_ref().filter(|held| held.sign_in().is_some_and(|sign_in| sign_in.renewable))?;
+        Some(held.remaining(now)?.saturating_sub(self.renew_with))
+    }
+
     /// Whether a credential can be made from it now. One without an end is used again and again, also after failures of
     /// what is made of it: its source may be a program that opens a browser.
     pub(super) fn usable(&self, freshly: bool, no_older_than: Option<Duration>, now: Now) -> bool {
         let Some(session) = &self.held else { return false };
         let age = now.boot.saturating_sub(session.received.boot);
         match session.remaining(now) {
+            // the access portal takes it to its very end
+            Some(left) if session.sign_in().is_some() => left > LAST_MOMENT,
             None => no_older_than.is_none_or(|limit| age < limit),
             Some(_) if freshly => age < FRESH,
             Some(left) => left >= enough_for_a_call(session.lifetime().unwrap_or_default()),
         }
     }
 }
+
+/// A token that ends sooner may end on its way.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// How old a session may be that a credential is made of and can be no younger than: asks that need the same one and
 /// come together get one.

@@ -5,23 +5,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::FlightId;
-use crate::credential::{Failure, FailureClass, Issued};
-use crate::source::{Ingredient, Source};
+use crate::credential::{Failure, FailureClass, Issued, Renewed};
+use crate::source::{Ingredient, Renewal, Source};
 
 /// A fetch about to begin.
 pub(super) struct Flight {
     pub(super) id: FlightId,
     pub(super) source: Arc<dyn Source>,
-    /// What a credential is issued from; none where the session is to be renewed.
-    pub(super) ingredient: Option<Ingredient>,
+    pub(super) fetch: Fetch,
+}
+
+/// What is fetched.
+pub(super) enum Fetch {
+    /// A session.
+    Session(Renewal),
+    /// A credential, from this.
+    Credential(Ingredient),
+}
+
+/// What a fetch brings.
+#[derive(Debug)]
+pub(super) enum Brought {
+    /// A session.
+    Session(Renewed),
+    /// A credential.
+    Credential(Issued),
 }
 
 impl Flight {
     /// Fetches. A source that panics does so in here: run it as a task of its own.
-    pub(super) async fn run(self, limit: Duration) -> Result<Issued, Failure> {
-        let fetch = match self.ingredient {
-            None => self.source.renew(),
-            Some(ingredient) => self.source.issue(ingredient),
+    pub(super) async fn run(self, limit: Duration) -> Result<Brought, Failure> {
+        let fetch = async {
+            match self.fetch {
+                Fetch::Session(renewal) => self.source.renew(renewal).await.map(Brought::Session),
+                Fetch::Credential(ingredient) => self.source.issue(ingredient).await.map(Brought::Credential),
+            }
         };
         tokio::time::timeout(limit, fetch).await.unwrap_or_else(|_| Err(took_too_long(limit)))
     }

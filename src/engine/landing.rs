@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Settings;
-use super::attempts::{BETWEEN_SUCCESSES, Failed};
+use super::attempts::Failed;
 use super::chain::named;
 use super::entry::Demand;
-use super::flight::Flight;
+use super::flight::{Brought, Fetch, Flight};
 use super::lifetime::{LAST_MINUTE, SHORT_LIFE};
 use super::plan::Start;
 use super::state::{Aloft, FlightId, State, Target};
-use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Session};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Renewed, Session};
 use crate::source::daemon::DAEMON_AWAY;
-use crate::source::{Ingredient, Need};
+use crate::source::{Ingredient, Need, Renewal, TOKEN_REFUSED};
 
 impl State {
     /// Begins a flight; `None` when what it needs has gone in the meantime.
@@ -25,13 +25,19 @@ impl State {
         let source = entry.recipe.source.clone();
         let limited_by = entry.limited_by.clone();
         let stamp = entry.stamp;
+        let spends =
+            matches!(start.target, Target::Session(_)) && matches!(entry.need, Need::Session { ahead: true, .. });
         let id = FlightId(self.last_flight + 1);
-        let ingredient = match &start.target {
+        let fetch = match &start.target {
             Target::Session(key) => {
                 let session = self.sessions.entry(key.clone()).or_default();
                 session.attempts.flight = Some(id);
                 session.maker = Some((start.by.clone(), stamp));
-                None
+                let refused = session.refused.clone();
+                Fetch::Session(Renewal {
+                    refused: refused.is_some(),
+                    instead_of: refused.or_else(|| session.held.clone()),
+                })
             }
             Target::Credential(ask) => {
                 let ingredient = match &entry.need {
@@ -42,21 +48,22 @@ impl State {
                     }
                 };
                 self.asks.get_mut(ask)?.attempts.flight = Some(id);
-                Some(ingredient)
+                Fetch::Credential(ingredient)
             }
         };
         self.last_flight += 1;
-        let aloft = Aloft { target: start.target.clone(), limited_by, began: now.boot, again: start.again };
+        let target = start.target.clone();
+        let aloft = Aloft { target, limited_by, began: now.boot, again: start.again, spends };
         self.aloft.insert(id, aloft);
         tracing::debug!(target = %start.target, "fetching");
-        Some(Flight { id, source, ingredient })
+        Some(Flight { id, source, fetch })
     }
 
     /// A flight has landed with what it brings; `jitter` is in `0.0..1.0`.
     pub(super) fn land(
         &mut self,
         id: FlightId,
-        brought: Result<Issued, Failure>,
+        brought: Result<Brought, Failure>,
         now: Now,
         jitter: f64,
         settings: &Settings,
@@ -65,28 +72,16 @@ impl State {
         self.changed = true;
         match aloft.target {
             Target::Session(key) => {
-                let target = Target::Session(key.clone());
-                let Some(session) = self.sessions.get_mut(&key).filter(|it| it.attempts.flight == Some(id)) else {
-                    return;
-                };
-                match brought.and_then(|issued| session_of(issued, now)) {
-                    Ok(renewed) => {
-                        session.held = Some(Arc::new(renewed));
-                        session.attempts.succeed(now, BETWEEN_SUCCESSES);
-                        self.mended(&target);
-                    }
-                    Err(failure) => {
-                        if failure.class == FailureClass::Refused {
-                            session.held = None;
-                        }
-                        log_failure(&target, &failure);
-                        session.attempts.fail(failure, now, jitter);
+                if self.sessions.get(&key).is_some_and(|session| session.attempts.flight == Some(id)) {
+                    match brought.and_then(|brought| session_of(brought, now)) {
+                        Ok(session) => self.renewed(&key, session, now, jitter),
+                        Err(failure) => self.not_renewed(&key, failure, now, jitter),
                     }
                 }
             }
             Target::Credential(ask) => {
                 if self.asks.get(&ask).is_some_and(|entry| entry.attempts.flight == Some(id)) {
-                    match brought.and_then(|issued| credential_of(issued, now)) {
+                    match brought.and_then(|brought| credential_of(brought, now)) {
                         Ok((credential, warnings)) => self.received(&ask, credential, warnings, now, settings),
                         Err(failure) => self.failed(&ask, failure, aloft.began, now, jitter),
                     }
@@ -96,6 +91,7 @@ impl State {
     }
 
     fn received(&mut self, ask: &Ask, credential: Credential, warnings: Vec<String>, now: Now, settings: &Settings) {
+        let failing_since = self.rests_on_a_failing_one_since(ask);
         let Some(entry) = self.asks.get_mut(ask) else { return };
         let life = credential.lifetime();
         tracing::info!(identity = %ask, life = life.as_secs(), "credential renewed");
@@ -113,6 +109,7 @@ impl State {
             }
         }
         entry.hold(Arc::new(credential), settings);
+        failing_since.into_iter().for_each(|since| entry.hold_no_longer(since));
         entry.attempts.succeed(now, entry.recipe.source.rests());
         entry.demand = None;
         entry.need_renewed = false;
@@ -133,6 +130,7 @@ impl State {
         if failure.class == FailureClass::Refused {
             entry.held = None;
         }
+        entry.hold_no_longer(now.boot);
         entry.attempts.fail(failure, now, jitter);
         entry.demand = None;
         entry.need_renewed = false;
@@ -151,7 +149,7 @@ impl State {
             Need::Nothing => false,
             Need::Session { key, .. } => self.sessions.get_mut(&key).is_some_and(|session| {
                 let renewed_since = session.held.as_ref().is_some_and(|held| held.received.boot > began);
-                renewed_since || (!session.attempts.just_succeeded(now.boot) && session.held.take().is_some())
+                renewed_since || (!session.attempts.just_succeeded(now.boot) && session.refuse())
             }),
             Need::Credential(base) => self.asks.get_mut(&base).is_some_and(|base| {
                 let renewed_since = base.held.as_ref().is_some_and(|held| held.credential.received.boot > began);
@@ -181,6 +179,7 @@ impl State {
         if failure.class == FailureClass::Refused && of_its_own {
             entry.held = None;
         }
+        entry.hold_no_longer(now.boot);
         entry.attempts.inherit(failure, &from, cause.clone(), now);
         entry.demand = None;
         entry.need_renewed = false;
@@ -196,7 +195,7 @@ impl State {
     }
 
     /// What failed because of `target` may be tried again.
-    fn mended(&mut self, target: &Target) {
+    pub(super) fn mended(&mut self, target: &Target) {
         if !std::mem::take(&mut self.inherited) {
             return;
         }
@@ -220,10 +219,11 @@ const WARNINGS_AT_MOST: usize = 16;
 /// Answers of STS that say that it was not the request but the keys it was signed with: others may do. Temporary ones are
 /// over before their time, or a helper program printed a pair that was rotated since (AWS, "Common error types").
 fn is_about_what_it_needs(failure: &Failure) -> bool {
-    matches!(failure.code, "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch")
+    matches!(failure.code, "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | TOKEN_REFUSED)
 }
 
-fn credential_of(issued: Issued, now: Now) -> Result<(Credential, Vec<String>), Failure> {
+fn credential_of(brought: Brought, now: Now) -> Result<(Credential, Vec<String>), Failure> {
+    let Brought::Credential(issued) = brought else { return Err(unfit("it is a session")) };
     let keys = &issued.keys;
     let no_token = keys.session_token.as_ref().is_none_or(|token| token.is_empty());
     if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || no_token {
@@ -245,11 +245,16 @@ fn credential_of(issued: Issued, now: Now) -> Result<(Credential, Vec<String>), 
     Ok((credential, issued.warnings))
 }
 
-fn session_of(issued: Issued, now: Now) -> Result<Session, Failure> {
-    if issued.keys.access_key_id.is_empty() || issued.keys.secret_access_key.is_empty() {
-        return Err(unfit("it has no key id or no secret"));
+fn session_of(brought: Brought, now: Now) -> Result<Session, Failure> {
+    let Brought::Session(renewed) = brought else { return Err(unfit("it is no session")) };
+    match &renewed {
+        Renewed::Keys(Issued { keys, .. }) if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() => {
+            return Err(unfit("it has no key id or no secret"));
+        }
+        Renewed::SignIn(sign_in) if sign_in.access_token.is_empty() => return Err(unfit("its token is empty")),
+        Renewed::Keys(_) | Renewed::SignIn(_) => {}
     }
-    let session = Session { issued, received: now };
+    let session = Session { renewed, received: now };
     if session.lifetime().is_some_and(|life| life < LAST_MINUTE) {
         return Err(unfit("it is expired or ends within a minute"));
     }
@@ -262,7 +267,7 @@ fn unfit(why: &str) -> Failure {
         .because(format!("the upstream sent a credential that cannot be used: {why}"))
 }
 
-fn log_failure(target: &Target, failure: &Failure) {
+pub(super) fn log_failure(target: &Target, failure: &Failure) {
     let (code, reason) = (failure.code, &failure.private);
     match failure.class {
         FailureClass::NeedsPerson | FailureClass::Refused => {

@@ -33,11 +33,13 @@ impl Engine {
         let awake = state.awake(now.boot);
         let entry = state.asks.get_mut(ask)?;
         let (credential, least) = (entry.enough(now)?.clone(), entry.least_life());
+        let handed_out_until = entry.held.as_ref().and_then(|held| held.until);
         entry.used = Some((awake, now.wall));
         entry.uses += 1;
         // What is more than enough now is enough for so long, by whichever clock goes faster.
         let more = credential.remaining(now).saturating_sub(least);
-        let until = Now { wall: now.wall.checked_add(more)?, boot: now.boot.saturating_add(more.min(LEASE)) };
+        let boot = now.boot.saturating_add(more.min(LEASE)).min(handed_out_until.unwrap_or(Duration::MAX));
+        let until = Now { wall: now.wall.checked_add(more)?, boot };
         Some(Lease { engine: self.clone(), ask: ask.clone(), credential, changes, until, uses: Cell::new(0) })
     }
 }

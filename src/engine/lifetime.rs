@@ -42,6 +42,23 @@ pub fn thresholds(life: Duration, min_life: Duration) -> Thresholds {
     Thresholds { hard, soft }
 }
 
+/// With how much left a session that can be renewed without a person is renewed: about 20 min, so that other tools, which
+/// look at theirs with 15 min left or less (`botocore/tokens.py`, `_refresh_timeout`), find it done; of a life below that,
+/// or one that is unknown (`None`), as much as there is. `jitter`, in `0.0..1.0`, keeps processes apart that began together.
+///
+/// ```
+/// use std::time::Duration;
+/// use credenza::engine::lifetime::renew_session_with;
+/// let minutes = |n: u64| Duration::from_secs(n * 60);
+/// assert_eq!(renew_session_with(Some(minutes(60)), 0.0), minutes(20));
+/// assert_eq!(renew_session_with(Some(minutes(60)), 1.0), minutes(23));
+/// assert_eq!(renew_session_with(Some(minutes(15)), 0.5), Duration::from_secs(450));
+/// ```
+pub fn renew_session_with(life: Option<Duration>, jitter: f64) -> Duration {
+    let early = Duration::from_secs(20 * 60) + Duration::from_secs(3 * 60).mul_f64(jitter.clamp(0.0, 1.0));
+    life.map_or(early, |life| early.min(life / 2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

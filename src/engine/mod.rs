@@ -33,7 +33,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome, SessionKey};
 use crate::secret::Digest;
 use crate::source::Recipes;
 #[cfg(doc)]
@@ -54,6 +54,7 @@ mod lease;
 pub mod lifetime;
 mod plan;
 mod room;
+mod sessions;
 mod slots;
 mod snapshot;
 mod state;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub slice: Duration,
     /// How many asks the table holds: 10,000.
     pub asks_at_most: usize,
+    /// Whether sessions are renewed ahead of their end: not by who is about to end itself.
+    pub renew_ahead: bool,
 }
 
 impl Default for Settings {
@@ -96,6 +99,7 @@ impl Default for Settings {
             flights_per_session: 4,
             slice: Duration::from_secs(30),
             asks_at_most: 10_000,
+            renew_ahead: true,
         }
     }
 }
@@ -103,8 +107,10 @@ impl Default for Settings {
 /// Why waits are forgotten. A wake, a clock that was set and another configuration do so unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reset {
-    /// Somebody logged in.
-    Login,
+    /// Somebody asks for all of them to be forgotten.
+    All,
+    /// Somebody signed in to this session: its waits, and those of all that rest on it.
+    Login(SessionKey),
     /// A person at a terminal wants this one now: its waits, and those of what it needs.
     Person(Ask),
     /// A command begins that wants this one: the same, but for what failed within the last ten seconds or wants a person.
@@ -114,7 +120,8 @@ pub enum Reset {
 impl Reset {
     fn word(&self) -> &'static str {
         match self {
-            Self::Login => "login",
+            Self::All => "all",
+            Self::Login(_) => "login",
             Self::Person(_) => "person",
             Self::Command(_) => "command",
         }
@@ -239,13 +246,22 @@ impl Engine {
         match why {
             // one a command: too many for those who want to know of changes
             Reset::Command(_) => tracing::debug!(why = why.word(), "waits forgotten"),
-            Reset::Login | Reset::Person(_) => tracing::info!(why = why.word(), "waits forgotten"),
+            Reset::All | Reset::Login(_) | Reset::Person(_) => tracing::info!(why = why.word(), "waits forgotten"),
         }
         self.shared.with(|state| match &why {
-            Reset::Login => state.forget_waits(None),
+            Reset::All => state.forget_waits(None),
+            Reset::Login(key) => state.forget_waits_of(key),
             Reset::Person(ask) => state.forget_waits(Some(ask)),
             Reset::Command(ask) => state.forgive(ask, boot),
         });
+        self.shared.nudge.notify_one();
+    }
+
+    /// What is held for these asks is handed out no more, nor what was made from it, and no session that they need is used
+    /// again: somebody signed out.
+    pub fn forget(&self, asks: &[Ask]) {
+        tracing::info!(count = asks.len(), "forgotten");
+        self.shared.with(|state| state.forget(asks));
         self.shared.nudge.notify_one();
     }
 

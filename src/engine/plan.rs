@@ -68,6 +68,14 @@ pub(super) fn plan(state: &State, now: Now, settings: &Settings) -> Plan {
         }
     };
     for (ask, entry) in &state.asks {
+        match ahead(state, ask, entry, now, settings) {
+            Some(Ahead::In(time)) => look_again(now.boot.saturating_add(time)),
+            Some(Ahead::Now(start)) => {
+                let rank = Rank { client_waits: Reverse(false), again: start.again, remaining: Duration::ZERO };
+                wanted.entry(start.target).or_insert((rank, start.by));
+            }
+            None => {}
+        }
         let who = match due(state, entry, now, settings) {
             Due::Now(who) => who,
             Due::In(time) => {
@@ -136,7 +144,7 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
                 return Step::Start(Start { target, by, again });
             }
             Need::Credential(base) => by = base.clone(),
-            Need::Session { key, freshly, no_older_than } => {
+            Need::Session { key, freshly, no_older_than, ahead: _ } => {
                 let session = state.sessions.get(key);
                 if session.is_some_and(|session| session.usable(*freshly, *no_older_than, now)) {
                     return Step::Start(Start { target, by, again });
@@ -156,6 +164,30 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
                 };
             }
         }
+    }
+}
+
+/// When the session that an ask rests on is renewed ahead of its end.
+enum Ahead {
+    Now(Start),
+    In(Duration),
+}
+
+/// `None`: not before something else happens.
+fn ahead(state: &State, ask: &Ask, entry: &Entry, now: Now, settings: &Settings) -> Option<Ahead> {
+    if !settings.renew_ahead || !entry.active(state.awake(now.boot), settings) {
+        return None;
+    }
+    let (renewed_in, by) = state.renewed_ahead(entry, ask, now)?;
+    if !renewed_in.is_zero() {
+        return Some(Ahead::In(renewed_in));
+    }
+    let key = entry.rests_on.clone()?;
+    let attempts = &state.sessions.get(&key)?.attempts;
+    match attempts.wait(Who::Timetable, now.boot) {
+        Some(Until::Boot(at)) => Some(Ahead::In(at.saturating_sub(now.boot))),
+        Some(Until::Asked) => None,
+        None => Some(Ahead::Now(Start { target: Target::Session(key), by, again: attempts.failed.is_some() })),
     }
 }
 

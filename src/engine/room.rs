@@ -75,7 +75,7 @@ impl State {
         self.swept_at = now.boot;
         let awake = self.awake(now.boot);
         for entry in self.asks.values_mut() {
-            entry.held.take_if(|held| held.credential.remaining(now).is_zero());
+            entry.held.take_if(|held| held.remaining(now).is_zero());
         }
         // one link of an abandoned chain leaves at a time, from the top
         loop {

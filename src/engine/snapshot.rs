@@ -138,7 +138,7 @@ pub(super) fn snapshot(state: &State, now: Now, settings: &Settings) -> Snapshot
         .map(|(key, session)| SessionView {
             key: key.clone(),
             held: session.held.is_some(),
-            expiration: session.held.as_ref().and_then(|held| held.issued.expiration),
+            expiration: session.held.as_ref().and_then(|held| held.expiration()),
             fetching: session.attempts.flight.is_some(),
             failure: session.attempts.failed.as_ref().map(|failed| failed.failure.clone()),
             last_failure: session.attempts.last_failure.clone(),

@@ -49,6 +49,8 @@ pub(super) struct Aloft {
     pub(super) began: Duration,
     /// It failed the last time: it may well fail, or hang, again.
     pub(super) again: bool,
+    /// It may have spent what works only once: it is not ended with us before it could write down what it got for it.
+    pub(super) spends: bool,
 }
 
 /// Both tables and what is in the air.
@@ -125,7 +127,7 @@ impl State {
     }
 
     /// A flight whose credential nobody would take is given up, and leaves its slot to others. Never a session's.
-    fn give_up_strays(&mut self) {
+    pub(super) fn give_up_strays(&mut self) {
         let (asks, given_up) = (&self.asks, &mut self.given_up);
         self.aloft.retain(|id, aloft| {
             let Target::Credential(ask) = &aloft.target else { return true };
@@ -218,7 +220,7 @@ impl State {
         self.give_up_strays();
     }
 
-    fn tell_all(&mut self) {
+    pub(super) fn tell_all(&mut self) {
         self.changed = true;
         self.news.extend(self.asks.values().map(|entry| entry.changed.clone()));
     }

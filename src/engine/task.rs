@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::clocks::{Clocks, Jump};
-use super::flight::{Flight, panicked};
+use super::flight::{Brought, Flight, panicked};
 use super::plan::{Plan, plan};
 use super::state::{FlightId, State};
 use super::{Settings, Shared};
-use crate::credential::{Failure, Issued, Now};
+use crate::credential::{Failure, Now};
 
 /// Keeps the timetable until the engine is stopped. What is in the air then is cancelled.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -30,7 +30,9 @@ async fn keep_timetable(shared: Arc<Shared>) {
     loop {
         let now = shared.world.clock.now();
         let jump = clocks.look(now, Instant::now());
-        let Some(turn) = shared.with(|state| turn(state, jump, now, &shared.settings)) else { return };
+        let Some(turn) = shared.with(|state| turn(state, jump, now, &shared.settings)) else {
+            return hangar.close(shared.with(|state| state.spending())).await;
+        };
         turn.given_up.iter().for_each(|id| hangar.end(*id));
         for flight in turn.take_off {
             hangar.launch(flight, shared.settings.flight_limit);
@@ -113,7 +115,7 @@ async fn for_a_while(pause: Option<Duration>) {
 /// The fetches in progress, each a task of its own so that its panic ends nothing else.
 #[derive(Default)]
 struct Hangar {
-    tasks: JoinSet<Result<Issued, Failure>>,
+    tasks: JoinSet<Result<Brought, Failure>>,
     flights: HashMap<Id, FlightId>,
     ends: HashMap<FlightId, AbortHandle>,
 }
@@ -124,6 +126,16 @@ impl Hangar {
         let task = self.tasks.spawn(flight.run(limit));
         self.flights.insert(task.id(), id);
         self.ends.insert(id, task);
+    }
+
+    /// Ends what is in the air, but for what is given a moment to write down what it got.
+    async fn close(mut self, spending: Vec<FlightId>) {
+        for (id, task) in &self.ends {
+            if !spending.contains(id) {
+                task.abort();
+            }
+        }
+        let _ = timeout(LAST_WORDS, async { while self.tasks.join_next().await.is_some() {} }).await;
     }
 
     /// Ends one in the air. Nobody hears of it again.
@@ -154,7 +166,7 @@ impl Hangar {
         }
     }
 
-    fn take(&mut self, ended: Result<(Id, Result<Issued, Failure>), JoinError>) -> Option<Landed> {
+    fn take(&mut self, ended: Result<(Id, Result<Brought, Failure>), JoinError>) -> Option<Landed> {
         let (task, brought) = ended.unwrap_or_else(|error| (error.id(), Err(panicked())));
         let id = self.flights.remove(&task)?;
         self.ends.remove(&id);
@@ -162,7 +174,10 @@ impl Hangar {
     }
 }
 
-type Landed = (FlightId, Result<Issued, Failure>);
+/// An upstream that answers does so sooner.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+type Landed = (FlightId, Result<Brought, Failure>);
 
 #[cfg(test)]
 mod tests {

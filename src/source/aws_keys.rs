@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::aws_origin::Origin;
 use super::aws_sts::Sts;
-use super::{Ingredient, Need, Source, wrong_ingredient};
-use crate::credential::{Failure, Issued, Session, SessionKey};
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
+use crate::credential::{Failure, Issued, Now, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// Keys of the profile's own.
@@ -34,20 +34,22 @@ impl Source for Keys {
             key: self.origin.session_key(),
             freshly: self.origin.changes(),
             no_older_than: self.origin.asked_again_after(),
+            ahead: false,
         }
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         let origin = self.origin.clone();
-        Box::pin(async move { origin.fetch().await })
+        Box::pin(async move { origin.fetch().await.map(Renewed::Keys) })
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
         let (sts, account_id) = (self.sts.for_one_issue(), self.account_id.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
-            let mut issued = leaving(&sts, &session).await?;
-            issued.account_id = issued.account_id.or_else(|| session.issued.account_id.clone()).or(account_id);
+            let base = session.keys().ok_or_else(wrong_ingredient)?;
+            let mut issued = leaving(&sts, base, session.received).await?;
+            issued.account_id = issued.account_id.or_else(|| base.account_id.clone()).or(account_id);
             Ok(issued)
         })
     }
@@ -58,8 +60,7 @@ impl Source for Keys {
 }
 
 /// What may leave through an endpoint of these base keys.
-async fn leaving(sts: &Sts, session: &Session) -> Result<Issued, Failure> {
-    let base = &session.issued;
+async fn leaving(sts: &Sts, base: &Issued, received: Now) -> Result<Issued, Failure> {
     if base.keys.long_term() {
         let mut issued = sts.session(&base.keys, SESSION).await?;
         issued.warnings.push(format!(
@@ -71,7 +72,7 @@ async fn leaving(sts: &Sts, session: &Session) -> Result<Issued, Failure> {
     }
     if base.expiration.is_some() {
         // its life began with the session's, and a clock that was set since must not lengthen it
-        return Ok(Issued { received: Some(session.received), ..base.clone() });
+        return Ok(Issued { received: Some(received), ..base.clone() });
     }
     let caller = sts.caller(&base.keys).await?;
     let there = caller.server_offset.server_time(sts.world.clock.now().wall);

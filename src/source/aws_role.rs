@@ -4,9 +4,9 @@
 
 use super::aws_origin::Origin;
 use super::aws_sts::Sts;
-use super::{Ingredient, Need, Source, wrong_ingredient};
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::RoleDefinition;
-use crate::credential::{Ask, Failure, IdentityName, Issued, SessionKey};
+use crate::credential::{Ask, Failure, IdentityName, Issued, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// A role, with what it is assumed from.
@@ -28,20 +28,21 @@ impl Source for Role {
     fn needs(&self) -> Need {
         match &self.base {
             Base::Keys(origin) => {
-                Need::Session { key: origin.session_key(), freshly: false, no_older_than: origin.asked_again_after() }
+                let no_older_than = origin.asked_again_after();
+                Need::Session { key: origin.session_key(), freshly: false, no_older_than, ahead: false }
             }
             Base::Identity(name) => Need::Credential(Ask::aws(name.clone())),
         }
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         let origin = match &self.base {
             Base::Keys(origin) => Some(origin.clone()),
             Base::Identity(_) => None,
         };
         Box::pin(async move {
             match origin {
-                Some(origin) => origin.fetch().await,
+                Some(origin) => origin.fetch().await.map(Renewed::Keys),
                 None => Err(wrong_ingredient()),
             }
         })
@@ -51,7 +52,7 @@ impl Source for Role {
         let (sts, definition) = (self.sts.for_one_issue(), self.definition.clone());
         Box::pin(async move {
             let keys = match &ingredient {
-                Ingredient::Session(session) => &session.issued.keys,
+                Ingredient::Session(session) => &session.keys().ok_or_else(wrong_ingredient)?.keys,
                 Ingredient::Credential(credential) => &credential.keys,
                 Ingredient::Nothing => return Err(wrong_ingredient()),
             };

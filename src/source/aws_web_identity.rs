@@ -5,9 +5,9 @@
 
 use super::aws_error::{Action, Verdict};
 use super::aws_sts::Sts;
-use super::{Ingredient, Need, Source, wrong_ingredient};
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::WebIdentityDefinition;
-use crate::credential::{Failure, FailureClass, Issued, SessionKey};
+use crate::credential::{Failure, FailureClass, Issued, Renewed, SessionKey};
 use crate::secret::Secret;
 use crate::world::BoxFuture;
 
@@ -22,7 +22,7 @@ impl Source for WebIdentity {
         Need::Nothing
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         Box::pin(async { Err(wrong_ingredient()) })
     }
 

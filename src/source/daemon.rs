@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ingredient, Need, Source};
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::credential::handover::{self, HANGS, PATIENCE, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
-use crate::credential::{Failure, FailureClass, IdentityName, Issued, SessionKey, codes};
+use crate::credential::{Failure, FailureClass, IdentityName, Issued, Renewed, SessionKey, codes};
 use crate::secret::Digest;
 use crate::world::http::{Http, HttpLimits};
 use crate::world::{BoxFuture, Clock};
@@ -64,8 +64,8 @@ impl Source for DaemonSource {
     }
 
     /// Never called: nothing is needed.
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
-        self.issue(Ingredient::Nothing)
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
+        Box::pin(async { Err(wrong_ingredient()) })
     }
 
     fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {

@@ -10,7 +10,7 @@ pub mod daemon;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Session, SessionKey};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Renewed, Session, SessionKey};
 use crate::secret::Digest;
 use crate::world::BoxFuture;
 
@@ -41,7 +41,7 @@ pub trait Source: Send + Sync {
     fn needs(&self) -> Need;
 
     /// Makes the session that [`Need::Session`] named.
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>>;
+    fn renew(&self, renewal: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>>;
 
     /// Makes a credential from what was needed.
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>>;
@@ -73,10 +73,29 @@ pub enum Need {
         /// A session whose end nobody named is made anew at this age, such as an hour: by then asking again may bring
         /// other keys.
         no_older_than: Option<Duration>,
+        /// It is renewed before its end, although what is held would still do: another one can be had without a person
+        /// only as long as somebody sees to it.
+        ahead: bool,
     },
     /// Another ask's credential: the base of a role.
     Credential(Ask),
 }
+
+/// Why a session is made anew.
+#[derive(Clone, Debug, Default)]
+pub struct Renewal {
+    /// What is held so far, or was until the upstream called it dead.
+    pub instead_of: Option<Arc<Session>>,
+    /// The upstream called that one dead before its end: it will not do, wherever it may lie.
+    pub refused: bool,
+}
+
+/// The code of a failure that says: the upstream called the session dead before its end, and makes no other one. Whoever
+/// ended it meant it: what was made of it is handed out no more.
+pub const SESSION_ENDED: &str = "SessionEnded";
+
+/// The code of a failure that says: the upstream does not take the token that the session holds. Another one may do.
+pub const TOKEN_REFUSED: &str = "TokenRefused";
 
 /// What was needed, at hand.
 #[derive(Clone, Debug)]
@@ -98,6 +117,8 @@ pub struct Recipe {
     pub digest: Digest,
     /// Refreshed even when nobody asks.
     pub keep_warm: bool,
+    /// How long what is held is handed out after a renewal failed; `None`: to its end.
+    pub max_hold: Option<Duration>,
 }
 
 /// Every ask that can be served, and how. Replaced as a whole when the configuration changes.

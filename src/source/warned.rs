@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ingredient, Need, Source};
-use crate::credential::{Failure, Issued, SessionKey};
+use super::{Ingredient, Need, Renewal, Source};
+use crate::credential::{Failure, Issued, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// A source, and what is told with each credential of it.
@@ -19,8 +19,8 @@ impl Source for Warned {
         self.source.needs()
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
-        self.source.renew()
+    fn renew(&self, renewal: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
+        self.source.renew(renewal)
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {

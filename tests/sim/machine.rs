@@ -143,7 +143,7 @@ impl Recipes for Profiles {
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
         let source = source::build(definition, identity, &self.world, &Learnt::default());
-        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm })
+        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold: None })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every source must do, whatever it is made of.
 
 use credenza::credential::FailureClass;
-use credenza::source::{Ingredient, Need};
+use credenza::source::{Ingredient, Need, Renewal};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -154,7 +154,7 @@ async fn a_source_that_is_handed_something_else_fails_and_does_not_panic() {
             assert_eq!(failure.code, "InternalError", "{kind}");
         }
         if !matches!(source.needs(), Need::Session { .. }) {
-            assert_eq!(source.renew().await.unwrap_err().code, "InternalError", "{kind}");
+            assert_eq!(source.renew(Renewal::default()).await.unwrap_err().code, "InternalError", "{kind}");
         }
     }
 }

@@ -28,7 +28,7 @@ impl Recipes for Profiles {
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
         let source = source::build(definition, identity, &self.world, &Learnt::default());
-        Ok(Recipe { source, digest: identity.digest, keep_warm: false })
+        Ok(Recipe { source, digest: identity.digest, keep_warm: false, max_hold: None })
     }
 }
 

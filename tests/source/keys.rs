@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use credenza::credential::{FailureClass, Session};
-use credenza::source::{Ingredient, Need};
+use credenza::credential::{FailureClass, Renewed, Session};
+use credenza::source::{Ingredient, Need, Renewal};
 use simcloud::Keys;
 
 use crate::stage::*;
@@ -85,7 +85,8 @@ async fn a_role_asks_a_process_again_after_an_hour_at_the_latest() {
     };
     assert_eq!(asked_again("role"), Some(HOUR), "a rotated key must not need a restart");
     assert_eq!(asked_again("other"), None, "a file that changes is another definition");
-    assert_eq!(stage.source("role").renew().await.unwrap().expiration, None, "no end is made up");
+    let renewed = stage.source("role").renew(Renewal::default()).await.unwrap();
+    assert!(matches!(renewed, Renewed::Keys(keys) if keys.expiration.is_none()), "no end is made up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,8 +100,8 @@ async fn what_a_role_had_its_process_print_does_not_leave_unverified() {
             "[profile base]\ncredential_process = printing\n[profile role]\nrole_arn = {role}\nsource_profile = base\n"
         ))
         .program("printing", &printed(&keys, None));
-    let issued = stage.source("role").renew().await.unwrap();
-    let session = Session { issued, received: credenza::world::Clock::now(&*stage.clock) };
+    let renewed = stage.source("role").renew(Renewal::default()).await.unwrap();
+    let session = Session { renewed, received: credenza::world::Clock::now(&*stage.clock) };
     let issued = stage.source("base").issue(Ingredient::Session(Arc::new(session))).await.unwrap();
     assert_eq!(stage.cloud.count("GetCallerIdentity"), 1);
     assert_eq!(issued.expiration, Some(start() + Duration::from_secs(30 * 60)));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use credenza::config::Config;
 use credenza::credential::{Credential, Failure, Issued, Now, Session};
-use credenza::source::{self, Ingredient, Learnt, Need, Source};
+use credenza::source::{self, Ingredient, Learnt, Need, Renewal, Source};
 use credenza::world::process::{Processes, Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use credenza::world::{BoxFuture, Environment, World};
@@ -132,7 +132,9 @@ impl Stage {
         let received = credenza::world::Clock::now(&*self.clock);
         Ok(match source.needs() {
             Need::Nothing => Ingredient::Nothing,
-            Need::Session { .. } => Ingredient::Session(Arc::new(Session { issued: source.renew().await?, received })),
+            Need::Session { .. } => {
+                Ingredient::Session(Arc::new(Session { renewed: source.renew(Renewal::default()).await?, received }))
+            }
             Need::Credential(ask) => {
                 let base = self.fetch(&ask.identity).await?;
                 Ingredient::Credential(Arc::new(credential(base, received)))

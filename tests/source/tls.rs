@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use credenza::credential::{FailureClass, Session};
-use credenza::source::Ingredient;
+use credenza::source::{Ingredient, Renewal};
 use credenza::world::{Environment, World};
 use simcloud::{Cloud, Fault, TestAuthority, Trouble, Trust};
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ impl Machine {
     ) -> Result<credenza::credential::Issued, credenza::credential::Failure> {
         let world = self.world(more);
         let source = source_in(&world, "role");
-        let session = Session { issued: source.renew().await?, received: world.clock.now() };
+        let session = Session { renewed: source.renew(Renewal::default()).await?, received: world.clock.now() };
         source.issue(Ingredient::Session(Arc::new(session))).await
     }
 }

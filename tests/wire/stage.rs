@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use credenza::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Now, SessionKey};
+use credenza::credential::{
+    Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Now, Renewed, SessionKey,
+};
 use credenza::engine::{Engine, Settings};
 use credenza::log::audit::{Audit, Known};
 use credenza::log::capped::CappedFile;
@@ -15,7 +17,7 @@ use credenza::secret::{Digest, Secret};
 use credenza::server::grant::{Grant, GrantSpec, Grants, Holder, Scope};
 use credenza::server::listener::Listener;
 use credenza::server::service::Service;
-use credenza::source::{Ingredient, Need, Recipe, Recipes, Source};
+use credenza::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use credenza::world::files::SystemFiles;
 use credenza::world::folder::Folder;
 use credenza::world::http::{HttpError, HttpLimits};
@@ -90,7 +92,7 @@ impl Source for Script {
         Need::Nothing
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         unreachable!("it needs no session")
     }
 
@@ -142,7 +144,7 @@ struct OneSource(Arc<Script>);
 
 impl Recipes for OneSource {
     fn recipe(&self, _: &Ask) -> Result<Recipe, Failure> {
-        Ok(Recipe { source: self.0.clone(), digest: Digest([0; 32]), keep_warm: false })
+        Ok(Recipe { source: self.0.clone(), digest: Digest([0; 32]), keep_warm: false, max_hold: None })
     }
 }
 

@@ -146,7 +146,7 @@ async fn a_table_full_of_asks_in_flight_drops_none_of_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_tells_all_but_the_secrets() {
-    let base = Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None };
+    let base = Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None, ahead: false };
     let stage = Stage::set([("prod", base, HOUR)]);
     stage.key_id("prod").await;
     stage.key_id("prod").await;

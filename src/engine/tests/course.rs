@@ -8,17 +8,18 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::stage::{HOUR, MINUTE, ask, key};
-use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, Issued, Now, SessionKey};
+use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, Issued, Now, Renewed, SessionKey, SignIn};
 use crate::engine::Settings;
 use crate::engine::attempts::{BETWEEN_SUCCESSES, Until, Who};
 use crate::engine::clocks::Jump;
 use crate::engine::entry::Demand;
+use crate::engine::flight;
 use crate::engine::plan::{Plan, Step, next_step, plan};
 use crate::engine::state::{FlightId, State, Target};
 use crate::engine::task::{carry_out, look};
 use crate::secret::{Digest, Secret};
 use crate::source::daemon::DAEMON_AWAY;
-use crate::source::{Ingredient, Need, Recipe, Recipes, Source};
+use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, SESSION_ENDED, Source, TOKEN_REFUSED};
 use crate::world::BoxFuture;
 
 /// A source that is planned for but never called.
@@ -32,7 +33,7 @@ impl Source for Planned {
         self.need.clone()
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         unreachable!("plans call nobody")
     }
 
@@ -64,7 +65,7 @@ pub(super) struct Defined {
 }
 
 pub(super) fn defined() -> impl Strategy<Value = Defined> {
-    let parts = (0..4_u8, any::<Index>(), 0..4_u8, prop::bool::weighted(0.1), 0..3_u8);
+    let parts = (0..5_u8, any::<Index>(), 0..4_u8, prop::bool::weighted(0.1), 0..3_u8);
     parts.prop_map(|(need, base, session, keep_warm, version)| Defined { need, base, session, keep_warm, version })
 }
 
@@ -77,17 +78,24 @@ fn book(definitions: &[Defined]) -> Book {
         let session = key(&format!("keys:{}", defined.session));
         let need = match defined.need {
             0 => Need::Nothing,
-            1 => Need::Session { key: session.clone(), freshly: false, no_older_than: None },
-            2 => Need::Session { key: session.clone(), freshly: true, no_older_than: Some(HOUR) },
+            1 => Need::Session { key: session.clone(), freshly: false, no_older_than: None, ahead: false },
+            2 => Need::Session { key: session.clone(), freshly: true, no_older_than: Some(HOUR), ahead: false },
+            3 => {
+                let key = key(&format!("{SIGN_IN}{}", defined.session));
+                Need::Session { key, freshly: false, no_older_than: None, ahead: true }
+            }
             _ if number == 0 => Need::Nothing,
             _ => Need::Credential(name(defined.base.index(number))),
         };
         let digest = Digest::of(format!("{need:?} {}", defined.version).as_bytes());
         let source = Arc::new(Planned { need, limited_by: session });
-        (name(number), Recipe { source, digest, keep_warm: defined.keep_warm })
+        (name(number), Recipe { source, digest, keep_warm: defined.keep_warm, max_hold: None })
     };
     Book(definitions.iter().enumerate().map(recipe).collect())
 }
+
+/// The keys of sessions that are sign-ins begin with it.
+const SIGN_IN: &str = "sign-in:";
 
 fn at(boot: Duration) -> Now {
     Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + boot, boot }
@@ -117,7 +125,7 @@ pub(super) enum Brought {
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let class = prop_oneof![Just(FailureClass::NeedsPerson), Just(FailureClass::TryLater), Just(FailureClass::Refused)];
-    let code = prop_oneof![Just("Test"), Just("ExpiredToken")];
+    let code = prop_oneof![Just("Test"), Just("ExpiredToken"), Just(TOKEN_REFUSED), Just(SESSION_ENDED)];
     let brought = prop_oneof![
         12 => (30..50_000_u64).prop_map(|secs| Brought::Life(Duration::from_secs(secs))),
         3 => (class, code).prop_map(|(class, code)| Brought::Failed(class, code)),
@@ -140,10 +148,24 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn brings(brought: &Brought, now: Now) -> Result<Issued, Failure> {
+fn brings(target: &Target, brought: &Brought, now: Now) -> Result<flight::Brought, Failure> {
     match brought {
-        Brought::Life(life) => Ok(issued(*life, now)),
+        Brought::Life(life) => Ok(made(target, issued(*life, now))),
         Brought::Failed(class, code) => Err(Failure::new(*class, code, "test")),
+    }
+}
+
+fn made(target: &Target, issued: Issued) -> flight::Brought {
+    match target {
+        Target::Credential(_) => flight::Brought::Credential(issued),
+        Target::Session(key) if key.0.starts_with(SIGN_IN) => flight::Brought::Session(Renewed::SignIn(SignIn {
+            access_token: Secret::new("token"),
+            expiration: issued.expiration.unwrap(),
+            server_offset: ClockOffset::None,
+            renewable: true,
+            adopted: false,
+        })),
+        Target::Session(_) => flight::Brought::Session(Renewed::Keys(issued)),
     }
 }
 
@@ -268,7 +290,8 @@ impl Course {
 
     fn land(&mut self, id: FlightId, brought: &Brought, jitter: f64) {
         let before = self.successes();
-        self.state.land(id, brings(brought, self.now), self.now, jitter, &self.settings);
+        let brought = brings(&self.begun[&id], brought, self.now);
+        self.state.land(id, brought, self.now, jitter, &self.settings);
         let Target::Credential(ask) = &self.begun[&id] else { return };
         let successes = |of: &HashMap<Ask, u64>| of.get(ask).copied().unwrap_or_default();
         let (before, after) = (successes(&before), successes(&self.successes()));
@@ -287,7 +310,8 @@ impl Course {
 
     fn stray_lands(&mut self, id: FlightId) {
         let before = (self.successes(), self.state.aloft.len());
-        self.state.land(id, Ok(issued(HOUR, self.now)), self.now, 0.5, &self.settings);
+        let brought = made(&self.begun[&id], issued(HOUR, self.now));
+        self.state.land(id, Ok(brought), self.now, 0.5, &self.settings);
         assert_eq!((self.successes(), self.state.aloft.len()), before, "what was given up was taken");
     }
 

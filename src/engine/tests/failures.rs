@@ -72,7 +72,7 @@ async fn a_login_forgets_the_waits_and_the_background_fetches_at_once() {
     stage.code("prod").await;
     stage.fake("prod").now_does(Does::Works);
     assert_eq!(stage.code("prod").await, "LoginRequired");
-    stage.engine.reset(Reset::Login);
+    stage.engine.reset(Reset::All);
     stage.pass(SECOND).await;
     assert!(stage.engine.ready(&ask("prod")).is_some());
 }

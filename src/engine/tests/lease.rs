@@ -28,7 +28,7 @@ async fn a_lease_holds_for_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_with_whatever_changes() {
     type Change = fn(&Stage);
-    let changes: [Change; 2] = [|stage| stage.publish(), |stage| stage.engine.reset(crate::engine::Reset::Login)];
+    let changes: [Change; 2] = [|stage| stage.publish(), |stage| stage.engine.reset(crate::engine::Reset::All)];
     for change in changes {
         let stage = Stage::set([plain("prod", HOUR)]);
         let lease = leased(&stage, "prod").await;

@@ -9,6 +9,7 @@ mod needs;
 mod plan_properties;
 mod races;
 mod replace;
+mod sessions;
 mod stage;
 mod supplied;
 mod time;

@@ -6,7 +6,7 @@ use crate::engine::{AskState, Settings};
 use crate::source::Need;
 
 fn session(key_name: &str, freshly: bool) -> Need {
-    Need::Session { key: key(key_name), freshly, no_older_than: None }
+    Need::Session { key: key(key_name), freshly, no_older_than: None, ahead: false }
 }
 
 fn chain_of_five() -> [Part; 5] {
@@ -236,7 +236,7 @@ async fn a_session_without_an_end_is_made_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_without_an_end_is_made_anew_at_the_age_that_its_source_names() {
-    let need = Need::Session { key: key("process:prod"), freshly: true, no_older_than: Some(HOUR) };
+    let need = Need::Session { key: key("process:prod"), freshly: true, no_older_than: Some(HOUR), ahead: false };
     let stage = Stage::set([("prod", need, 30 * MINUTE)]);
     stage.fake("prod").now_does(Does::Fails(TryLater, "UpstreamUnavailable"));
     stage.code("prod").await;

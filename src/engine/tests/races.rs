@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::stage::*;
-use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, Issued, Now, Outcome, SessionKey};
+use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, Issued, Now, Outcome, Renewed, SessionKey};
 use crate::engine::{Engine, Settings};
 use crate::secret::{Digest, Secret};
-use crate::source::{Ingredient, Need, Recipe, Recipes, Source};
+use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use crate::world::simulated::SimulatedClock;
 use crate::world::{BoxFuture, Clock as _};
 
@@ -19,12 +19,12 @@ struct Version {
 
 impl Source for Version {
     fn needs(&self) -> Need {
-        Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None }
+        Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None, ahead: false }
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         let issued = self.issued();
-        Box::pin(async move { Ok(issued) })
+        Box::pin(async move { Ok(Renewed::Keys(issued)) })
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
@@ -32,7 +32,8 @@ impl Source for Version {
         Box::pin(async move {
             tokio::task::yield_now().await;
             let Ingredient::Session(session) = ingredient else { panic!("it needs a session") };
-            assert_eq!(session.issued.keys.access_key_id, issued.keys.access_key_id, "a session of another definition");
+            let base = session.keys().expect("keys");
+            assert_eq!(base.keys.access_key_id, issued.keys.access_key_id, "a session of another definition");
             Ok(issued)
         })
     }
@@ -65,7 +66,7 @@ struct Versions(Arc<Version>);
 impl Recipes for Versions {
     fn recipe(&self, _: &Ask) -> Result<Recipe, Failure> {
         let digest = Digest::of(&self.0.number.to_be_bytes());
-        Ok(Recipe { source: self.0.clone(), digest, keep_warm: false })
+        Ok(Recipe { source: self.0.clone(), digest, keep_warm: false, max_hold: None })
     }
 }
 

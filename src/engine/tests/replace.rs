@@ -149,7 +149,7 @@ async fn a_role_that_changed_its_base_is_made_from_the_new_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_made_by_a_definition_that_changed_is_dropped_also_in_flight() {
-    let keys = || Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None };
+    let keys = || Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None, ahead: false };
     let mut stage = Stage::set([("prod", keys(), HOUR)]);
     stage.key_id("prod").await;
     redefine(&mut stage, ("prod", keys(), HOUR));

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use crate::credential::{
-    Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now, Outcome, SessionKey,
+    Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now, Outcome, Renewed, SessionKey, SignIn,
 };
 use crate::engine::{AskView, Engine, Settings};
 use crate::secret::{Digest, Secret};
-use crate::source::{Ingredient, Need, Recipe, Recipes, Source};
+use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use crate::world::http::{HttpError, HttpLimits};
 use crate::world::process::{Ran, Run, RunError};
 use crate::world::simulated::SimulatedClock;
@@ -48,6 +48,10 @@ pub(super) struct Fake {
     pub(super) renewals: AtomicUsize,
     /// How many calls ran to their end, whatever came of them.
     pub(super) finished: Arc<AtomicUsize>,
+    /// Whether its sign-in can be renewed, and whether it lay there.
+    pub(super) sign_in: Mutex<(bool, bool)>,
+    /// What it was asked to renew.
+    pub(super) asked: Mutex<Vec<Renewal>>,
     /// The key ids of what it was given to issue from.
     pub(super) bases: Mutex<Vec<String>>,
     clock: Arc<SimulatedClock>,
@@ -109,16 +113,36 @@ impl Source for Fake {
         self.need.clone()
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, renewal: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         let number = self.renewals.fetch_add(1, Ordering::Relaxed) + 1;
-        self.perform(self.renewing.lock().unwrap().clone(), format!("AKIA-{}-{number}", self.name), self.session_life)
+        let does = self.renewing.lock().unwrap().clone();
+        let made = self.perform(does, format!("AKIA-{}-{number}", self.name), self.session_life);
+        let signs_in = matches!(self.need, Need::Session { ahead: true, .. });
+        let (renewable, adopted) = *self.sign_in.lock().unwrap();
+        self.asked.lock().unwrap().push(renewal);
+        Box::pin(async move {
+            let issued = made.await?;
+            if !signs_in {
+                return Ok(Renewed::Keys(issued));
+            }
+            Ok(Renewed::SignIn(SignIn {
+                access_token: Secret::new(issued.keys.access_key_id.as_str()),
+                expiration: issued.expiration.expect("a token has an end"),
+                server_offset: issued.server_offset,
+                renewable,
+                adopted,
+            }))
+        })
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
         let number = self.issues.fetch_add(1, Ordering::Relaxed) + 1;
         let base = match ingredient {
             Ingredient::Nothing => "nothing".to_owned(),
-            Ingredient::Session(session) => session.issued.keys.access_key_id.clone(),
+            Ingredient::Session(session) => match &session.renewed {
+                Renewed::Keys(issued) => issued.keys.access_key_id.clone(),
+                Renewed::SignIn(sign_in) => sign_in.access_token.expose().to_owned(),
+            },
             Ingredient::Credential(credential) => credential.keys.access_key_id.clone(),
         };
         self.bases.lock().unwrap().push(base);
@@ -230,6 +254,8 @@ impl Stage {
             issues: AtomicUsize::new(0),
             renewals: AtomicUsize::new(0),
             finished: Arc::default(),
+            sign_in: Mutex::new((true, false)),
+            asked: Mutex::default(),
             bases: Mutex::default(),
             clock: self.clock.clone(),
         });
@@ -265,7 +291,7 @@ impl Stage {
 
     fn add_fake(&mut self, fake: Arc<Fake>, version: u8) {
         let digest = Digest::of(&[fake.name.as_bytes(), &[version]].concat());
-        self.book.0.insert(ask(fake.name), Recipe { source: fake.clone(), digest, keep_warm: false });
+        self.book.0.insert(ask(fake.name), Recipe { source: fake.clone(), digest, keep_warm: false, max_hold: None });
         self.fakes.insert(fake.name, fake);
     }
 

@@ -209,8 +209,11 @@ async fn a_session_that_is_being_made_is_never_cut_off() {
     let events: [Event; 2] =
         [|stage| stage.clock.suspend(HOUR), |stage| stage.engine.replace(std::sync::Arc::new(Book::default()))];
     for (number, event) in events.into_iter().enumerate() {
-        let stage =
-            Stage::set([("prod", Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None }, HOUR)]);
+        let stage = Stage::set([(
+            "prod",
+            Need::Session { key: key("keys:prod"), freshly: false, no_older_than: None, ahead: false },
+            HOUR,
+        )]);
         stage.fake("prod").now_takes(20 * SECOND);
         assert_eq!(stage.code("prod").await, "Pending");
         event(&stage);

@@ -1,8 +1,8 @@
 //! A role of an account, by way of IAM Identity Center: `GetRoleCredentials` with the token of a sign-in.
 
-use super::{Ingredient, Need, Source, wrong_ingredient};
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::SsoDefinition;
-use crate::credential::{Failure, Issued, SessionKey};
+use crate::credential::{Failure, Issued, Renewed, SessionKey};
 use crate::world::{BoxFuture, World};
 
 /// A role of an account.
@@ -13,10 +13,10 @@ pub(super) struct Sso {
 
 impl Source for Sso {
     fn needs(&self) -> Need {
-        Need::Session { key: self.definition.session.key(), freshly: false, no_older_than: None }
+        Need::Session { key: self.definition.session.key(), freshly: false, no_older_than: None, ahead: true }
     }
 
-    fn renew(&self) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         drop(self.world.clone());
         Box::pin(async { Err(wrong_ingredient()) })
     }
