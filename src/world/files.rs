@@ -1,16 +1,74 @@
-//! Reading what the user wrote. What we write ourselves goes through the private folders, not through here.
+//! Files by their paths: what the user wrote, what the tools of AWS share with us, and what is ours alone.
+//!
+//! What everybody reads goes through [`Files::read`] and [`Files::replace`], which follow links as every program does. What is
+//! ours alone lies in private folders ([`Folder`]), by the methods that say so. Called by the readers of the configuration and
+//! by the store of sign-ins; what is kept open for long (logs, grants) has its own `Folder`.
 
+use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
-/// Reads files.
+use super::folder::{Folder, FolderError, Permission};
+
+/// Reads and writes files. Whoever only stands in for reading leaves the writing as it is: it is refused as unsupported.
 pub trait Files: Send + Sync {
     /// The whole file, behind links if need be. Bounded: a file over 16 MiB is an error of kind `FileTooLarge`; what is
     /// no file (a folder, a pipe, a terminal) is refused rather than waited for. `/dev/null` is an empty file: people
     /// point `AWS_CONFIG_FILE` there.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// Writes a file whole or not at all, 0600 from its first byte: readers see the old one or the new one. A link at `path`
+    /// stays, and what it leads to is replaced, even where nothing is there yet. Missing folders are made, 0700; the mode of
+    /// one that is there is its owner's affair.
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let _ = (path, content);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Removes a file: what a link leads to, and never the link. False where there was none.
+    fn remove(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The whole of a file of ours in a private folder: links and other users' files and folders are refused.
+    fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Writes a file of ours in a private folder, whole or not at all; the folder is made where it is missing.
+    fn replace_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let _ = (path, content);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes the lock file `path` in a private folder, which is made where it is missing. `None` where somebody holds it, in
+    /// this process or another.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<FileLock>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A lock that is held until this is dropped, or the process ends.
+pub struct FileLock {
+    _held: Box<dyn Send + Sync>,
+}
+
+impl FileLock {
+    /// A lock that ends when `held` is dropped.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+impl fmt::Debug for FileLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileLock")
+    }
 }
 
 /// The machine's own files.
@@ -42,43 +100,85 @@ impl Files for SystemFiles {
         }
         Ok(content)
     }
+
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let target = behind_links(path)?;
+        let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        // a pipe or a device would be gone, and who reads it would wait for ever
+        if std::fs::symlink_metadata(&target).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        // not `.json`: the AWS CLI takes every such file of its folder for a sign-in
+        let mut fresh = tempfile::Builder::new().prefix(name).suffix(".tmp").tempfile_in(folder)?;
+        fresh.write_all(content)?;
+        fresh.as_file().sync_all()?;
+        fresh.persist(&target)?;
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<bool> {
+        match std::fs::remove_file(behind_links(path)?) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let (folder, name) = split(path)?;
+        Folder::open(folder).and_then(|folder| folder.read(name)).map_err(into_io)
+    }
+
+    fn replace_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let (folder, name) = split(path)?;
+        let folder = Folder::open_or_make(folder).map_err(into_io)?;
+        folder.write(name, content, Permission::Write).map_err(into_io)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<FileLock>> {
+        let (folder, name) = split(path)?;
+        let folder = Folder::open_or_make(folder).map_err(into_io)?;
+        Ok(folder.try_lock(name).map_err(into_io)?.map(FileLock::new))
+    }
+}
+
+/// Where the links at a path end, be there a file or not.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            // InvalidInput: it is there and no link (readlink(2), EINVAL)
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+                return Ok(path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("its links lead in a circle"))
+}
+
+/// What Linux follows itself (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// The folder and the name of a file of ours.
+fn split(path: &Path) -> io::Result<(&Path, &str)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    path.parent().zip(name).ok_or_else(|| io::ErrorKind::InvalidFilename.into())
+}
+
+/// The same for who knows no folders: the kind is kept, and so are the words, which say what mends it.
+fn into_io(error: FolderError) -> io::Error {
+    let kind = match &error {
+        FolderError::System { reason, .. } => reason.kind(),
+        FolderError::Link { .. } | FolderError::NoFolder { .. } => io::ErrorKind::NotADirectory,
+        FolderError::Foreign { .. } | FolderError::Open { .. } => io::ErrorKind::PermissionDenied,
+    };
+    io::Error::new(kind, error)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_whole_and_behind_a_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
-        std::fs::write(&path, "[default]\n").unwrap();
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert_eq!(SystemFiles.read(&path).unwrap(), b"[default]\n");
-        assert_eq!(SystemFiles.read(&link).unwrap(), b"[default]\n");
-        assert_eq!(SystemFiles.read(Path::new("/dev/null")).unwrap(), b"");
-    }
-
-    #[test]
-    fn what_is_no_file_is_refused_without_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-        assert_eq!(SystemFiles.read(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-        assert_eq!(SystemFiles.read(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-        assert_eq!(SystemFiles.read(Path::new("/dev/zero")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-        assert_eq!(SystemFiles.read(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn a_file_over_the_limit_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("huge");
-        let file = std::fs::File::create(&path).unwrap();
-        file.set_len(MOST_BYTES).unwrap();
-        assert_eq!(SystemFiles.read(&path).unwrap().len() as u64, MOST_BYTES);
-        file.set_len(MOST_BYTES + 1).unwrap();
-        assert_eq!(SystemFiles.read(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ pub mod file_id;
 pub mod files;
 pub mod folder;
 pub mod http;
+pub mod keyring;
 pub mod local_socket;
 pub mod ourselves;
 pub mod peer;
@@ -37,6 +38,7 @@ pub use clock::Clock;
 pub use environment::Environment;
 pub use files::Files;
 pub use http::Http;
+pub use keyring::Keyring;
 pub use process::Processes;
 pub use random::Random;
 
@@ -48,7 +50,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct World {
     /// Wall and boot time.
     pub clock: Arc<dyn Clock>,
-    /// Reading what the user wrote.
+    /// What the user wrote, what the tools of AWS share with us, and what is ours.
     pub files: Arc<dyn Files>,
     /// The variables as they were at the start.
     pub environment: Arc<Environment>,
@@ -56,6 +58,8 @@ pub struct World {
     pub http: Arc<dyn Http>,
     /// Helper programs, such as a `credential_process`.
     pub processes: Arc<dyn Processes>,
+    /// Secrets that outlive us, for who will have none in a file.
+    pub keyring: Arc<dyn Keyring>,
     /// Tokens and jitter.
     pub random: Arc<dyn Random>,
 }
@@ -75,6 +79,7 @@ impl World {
             files: Arc::new(files::SystemFiles),
             environment,
             processes: Arc::new(process::SystemProcesses),
+            keyring: Arc::new(keyring::NoKeyring),
             random: Arc::new(random::SystemRandom),
         }
     }

@@ -8,11 +8,11 @@
 //! Real sockets and paused time do not mix: the runtime sees nobody ready and fires every timer. A [`SimulatedHttp`] hands
 //! each request to a server over an in-memory pipe instead.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
 use bytes::Bytes;
 use tokio::io::DuplexStream;
@@ -20,10 +20,12 @@ use tokio::time::Instant;
 
 use super::BoxFuture;
 use super::clock::Clock;
-use super::files::Files;
+use super::files::{FileLock, Files};
 use super::http::exchange::{exchange, host_of};
 use super::http::{Http, HttpError, HttpLimits};
+use super::keyring::{Keyring, KeyringError};
 use crate::credential::Now;
+use crate::secret::Secret;
 
 /// A clock for tests: both clocks advance with tokio's `Instant`, and as the test says.
 pub struct SimulatedClock {
@@ -82,21 +84,97 @@ impl Clock for SimulatedClock {
     }
 }
 
-/// Files in memory, by their paths: what is not there does not exist.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryFiles(pub BTreeMap<PathBuf, Vec<u8>>);
+/// Files in memory, by their paths: what is not there does not exist. There are no links, and all of it is private. A clone
+/// has the same files, as two programs on one machine.
+#[derive(Clone, Default)]
+pub struct MemoryFiles {
+    files: Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>,
+    locked: Arc<Mutex<BTreeSet<PathBuf>>>,
+}
 
 impl MemoryFiles {
     /// The same with one file more, or with other content.
-    pub fn with(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(path.into(), content.into());
+    #[must_use]
+    pub fn with(self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
+        self.files().insert(path.into(), content.into());
         self
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Files for MemoryFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files().get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        self.files().insert(path.to_owned(), content.to_owned());
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.files().remove(path).is_some())
+    }
+
+    fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read(path)
+    }
+
+    fn replace_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        self.replace(path, content)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<FileLock>> {
+        let fresh = self.locked.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        Ok(fresh.then(|| FileLock::new(MemoryLock { locked: self.locked.clone(), path: path.to_owned() })))
+    }
+}
+
+/// Their names: what stands in them may be secret.
+impl fmt::Debug for MemoryFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.files().keys()).finish()
+    }
+}
+
+struct MemoryLock {
+    locked: Arc<Mutex<BTreeSet<PathBuf>>>,
+    path: PathBuf,
+}
+
+impl Drop for MemoryLock {
+    fn drop(&mut self) {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+    }
+}
+
+/// A keyring in memory. A clone has the same secrets.
+#[derive(Clone, Default)]
+pub struct MemoryKeyring(Arc<Mutex<BTreeMap<String, Secret>>>);
+
+impl MemoryKeyring {
+    fn secrets(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keyring for MemoryKeyring {
+    fn read(&self, name: &str) -> BoxFuture<'static, Result<Option<Secret>, KeyringError>> {
+        let found = self.secrets().get(name).cloned();
+        Box::pin(async { Ok(found) })
+    }
+
+    fn write(&self, name: &str, _: &str, secret: Secret) -> BoxFuture<'static, Result<(), KeyringError>> {
+        self.secrets().insert(name.to_owned(), secret);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn remove(&self, name: &str) -> BoxFuture<'static, Result<bool, KeyringError>> {
+        let was_there = self.secrets().remove(name).is_some();
+        Box::pin(async move { Ok(was_there) })
     }
 }
 
@@ -137,7 +215,6 @@ impl Http for SimulatedHttp {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::Arc;
 
     use http_body_util::{BodyExt as _, Full};
     use hyper::service::service_fn;

@@ -211,6 +211,7 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, seed: u
         environment: Arc::new(Environment::from_iter([("HOME", "/home/u"), ("USER", "u")])),
         http: Arc::new(http),
         processes: Arc::new(NoProcesses),
+        keyring: Arc::new(credenza::world::keyring::NoKeyring),
         random: Arc::new(Dice::new(seed)),
     }
 }

@@ -205,6 +205,7 @@ impl Stage {
             environment: Arc::new(Environment::default()),
             http: Arc::new(Nothing),
             processes: Arc::new(Nothing),
+            keyring: Arc::new(credenza::world::keyring::NoKeyring),
             random: Arc::new(SystemRandom),
         };
         let engine = Engine::start(world, Arc::new(OneSource(source.clone())), settings);

@@ -373,6 +373,7 @@ pub(super) fn world(clock: Arc<dyn Clock>) -> World {
         environment: Arc::new(Environment::default()),
         http: Arc::new(Nothing),
         processes: Arc::new(Nothing),
+        keyring: Arc::new(crate::world::keyring::NoKeyring),
         random: Arc::new(Nothing),
     }
 }
