@@ -6,6 +6,7 @@
 //! engine's to decide.
 
 pub mod daemon;
+pub mod sso;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ mod aws_process;
 mod aws_role;
 mod aws_sso;
 mod aws_sts;
+mod aws_transport;
 mod aws_web_identity;
 mod aws_wire;
 mod aws_words;

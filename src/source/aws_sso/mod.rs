@@ -1,5 +1,12 @@
 //! A role of an account, by way of IAM Identity Center: `GetRoleCredentials` with the token of a sign-in.
 
+pub(super) mod bucket;
+mod center;
+pub(super) mod oidc;
+pub(super) mod portal;
+pub(super) mod problem;
+mod sane;
+
 use super::{Ingredient, Need, Source, wrong_ingredient};
 use crate::config::SsoDefinition;
 use crate::credential::{Failure, Issued, SessionKey};
