@@ -166,6 +166,8 @@ pub struct SignIn {
     pub renewable: bool,
     /// It lay there: somebody else had it made, or we did in an earlier life. How long it lives as a whole is unknown.
     pub adopted: bool,
+    /// The region of IAM Identity Center, where signing in showed another one than is written.
+    pub region: Option<String>,
 }
 
 impl Session {

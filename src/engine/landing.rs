@@ -16,7 +16,7 @@ use super::plan::Start;
 use super::state::{Aloft, FlightId, State, Target};
 use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Renewed, Session};
 use crate::source::daemon::DAEMON_AWAY;
-use crate::source::{Ingredient, Need, Renewal, TOKEN_REFUSED};
+use crate::source::{Ingredient, Need, Renewal, SESSION_TOKEN_DEAD};
 
 impl State {
     /// Begins a flight; `None` when what it needs has gone in the meantime.
@@ -172,8 +172,8 @@ impl State {
         let Some(entry) = self.asks.get_mut(ask) else { return };
         let failure = match cause {
             Target::Credential(base) => named(&from.failure, &ask.to_string(), &base.to_string()),
-            // its key means nothing to people, and what fails names its profile itself
-            Target::Session(_) => from.failure.clone(),
+            // its key means nothing to people
+            Target::Session(_) => entry.recipe.source.as_its_own(&from.failure),
         };
         let of_its_own = matches!((&entry.need, cause), (Need::Session { key, .. }, Target::Session(of)) if key == of);
         if failure.class == FailureClass::Refused && of_its_own {
@@ -219,7 +219,7 @@ const WARNINGS_AT_MOST: usize = 16;
 /// Answers of STS that say that it was not the request but the keys it was signed with: others may do. Temporary ones are
 /// over before their time, or a helper program printed a pair that was rotated since (AWS, "Common error types").
 fn is_about_what_it_needs(failure: &Failure) -> bool {
-    matches!(failure.code, "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | TOKEN_REFUSED)
+    matches!(failure.code, "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch" | SESSION_TOKEN_DEAD)
 }
 
 fn credential_of(brought: Brought, now: Now) -> Result<(Credential, Vec<String>), Failure> {

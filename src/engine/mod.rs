@@ -109,8 +109,13 @@ impl Default for Settings {
 pub enum Reset {
     /// Somebody asks for all of them to be forgotten.
     All,
-    /// Somebody signed in to this session: its waits, and those of all that rest on it.
-    Login(SessionKey),
+    /// Somebody signed in.
+    Login {
+        /// To this: its waits, and those of all that rest on it.
+        session: SessionKey,
+        /// And those of these, which may be supplied by somebody else.
+        asks: Vec<Ask>,
+    },
     /// A person at a terminal wants this one now: its waits, and those of what it needs.
     Person(Ask),
     /// A command begins that wants this one: the same, but for what failed within the last ten seconds or wants a person.
@@ -121,7 +126,7 @@ impl Reset {
     fn word(&self) -> &'static str {
         match self {
             Self::All => "all",
-            Self::Login(_) => "login",
+            Self::Login { .. } => "login",
             Self::Person(_) => "person",
             Self::Command(_) => "command",
         }
@@ -246,11 +251,11 @@ impl Engine {
         match why {
             // one a command: too many for those who want to know of changes
             Reset::Command(_) => tracing::debug!(why = why.word(), "waits forgotten"),
-            Reset::All | Reset::Login(_) | Reset::Person(_) => tracing::info!(why = why.word(), "waits forgotten"),
+            Reset::All | Reset::Login { .. } | Reset::Person(_) => tracing::info!(why = why.word(), "waits forgotten"),
         }
         self.shared.with(|state| match &why {
             Reset::All => state.forget_waits(None),
-            Reset::Login(key) => state.forget_waits_of(key),
+            Reset::Login { session, asks } => state.forget_waits_of(session, asks),
             Reset::Person(ask) => state.forget_waits(Some(ask)),
             Reset::Command(ask) => state.forgive(ask, boot),
         });

@@ -77,8 +77,11 @@ impl State {
         self.tell_all();
     }
 
-    /// Somebody signed in: waits of this session are forgotten, and of what rests on it.
-    pub(super) fn forget_waits_of(&mut self, key: &SessionKey) {
+    /// Somebody signed in: waits of this session are forgotten, of what rests on it, and of `asks`.
+    pub(super) fn forget_waits_of(&mut self, key: &SessionKey, asks: &[Ask]) {
+        for ask in asks {
+            self.asks.get_mut(ask).into_iter().for_each(|entry| entry.attempts.forget_waits());
+        }
         if let Some(session) = self.sessions.get_mut(key) {
             session.attempts.forget_waits();
         }

@@ -38,7 +38,12 @@ pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World, lea
             },
             definition: role.clone(),
         }),
-        AwsDefinition::Sso(sso) => Arc::new(Sso { definition: sso.clone(), world: world.clone() }),
+        AwsDefinition::Sso(sso) => Arc::new(Sso {
+            identity: identity.name.clone(),
+            definition: sso.clone(),
+            bucket: learnt.bucket(&sso.session.key()),
+            world: world.clone(),
+        }),
         AwsDefinition::WebIdentity(role) => Arc::new(WebIdentity { sts: sts(&role.sts), definition: role.clone() }),
     };
     match identity.warnings.as_slice() {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::aws_transport::{Upstream, Why};
 use crate::credential::{ClockOffset, Failure, FailureClass};
 use crate::world::http::HttpError;
 
@@ -105,9 +106,8 @@ pub(super) fn judge(problem: &Problem, call: &Call<'_>) -> Verdict {
             call,
         ),
         Problem::Unreadable { status } => {
-            let why = format!("what answered with status {status} is not AWS STS");
-            let remedy = "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)";
-            call.verdict(FailureClass::TryLater, "UpstreamUnavailable", &why, remedy)
+            let Why { why, remedy } = STS.unreadable(*status);
+            call.verdict(FailureClass::TryLater, "UpstreamUnavailable", &why, &remedy)
         }
         Problem::Transport(error) => judge_transport(error, call),
         Problem::Unsent { reason } => {
@@ -269,28 +269,14 @@ fn unavailable(call: &Call<'_>, why: &str) -> Verdict {
 }
 
 fn judge_transport(error: &HttpError, call: &Call<'_>) -> Verdict {
-    let remedy = match error {
-        HttpError::Connect { reason, .. } => &*remedy_of_connection(reason),
-        HttpError::Broken { .. } | HttpError::TimedOut { .. } => "it is asked again soon",
-        HttpError::TooLarge { .. } => "check the proxy and the endpoint settings (HTTPS_PROXY, AWS_ENDPOINT_URL_STS)",
-    };
-    let mut verdict = call.verdict(FailureClass::TryLater, "UpstreamUnavailable", "AWS STS cannot be reached", remedy);
+    let Why { why, remedy } = STS.unreachable(error);
+    let mut verdict = call.verdict(FailureClass::TryLater, "UpstreamUnavailable", &why, &remedy);
     verdict.failure.private = format!("{}: {error}", verdict.failure.private);
     verdict
 }
 
-/// What mends a connection that was not made, for these words of `world`.
-fn remedy_of_connection(reason: &str) -> String {
-    let bundle = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "ca_bundle"];
-    match bundle.iter().find(|setting| reason.contains(&format!("{setting} names "))) {
-        Some(setting) => format!("correct {setting}: what it names is no file of certificates"),
-        None if reason.contains("UnknownIssuer") => {
-            "name the authority that signed its certificate in AWS_CA_BUNDLE, if it is to be trusted".to_owned()
-        }
-        None if reason.contains("proxy") => "check HTTPS_PROXY and NO_PROXY".to_owned(),
-        None => "check the network, HTTPS_PROXY and the profile's region".to_owned(),
-    }
-}
+const STS: Upstream =
+    Upstream { name: "AWS STS", url_setting: "AWS_ENDPOINT_URL_STS", region_setting: "the profile's region" };
 
 impl Call<'_> {
     /// A verdict that gives up, with the sentence of this call.

@@ -4,7 +4,6 @@
 //! A client is made for each call: nothing is remembered between calls but a duration that was refused ([`Learnt`]), so a
 //! clock that was set right again is not corrected any more. Called by the sources that need STS.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -16,11 +15,10 @@ use aws_sdk_sts::config::{
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::types;
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::aws_error::{AN_HOUR, Action, Asked, Call, Problem, Verdict, judge};
-use super::aws_wire::{Noted, Wire};
+use super::aws_wire::{Noted, ServerTime, Wire};
 use super::aws_words::words;
 use super::learnt::Learnt;
 use super::shape;
@@ -391,24 +389,6 @@ fn policies(arns: &[String]) -> Option<Vec<types::PolicyDescriptorType>> {
 fn tags(tags: &[(String, String)]) -> Option<Vec<types::Tag>> {
     // a tag is built from its key and its value, and both are there
     some(tags.iter().filter_map(|(key, value)| types::Tag::builder().key(key).value(value).build().ok()).collect())
-}
-
-/// World's wall clock, as the server would read it.
-struct ServerTime {
-    world: World,
-    offset: ClockOffset,
-}
-
-impl TimeSource for ServerTime {
-    fn now(&self) -> SystemTime {
-        self.offset.server_time(self.world.clock.now().wall)
-    }
-}
-
-impl fmt::Debug for ServerTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerTime")
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -120,6 +121,24 @@ impl HttpClient for Wire {
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wire")
+    }
+}
+
+/// World's wall clock, as the server would read it.
+pub(super) struct ServerTime {
+    pub(super) world: World,
+    pub(super) offset: ClockOffset,
+}
+
+impl TimeSource for ServerTime {
+    fn now(&self) -> SystemTime {
+        self.offset.server_time(self.world.clock.now().wall)
+    }
+}
+
+impl fmt::Debug for ServerTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerTime")
     }
 }
 

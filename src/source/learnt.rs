@@ -1,4 +1,5 @@
-//! [`Learnt`]: which durations AWS refused, so that each is asked for in vain once a day and not at every renewal.
+//! [`Learnt`]: which durations AWS refused, so that each is asked for in vain once a day and not at every renewal; and how
+//! often the access portal of each sign-in was asked, so that all that ask it keep to one pace.
 //!
 //! It outlives the sources that fill it: whoever makes sources keeps it, and hands it on when others take their place.
 
@@ -6,12 +7,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::aws_sso::bucket::Bucket;
+use crate::credential::SessionKey;
 use crate::secret::Digest;
 
-/// When, in boot time, AWS last refused the duration that an identity asks for, by the digest of its definition. Clones
-/// share it.
+/// What sources learnt of their upstreams. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Learnt(Arc<Mutex<HashMap<Digest, Duration>>>);
+pub struct Learnt {
+    /// When, in boot time, AWS last refused the duration that an identity asks for, by the digest of its definition.
+    refused: Arc<Mutex<HashMap<Digest, Duration>>>,
+    /// The pace at which each sign-in's access portal is asked.
+    buckets: Arc<Mutex<HashMap<SessionKey, Bucket>>>,
+}
 
 /// What was learnt is believed for a day: then somebody may have raised the role's limit.
 const BELIEVED: Duration = Duration::from_secs(24 * 3600);
@@ -29,8 +36,15 @@ impl Learnt {
         self.lock().get(&definition).is_some_and(|at| is_believed(*at, boot))
     }
 
+    /// The pace that everybody keeps to who asks this sign-in's access portal.
+    pub fn bucket(&self, session: &SessionKey) -> Bucket {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.retain(|key, bucket| key == session || bucket.matters());
+        buckets.entry(session.clone()).or_default().clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Duration>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

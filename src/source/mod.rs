@@ -6,6 +6,7 @@
 //! engine's to decide.
 
 pub mod daemon;
+pub mod sso;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ mod aws_process;
 mod aws_role;
 mod aws_sso;
 mod aws_sts;
+mod aws_transport;
 mod aws_web_identity;
 mod aws_wire;
 mod aws_words;
@@ -48,6 +50,11 @@ pub trait Source: Send + Sync {
 
     /// Whose limit this source's calls count against: at most four at once for each.
     fn limited_by(&self) -> SessionKey;
+
+    /// The failure of a session that it shares with others, in words of its own: the command that mends it names it.
+    fn as_its_own(&self, failure: &Failure) -> Failure {
+        failure.clone()
+    }
 
     /// How long it is left alone after it has issued, however short the life of what it gave.
     fn rests(&self) -> Duration {
@@ -95,7 +102,7 @@ pub struct Renewal {
 pub const SESSION_ENDED: &str = "SessionEnded";
 
 /// The code of a failure that says: the upstream does not take the token that the session holds. Another one may do.
-pub const TOKEN_REFUSED: &str = "TokenRefused";
+pub const SESSION_TOKEN_DEAD: &str = "SessionTokenDead";
 
 /// What was needed, at hand.
 #[derive(Clone, Debug)]

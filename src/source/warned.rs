@@ -36,6 +36,10 @@ impl Source for Warned {
         self.source.limited_by()
     }
 
+    fn as_its_own(&self, failure: &Failure) -> Failure {
+        self.source.as_its_own(failure)
+    }
+
     fn rests(&self) -> Duration {
         self.source.rests()
     }

@@ -19,7 +19,7 @@ use crate::engine::state::{FlightId, State, Target};
 use crate::engine::task::{carry_out, look};
 use crate::secret::{Digest, Secret};
 use crate::source::daemon::DAEMON_AWAY;
-use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, SESSION_ENDED, Source, TOKEN_REFUSED};
+use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, SESSION_ENDED, SESSION_TOKEN_DEAD, Source};
 use crate::world::BoxFuture;
 
 /// A source that is planned for but never called.
@@ -125,7 +125,7 @@ pub(super) enum Brought {
 
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let class = prop_oneof![Just(FailureClass::NeedsPerson), Just(FailureClass::TryLater), Just(FailureClass::Refused)];
-    let code = prop_oneof![Just("Test"), Just("ExpiredToken"), Just(TOKEN_REFUSED), Just(SESSION_ENDED)];
+    let code = prop_oneof![Just("Test"), Just("ExpiredToken"), Just(SESSION_TOKEN_DEAD), Just(SESSION_ENDED)];
     let brought = prop_oneof![
         12 => (30..50_000_u64).prop_map(|secs| Brought::Life(Duration::from_secs(secs))),
         3 => (class, code).prop_map(|(class, code)| Brought::Failed(class, code)),
@@ -164,6 +164,7 @@ fn made(target: &Target, issued: Issued) -> flight::Brought {
             server_offset: ClockOffset::None,
             renewable: true,
             adopted: false,
+            region: None,
         })),
         Target::Session(_) => flight::Brought::Session(Renewed::Keys(issued)),
     }

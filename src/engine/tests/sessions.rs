@@ -3,7 +3,7 @@
 use super::stage::*;
 use crate::credential::FailureClass;
 use crate::engine::{Reset, Settings};
-use crate::source::{Need, SESSION_ENDED, TOKEN_REFUSED};
+use crate::source::{Need, SESSION_ENDED, SESSION_TOKEN_DEAD};
 
 fn signs_in() -> Need {
     Need::Session { key: key("sso:corp"), freshly: false, no_older_than: None, ahead: true }
@@ -117,8 +117,8 @@ async fn a_refused_token_is_renewed_once_and_never_taken_again() {
     let stage = stage();
     stage.get("prod").await.unwrap();
     stage.pass(2 * MINUTE).await;
-    stage.fake("test").now_does(Does::Fails(FailureClass::NeedsPerson, TOKEN_REFUSED));
-    assert_eq!(stage.code("test").await, TOKEN_REFUSED);
+    stage.fake("test").now_does(Does::Fails(FailureClass::NeedsPerson, SESSION_TOKEN_DEAD));
+    assert_eq!(stage.code("test").await, SESSION_TOKEN_DEAD);
     assert_eq!((stage.fake("test").issues(), renewals(&stage)), (2, 2));
     let asked = stage.fake("test").asked.lock().unwrap().clone();
     let refused = asked[0].instead_of.as_ref().unwrap();
@@ -135,7 +135,7 @@ async fn a_sign_in_that_was_ended_takes_with_it_what_was_made_of_it() {
     }
     stage.pass(10 * MINUTE).await;
     renewal_now_does(&stage, &Does::Fails(FailureClass::NeedsPerson, SESSION_ENDED));
-    stage.fake("test").now_does(Does::Fails(FailureClass::NeedsPerson, TOKEN_REFUSED));
+    stage.fake("test").now_does(Does::Fails(FailureClass::NeedsPerson, SESSION_TOKEN_DEAD));
     stage.pass(26 * MINUTE).await;
     for name in ["prod", "test", "deploy"] {
         assert_eq!(stage.code(name).await, SESSION_ENDED, "{name}");
@@ -190,7 +190,7 @@ async fn a_login_ends_the_waits_of_its_own_session_alone() {
     }
     renewal_now_does(&stage, &Does::Works);
     stage.fake("elsewhere").renewal_now_does(Does::Works);
-    stage.engine.reset(Reset::Login(key("sso:corp")));
+    stage.engine.reset(Reset::Login { session: key("sso:corp"), asks: Vec::new() });
     stage.get("prod").await.unwrap();
     assert_eq!(stage.code("elsewhere").await, "LoginRequired");
 }

@@ -131,6 +131,7 @@ impl Source for Fake {
                 server_offset: issued.server_offset,
                 renewable,
                 adopted,
+                region: None,
             }))
         })
     }

@@ -1,0 +1,1 @@
+//! The pace: never more than it allows, and no slower.

@@ -1,0 +1,1 @@
+//! The table of errors, one row a test case.
