@@ -1,3 +1,5 @@
+//! The pure rules of a sign-in's renewal; what it does is shown against the simulated cloud, in `tests/source`.
+
 use super::*;
 
 #[test]
