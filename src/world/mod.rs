@@ -1,4 +1,4 @@
-//! The outside, in one struct: clocks, files, environment, HTTP, processes, randomness.
+//! The outside, in one struct: clocks, files, environment, HTTP, processes, randomness, and the person.
 //!
 //! Everything that differs between systems, and everything that a test wants to stand in for, comes in through
 //! [`World`]; elsewhere `SystemTime::now` and its like are lint errors (`clippy.toml`). Waiting is `tokio::time`, so
@@ -21,12 +21,15 @@ pub mod keyring;
 pub mod local_socket;
 pub mod ourselves;
 pub mod peer;
+pub mod person;
 pub mod places;
 pub mod port;
 pub mod process;
 pub mod random;
+pub mod redirect;
 pub mod running;
 pub mod simulated;
+pub mod simulated_person;
 #[cfg(target_os = "linux")]
 mod sockets;
 pub mod system;
@@ -39,8 +42,10 @@ pub use environment::Environment;
 pub use files::Files;
 pub use http::Http;
 pub use keyring::Keyring;
+pub use person::Person;
 pub use process::Processes;
 pub use random::Random;
+pub use redirect::Redirects;
 
 /// A future that a trait object returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -62,6 +67,10 @@ pub struct World {
     pub keyring: Arc<dyn Keyring>,
     /// Tokens and jitter.
     pub random: Arc<dyn Random>,
+    /// Who is at the terminal: nobody, unless a command says so.
+    pub person: Arc<dyn Person>,
+    /// Where a browser comes back to.
+    pub redirects: Arc<dyn Redirects>,
 }
 
 impl World {
@@ -81,6 +90,8 @@ impl World {
             processes: Arc::new(process::SystemProcesses),
             keyring: Arc::new(keyring::NoKeyring),
             random: Arc::new(random::SystemRandom),
+            person: Arc::new(person::Nobody),
+            redirects: Arc::new(redirect::Loopback),
         }
     }
 }

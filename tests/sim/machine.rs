@@ -213,6 +213,8 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, seed: u
         processes: Arc::new(NoProcesses),
         keyring: Arc::new(credenza::world::keyring::NoKeyring),
         random: Arc::new(Dice::new(seed)),
+        person: Arc::new(credenza::world::person::Nobody),
+        redirects: Arc::new(credenza::world::redirect::Loopback),
     }
 }
 

@@ -207,6 +207,8 @@ impl Stage {
             processes: Arc::new(Nothing),
             keyring: Arc::new(credenza::world::keyring::NoKeyring),
             random: Arc::new(SystemRandom),
+            person: Arc::new(credenza::world::person::Nobody),
+            redirects: Arc::new(credenza::world::redirect::Loopback),
         };
         let engine = Engine::start(world, Arc::new(OneSource(source.clone())), settings);
         let root = tempfile::tempdir().unwrap();

@@ -376,6 +376,8 @@ pub(super) fn world(clock: Arc<dyn Clock>) -> World {
         processes: Arc::new(Nothing),
         keyring: Arc::new(crate::world::keyring::NoKeyring),
         random: Arc::new(Nothing),
+        person: Arc::new(crate::world::person::Nobody),
+        redirects: Arc::new(crate::world::redirect::Loopback),
     }
 }
 
