@@ -64,6 +64,8 @@ pub struct SessionView {
     pub held: bool,
     /// When it ends; `None` also for keys without an end.
     pub expiration: Option<SystemTime>,
+    /// In how long it will be renewed ahead of its end; `None` where nothing that is held could be.
+    pub renewed_in: Option<Duration>,
     /// Whether it is being renewed.
     pub fetching: bool,
     /// The failure that stands, if there is one.

@@ -19,6 +19,7 @@ pub mod folder;
 pub mod http;
 pub mod keyring;
 pub mod local_socket;
+pub mod notice;
 pub mod ourselves;
 pub mod peer;
 pub mod person;
