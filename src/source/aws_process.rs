@@ -37,6 +37,7 @@ pub(super) async fn keys(
     let run = Run {
         argv: argv.iter().map(OsString::from).collect(),
         environment: asked::told(&world.environment, profile),
+        input: None,
         time_limit: TIME_LIMIT,
         output_limit: OUTPUT_LIMIT,
     };

@@ -2,10 +2,17 @@
 //!
 //! Called by the store of sign-ins, for `cache = "private"`.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::BoxFuture;
+use super::{BoxFuture, Environment, Processes};
 use crate::secret::Secret;
+
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(not(target_vendor = "apple"))]
+mod secret_tool;
 
 /// Keeps secrets by their names, such as `sso/0ad374308c5a4e22f723adf10145eafad7c4031c`: letters, digits, `/`, `.`, `-`.
 pub trait Keyring: Send + Sync {
@@ -29,6 +36,17 @@ pub enum KeyringError {
     /// It is there, and did not do it: it is locked, a person refused, or it is out of order.
     #[error("the keyring did not answer: {0}")]
     Failed(String),
+}
+
+/// The keyring of this system: the Keychain of macOS; elsewhere the Secret Service, by way of `secret-tool`. Opens nothing.
+pub fn system(processes: &Arc<dyn Processes>, environment: &Arc<Environment>) -> Arc<dyn Keyring> {
+    #[cfg(target_vendor = "apple")]
+    {
+        let _ = (processes, environment);
+        Arc::new(apple::Keychain)
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    Arc::new(secret_tool::SecretTool::new(processes.clone(), environment))
 }
 
 /// Where there is no keyring.

@@ -83,13 +83,14 @@ impl World {
     /// The same with other variables: proxies and authorities are taken from them too.
     pub fn with_environment(environment: Arc<Environment>) -> Self {
         let clock = Arc::new(clock::SystemClock);
+        let processes: Arc<dyn Processes> = Arc::new(process::SystemProcesses);
         Self {
             http: Arc::new(http::Upstream::new(environment.clone(), clock.clone())),
             clock,
             files: Arc::new(files::SystemFiles),
+            keyring: keyring::system(&processes, &environment),
             environment,
-            processes: Arc::new(process::SystemProcesses),
-            keyring: Arc::new(keyring::NoKeyring),
+            processes,
             random: Arc::new(random::SystemRandom),
             person: Arc::new(person::Nobody),
             redirects: Arc::new(redirect::Loopback),

@@ -7,6 +7,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::BoxFuture;
+use crate::secret::Secret;
 
 mod system;
 
@@ -14,7 +15,7 @@ pub use system::SystemProcesses;
 
 /// Runs helper programs.
 pub trait Processes: Send + Sync {
-    /// Runs one program to its end. Its standard input is empty.
+    /// Runs one program to its end.
     fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>>;
 }
 
@@ -25,6 +26,8 @@ pub struct Run {
     pub argv: Vec<OsString>,
     /// The whole environment of the child.
     pub environment: super::Environment,
+    /// What it reads from its standard input: a secret, which has no place among the arguments. `None`: nothing.
+    pub input: Option<Secret>,
     /// How long it may take.
     pub time_limit: Duration,
     /// How much it may write to its standard output, in bytes; as much again to its standard error.

@@ -9,12 +9,13 @@ use std::process::{ExitStatus, Stdio};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{Processes, Ran, Run, RunError};
+use crate::secret::Secret;
 use crate::world::BoxFuture;
 use crate::world::running::{self, Watch};
 use crate::world::system::{ChildStart, Group, Signals};
@@ -38,12 +39,13 @@ async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     let deadline = Instant::now() + run.time_limit;
     let mut group = ChildGroup::start(&run).map_err(|error| not_started(program.clone(), &error))?;
     let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+    let input = feed(group.child.stdin.take(), run.input.clone());
     let mut out = Output::of(stdout, run.output_limit);
     let mut err = Output::of(stderr, run.output_limit);
 
     let reading = async {
         tokio::select! {
-            both = async { tokio::try_join!(out.read(), err.read()) } => both.map(|_| ()),
+            all = async { tokio::try_join!(input, out.read(), err.read()) } => all.map(|_| ()),
             () = group.leader_ended() => Ok(()),
         }
     };
@@ -72,6 +74,14 @@ async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     Ok(Ran { code: status.code(), stdout: out.bytes, stderr })
 }
 
+/// Gives a program its input, and the end of it. Who does not read it to its end is no worse for it.
+async fn feed(to: Option<ChildStdin>, input: Option<Secret>) -> Result<(), TooMuch> {
+    if let (Some(mut to), Some(input)) = (to, input) {
+        let _ = to.write_all(input.expose().as_bytes()).await;
+    }
+    Ok(())
+}
+
 fn not_started(program: String, error: &io::Error) -> RunError {
     let reason = error.to_string();
     // TXTBSY: its file is being written
@@ -98,7 +108,8 @@ impl ChildGroup {
         let (program, arguments) = run.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(run.environment.all());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(if run.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let start = ChildStart {
             signals: Signals::AsInherited,
             group: Group::NewSession,

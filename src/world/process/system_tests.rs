@@ -9,6 +9,7 @@ fn shell(script: &str) -> Run {
     Run {
         argv: ["/bin/sh", "-c", script].map(OsString::from).to_vec(),
         environment: Environment::from_iter([("PATH", "/usr/bin:/bin")]),
+        input: None,
         time_limit: Duration::from_secs(20),
         output_limit: 1 << 10,
     }
@@ -35,6 +36,17 @@ async fn its_environment_is_what_was_named_and_its_input_is_empty() {
     run.environment = run.environment.with("ONE", "1");
     let ran = SystemProcesses.run(run).await.unwrap();
     assert_eq!(text(&ran), "<1><>\n");
+}
+
+#[tokio::test]
+async fn it_reads_what_it_is_given_and_the_end_of_it() {
+    let given = "x".repeat(200_000);
+    let with_input =
+        |script: &str| Run { input: Some(Secret::new(given.clone())), output_limit: 1 << 20, ..shell(script) };
+    let ran = SystemProcesses.run(with_input("cat")).await.unwrap();
+    assert!(text(&ran) == given, "a pipe holds less than that");
+    let ran = SystemProcesses.run(with_input("head -c 1; exec <&-; echo")).await.unwrap();
+    assert_eq!((text(&ran), ran.code), ("x\n", Some(0)), "it need not read all of it");
 }
 
 #[tokio::test]
