@@ -26,6 +26,7 @@ mod notes;
 mod once;
 mod recipes;
 mod reload;
+mod sign_ins;
 mod smallness;
 mod supply;
 mod trail;

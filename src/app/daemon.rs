@@ -16,6 +16,7 @@ use super::generated::AwsFiles;
 use super::marker::Marker;
 use super::recipes::{Book, names};
 use super::reload::Reload;
+use super::sign_ins::{SignIns, views};
 use super::{AppError, address, reload};
 use crate::config::own::Own;
 use crate::config::{Config, Places};
@@ -41,6 +42,7 @@ pub struct App {
     listener: Listener,
     socket: Arc<LocalSocket>,
     reload: Reload,
+    sign_ins: SignIns,
     state: Arc<Folder>,
     _locks: [Lock; 2],
 }
@@ -98,7 +100,17 @@ impl App {
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
         let (looks, asked) = mpsc::unbounded_channel();
+        let (configs, followed) = watch::channel(Arc::clone(&config));
+        let sign_ins = SignIns {
+            world: world.clone(),
+            engine: engine.clone(),
+            config: followed.clone(),
+            identities: None,
+            supplied: false,
+            watch_after: Duration::ZERO,
+        };
         let daemon = Daemon {
+            sign_ins: views_of(&world, &engine, followed),
             engine,
             grants,
             holders,
@@ -114,9 +126,17 @@ impl App {
             looks,
         };
         let (daemon, socket) = (Arc::new(daemon), Arc::new(socket));
-        let reload =
-            Reload { world, daemon: Arc::clone(&daemon), socket: Arc::clone(&socket), files, asked, names, shells };
-        Ok(Self { daemon, service, listener, socket, reload, state, _locks: locks })
+        let reload = Reload {
+            world,
+            daemon: Arc::clone(&daemon),
+            socket: Arc::clone(&socket),
+            files,
+            asked,
+            names,
+            configs,
+            shells,
+        };
+        Ok(Self { daemon, service, listener, socket, reload, sign_ins, state, _locks: locks })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -135,7 +155,7 @@ impl App {
     ///
     /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { daemon, service, listener, socket, reload, state, _locks } = self;
+        let Self { daemon, service, listener, socket, reload, sign_ins, state, _locks } = self;
         reload::tell_complaints(&daemon.config(), None);
         reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
@@ -146,6 +166,7 @@ impl App {
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
         background.spawn(reload.run());
+        background.spawn(sign_ins.run());
         background.spawn(super::smallness::stay_small(thinned));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         let early = tokio::select! {
@@ -162,6 +183,15 @@ impl App {
         let _ = Marker::remove(&state);
         if early { Err(AppError::Broken) } else { Ok(()) }
     }
+}
+
+/// What tells the control side how sign-ins stand.
+fn views_of(world: &World, engine: &Engine, config: watch::Receiver<Arc<Config>>) -> control::daemon::SignIns {
+    let (world, engine) = (world.clone(), engine.clone());
+    Box::new(move || {
+        let (world, engine, config) = (world.clone(), engine.clone(), config.borrow().clone());
+        Box::pin(async move { views(&world, &engine, &config).await })
+    })
 }
 
 impl std::fmt::Debug for App {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::AppError;
 use super::notes;
 use super::recipes::names;
+use super::sign_ins::SignIns;
 use super::smallness::stay_small;
 use super::supply::{News, Sought, Supply};
 use super::trail::{self, HandedOut};
@@ -51,6 +52,8 @@ pub struct Endpoint {
     serving: JoinHandle<()>,
     supplying: JoinHandle<()>,
     staying_small: JoinHandle<()>,
+    following: JoinHandle<()>,
+    configs: watch::Sender<Arc<Config>>,
     news: mpsc::UnboundedSender<News>,
 }
 
@@ -79,6 +82,7 @@ impl Endpoint {
             holder: Holder::Connection,
         })?;
         let others = identities.iter().skip(1).cloned().collect();
+        let served = identities.clone();
         let (news, heard) = mpsc::unbounded_channel();
         let mut supply = Supply {
             world: world.clone(),
@@ -100,7 +104,32 @@ impl Endpoint {
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
         let staying_small = tokio::spawn(stay_small(thinned));
-        Ok(Self { address, token, notes, others, engine, audit, names, stop, serving, supplying, staying_small, news })
+        let (configs, followed) = watch::channel(config);
+        let sign_ins = SignIns {
+            world: world.clone(),
+            engine: engine.clone(),
+            config: followed,
+            identities: Some(served),
+            supplied: true,
+            watch_after: MOST_ARE_OVER,
+        };
+        let following = tokio::spawn(sign_ins.run());
+        Ok(Self {
+            address,
+            token,
+            notes,
+            others,
+            engine,
+            audit,
+            names,
+            stop,
+            serving,
+            supplying,
+            staying_small,
+            following,
+            configs,
+            news,
+        })
     }
 
     /// The base of its URLs, such as `http://127.0.0.1:40123`.
@@ -161,6 +190,7 @@ impl Endpoint {
     /// The configuration was read again: what is served follows it. The token opens what it opened.
     pub fn replace(&self, config: Arc<Config>) {
         self.names.send_replace(names(&config));
+        self.configs.send_replace(Arc::clone(&config));
         // the task that hears it ends with us
         let _ = self.news.send(News::Config(config));
     }
@@ -169,12 +199,16 @@ impl Endpoint {
     pub async fn close(self) {
         self.supplying.abort();
         self.staying_small.abort();
+        self.following.abort();
         self.stop.send_replace(true);
         let _ = self.serving.await;
         self.engine.stop().await;
         self.audit.close().await;
     }
 }
+
+/// Most commands are over by then, and end sooner without a watch.
+const MOST_ARE_OVER: Duration = Duration::from_secs(2);
 
 /// Longer than the engine takes to be turned to our own sources.
 const TURNED: Duration = Duration::from_millis(200);

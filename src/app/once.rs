@@ -27,7 +27,11 @@ pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, pa
     let since = world.clock.now();
     let trail = trail::open(world, &config.places, "credential");
     let known = config.identities.get(&identity).map(service::known).unwrap_or_default();
-    let engine = Engine::start(world.clone(), Arc::new(Book::of(config, world.clone())), Settings::default());
+    let engine = Engine::start(
+        world.clone(),
+        Arc::new(Book::of(config, world.clone())),
+        Settings { renew_ahead: false, ..Settings::default() },
+    );
     let outcome = engine.get(&Ask::aws(Arc::clone(&identity)), patience).await;
     let mut notes = notes::of(&engine.snapshot(), &[]);
     engine.stop().await;

@@ -41,7 +41,7 @@ impl Recipes for Book {
             |why: &Unusable| Failure::new(FailureClass::Refused, "Unusable", format!("{}: {why}", identity.name));
         let definition = identity.definition.as_ref().map_err(unusable)?;
         let keep_warm = identity.keep_warm;
-        let max_hold = None;
+        let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         if let Some(source) = self.instead.get(&ask.identity) {
             // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
             let own = Self::of(Arc::clone(&self.config), self.world.clone());

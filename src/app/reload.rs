@@ -28,6 +28,8 @@ pub(super) struct Reload {
     pub(super) asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     /// The names that the server knows.
     pub(super) names: watch::Sender<Names>,
+    /// Those who follow what the configuration says.
+    pub(super) configs: watch::Sender<Arc<Config>>,
     /// The files of shells.
     pub(super) shells: AwsFiles,
 }
@@ -57,7 +59,7 @@ impl Reload {
     }
 
     fn read_again(&mut self) {
-        let Self { world, daemon, names: known, shells, .. } = self;
+        let Self { world, daemon, names: known, configs, shells, .. } = self;
         let before = daemon.config();
         let config = match Config::load_again(world, &before.shared) {
             Ok(config) => Arc::new(config),
@@ -78,6 +80,7 @@ impl Reload {
         let book = Arc::new(Book::of(config.clone(), world.clone()));
         daemon.replace(config.clone(), |engine| engine.replace(book));
         known.send_replace(names(&config));
+        configs.send_replace(Arc::clone(&config));
         if let Err(error) = shells.write(&config) {
             tracing::error!(error = %error, "the files of shells do not follow");
         }

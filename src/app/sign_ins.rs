@@ -26,7 +26,6 @@ use crate::engine::{Engine, Reset};
 use crate::world::World;
 use crate::world::watch::FileWatch;
 
-pub(super) use self::end::{Ending, ending};
 pub(super) use self::view::views;
 
 /// What follows sign-ins.
@@ -81,7 +80,8 @@ impl SignIns {
                 names.retain(|name| ours.contains(name));
             }
             if !names.is_empty()
-                && let Some(one) = Followed::begin(session, names.into_iter().map(Ask::aws).collect(), &self.world).await
+                && let Some(one) =
+                    Followed::begin(session, names.into_iter().map(Ask::aws).collect(), &self.world).await
             {
                 followed.push(one);
             }

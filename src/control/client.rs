@@ -183,6 +183,18 @@ impl Client {
         self.send_within(HANGS, Method::POST, "/v1/reset", reset).await.map(drop)
     }
 
+    /// Tells that somebody signed in to a session. A daemon that hangs is not waited for.
+    pub async fn signed_in(&mut self, session: &str) -> Result<(), ClientError> {
+        let signed = wire::Signed { session: session.to_owned() };
+        self.send_within(HANGS, Method::POST, "/v1/signed-in", &signed).await.map(drop)
+    }
+
+    /// Tells that somebody signed out of a session: what was made of it is handed out no more.
+    pub async fn signed_out(&mut self, session: &str) -> Result<(), ClientError> {
+        let signed = wire::Signed { session: session.to_owned() };
+        self.send_within(HANGS, Method::POST, "/v1/signed-out", &signed).await.map(drop)
+    }
+
     /// Ends the daemon, of whatever version it is. It is gone when [`Client::closed`] returns.
     pub async fn stop(&mut self) -> Result<(), ClientError> {
         match self.done(Method::POST, "/v1/stop", &()).await {

@@ -12,11 +12,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::holders::Holders;
 use super::jobs::Jobs;
+use super::view;
 use crate::config::{Config, ConfigError, Identity};
 use crate::engine::Engine;
 use crate::log::audit::Audit;
 use crate::server::grant::Grants;
-use crate::world::Clock;
+use crate::world::{BoxFuture, Clock};
+
+/// Tells how the sign-ins of IAM Identity Center stand now.
+pub type SignIns = Box<dyn Fn() -> BoxFuture<'static, Vec<view::SignIn>> + Send + Sync>;
 
 /// A daemon that runs.
 pub struct Daemon {
@@ -40,6 +44,8 @@ pub struct Daemon {
     pub started: SystemTime,
     /// Turns true when it is to end.
     pub stop: watch::Sender<bool>,
+    /// How the sign-ins of IAM Identity Center stand.
+    pub sign_ins: SignIns,
     /// What is served.
     pub config: RwLock<Arc<Config>>,
     /// Has whoever reads the configuration look at its files at once, and tell when it has.

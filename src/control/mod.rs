@@ -14,6 +14,8 @@
 //! | `DELETE /v1/grant/NAME` | | [`wire::Done`] |
 //! | `POST /v1/job` | [`wire::Job`] | [`wire::Announced`]; listed until the connection ends |
 //! | `POST /v1/reset` | [`wire::Reset`] | [`wire::Done`] |
+//! | `POST /v1/signed-in` | [`wire::Signed`] | [`wire::Done`] |
+//! | `POST /v1/signed-out` | [`wire::Signed`] | [`wire::Done`] |
 //! | `POST /v1/stop` | | [`wire::Done`] |
 
 pub mod client;

@@ -74,7 +74,7 @@ impl Visit {
         let body =
             Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
         match (&head.method, path.as_slice()) {
-            (&Method::GET, ["v1", "status"]) => json(&status::status(&self.daemon)),
+            (&Method::GET, ["v1", "status"]) => json(&status::status(&self.daemon).await),
             (&Method::POST, ["v1", "credential"]) => self.credential(&read(&body)?).await,
             (&Method::POST, ["v1", "grant"]) => self.grant(read(&body)?).await,
             (&Method::GET, ["v1", "grants"]) => json(&wire::Grants { grants: status::grants(&self.daemon) }),
@@ -82,6 +82,8 @@ impl Visit {
             (&Method::DELETE, ["v1", "grant", name]) => self.revoke(name),
             (&Method::POST, ["v1", "job"]) => self.job(read(&body)?).await,
             (&Method::POST, ["v1", "reset"]) => self.reset(read(&body)?),
+            (&Method::POST, ["v1", "signed-in"]) => self.signed(&read(&body)?, true),
+            (&Method::POST, ["v1", "signed-out"]) => self.signed(&read(&body)?, false),
             _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
         }
     }
@@ -207,6 +209,20 @@ impl Visit {
             Some(identity) => Reset::Command(Ask::aws(identity)),
             None => Reset::All,
         });
+        json(&wire::Done {})
+    }
+
+    /// Somebody signed in to a session, or out of it. One that we do not know concerns nobody here.
+    fn signed(&self, wire::Signed { session }: &wire::Signed, signed_in: bool) -> Answer {
+        let Daemon { engine, .. } = &*self.daemon;
+        let config = self.daemon.config();
+        for known in config.sso_sessions().into_iter().filter(|known| known.label() == session) {
+            let asks: Vec<Ask> = config.identities_of(&known).into_iter().map(Ask::aws).collect();
+            match signed_in {
+                true => engine.reset(Reset::Login { session: known.key(), asks }),
+                false => engine.forget(&asks),
+            }
+        }
         json(&wire::Done {})
     }
 

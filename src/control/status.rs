@@ -4,13 +4,13 @@ use std::time::SystemTime;
 
 use super::daemon::Daemon;
 use super::view;
-use crate::credential::Failure;
-use crate::credential::handover::{PROTOCOL, word};
+use crate::credential::handover::PROTOCOL;
 use crate::engine::{AskView, Snapshot};
 use crate::server::grant::{Grant, Holder, Scope};
 
 /// Everything that `credenza status` shows.
-pub(super) fn status(daemon: &Daemon) -> view::Status {
+pub(super) async fn status(daemon: &Daemon) -> view::Status {
+    let sign_ins = (daemon.sign_ins)().await;
     let snapshot = daemon.engine.snapshot();
     view::Status {
         schema: view::SCHEMA,
@@ -19,6 +19,7 @@ pub(super) fn status(daemon: &Daemon) -> view::Status {
         pid: std::process::id(),
         started: view::time(daemon.started),
         address: daemon.base(),
+        sign_ins,
         asks: asks(&snapshot),
         grants: grants(daemon),
         jobs: daemon.jobs.list(),
@@ -76,20 +77,11 @@ fn view_of(ask: &AskView, now: SystemTime) -> view::Ask {
         expires: ask.expiration.map(view::time),
         remaining_secs: ask.expiration.map(|_| ask.remaining.as_secs()),
         next_refresh: ask.next_refresh.and_then(|wait| now.checked_add(wait)).map(view::time),
-        last_failure: ask.last_failure.as_ref().map(|(failure, at)| failure_view(failure, *at)),
+        last_failure: ask.last_failure.as_ref().map(|(failure, at)| view::failure(failure, *at)),
         warnings: ask.warnings.clone(),
         last_used: ask.last_use.map(view::time),
         uses: ask.uses,
         fetched: ask.fetched,
         failed: ask.failed,
-    }
-}
-
-fn failure_view(failure: &Failure, at: SystemTime) -> view::Failure {
-    view::Failure {
-        code: failure.code.to_owned(),
-        class: word(failure.class).to_owned(),
-        message: failure.private.clone(),
-        at: view::time(at),
     }
 }

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credential::handover::word;
+
 /// The version of the shapes in this file.
 pub const SCHEMA: u32 = 1;
 
@@ -25,6 +27,9 @@ pub struct Status {
     pub started: String,
     /// Where it serves, such as `http://127.0.0.1:9711`.
     pub address: String,
+    /// The sign-ins of IAM Identity Center, in the order of names.
+    #[serde(default)]
+    pub sign_ins: Vec<SignIn>,
     /// What is held or being fetched, in the order of names.
     pub asks: Vec<Ask>,
     /// The rights that live, in the order of names.
@@ -33,6 +38,36 @@ pub struct Status {
     pub jobs: Vec<Job>,
     /// What is wrong with the configuration, one sentence each.
     pub warnings: Vec<String>,
+}
+
+/// One sign-in of IAM Identity Center.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The name of its `[sso-session X]`, or its start URL.
+    pub session: String,
+    /// `signed-in`; `ending` (soon over: time to log in again); `login-needed` (over); `signed-out`.
+    pub state: String,
+    /// Who signed in, as AWS names them, where that is known.
+    #[serde(default)]
+    pub person: Option<String>,
+    /// When it ends and somebody must log in again, as far as that is known: AWS does not tell.
+    #[serde(default)]
+    pub ends: Option<String>,
+    /// When its access token ends, which is renewed before.
+    #[serde(default)]
+    pub token_ends: Option<String>,
+    /// When that is renewed next; only while something that is in use rests on it.
+    #[serde(default)]
+    pub next_refresh: Option<String>,
+    /// How many identities rest on it.
+    #[serde(default)]
+    pub identities: usize,
+    /// Its tokens lie in the system's keyring instead of the AWS CLI's folder.
+    #[serde(default)]
+    pub private: bool,
+    /// The last failure to renew it, also where it was mended since.
+    #[serde(default)]
+    pub last_failure: Option<Failure>,
 }
 
 /// One credential, or the want of it.
@@ -141,7 +176,17 @@ pub struct Job {
 }
 
 /// A time as it stands in these shapes: RFC 3339 in UTC, the second that has begun.
-pub(super) fn time(time: SystemTime) -> String {
+pub(crate) fn time(time: SystemTime) -> String {
     let whole = jiff::Timestamp::try_from(time).and_then(|time| jiff::Timestamp::from_second(time.as_second()));
     whole.map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+/// A failure as it stands in these shapes.
+pub(crate) fn failure(failure: &crate::credential::Failure, at: SystemTime) -> Failure {
+    Failure {
+        code: failure.code.to_owned(),
+        class: word(failure.class).to_owned(),
+        message: failure.private.clone(),
+        at: time(at),
+    }
 }

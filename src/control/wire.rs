@@ -162,6 +162,13 @@ pub struct Reset {
     pub identity: Option<String>,
 }
 
+/// `POST /v1/signed-in` and `POST /v1/signed-out`: what became of a sign-in of IAM Identity Center.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The name of its `[sso-session X]`, or its start URL.
+    pub session: String,
+}
+
 /// The answer where there is nothing to say but that it is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}

@@ -141,6 +141,7 @@ pub(super) fn snapshot(state: &State, now: Now, settings: &Settings) -> Snapshot
             key: key.clone(),
             held: session.held.is_some(),
             expiration: session.held.as_ref().and_then(|held| held.expiration()),
+            renewed_in: session.renewed_in(now).filter(|_| settings.renew_ahead),
             fetching: session.attempts.flight.is_some(),
             failure: session.attempts.failed.as_ref().map(|failed| failed.failure.clone()),
             last_failure: session.attempts.last_failure.clone(),

@@ -207,7 +207,8 @@ impl TokenStore {
         written.map_err(|reason| StoreError::file("write", &path, reason))
     }
 
-    fn record_path(&self) -> PathBuf {
+    /// The file of the record: it changes with each login and logout by us, also where the token lies in the keyring.
+    pub fn record_path(&self) -> PathBuf {
         self.ours.with_extension("json")
     }
 

@@ -56,7 +56,13 @@ impl Announcer {
 
     async fn say(&self, world: &World, label: &str, what: &str) {
         let word = shlex::try_quote(label).map_or_else(|_| label.to_owned(), Into::into);
-        notice::show(&*world.processes, &world.environment, &format!("Credenza: {label}"), &format!("{what}: credenza login {word}")).await;
+        notice::show(
+            &*world.processes,
+            &world.environment,
+            &format!("Credenza: {label}"),
+            &format!("{what}: credenza login {word}"),
+        )
+        .await;
     }
 }
 

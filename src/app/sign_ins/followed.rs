@@ -56,7 +56,9 @@ impl Followed {
     pub(super) async fn look(&mut self) -> Option<News> {
         let token = match self.store.watched() {
             // what cannot be read now says nothing
-            Some(_) => self.store.token().await.map_or(self.seen.token, |token| token.map(|token| token.access_token.digest())),
+            Some(_) => {
+                self.store.token().await.map_or(self.seen.token, |token| token.map(|token| token.access_token.digest()))
+            }
             None => None,
         };
         let now = Seen { token, signed_in: self.store.record().await.signed_in };
