@@ -33,6 +33,7 @@ pub fn edit(existing: &str, wanted: &Wanted<'_>) -> Result<Edit, Complaint> {
     let kept: Vec<Kept<'_>> =
         ours.iter().map(|ours| Kept { name: ours.name, pair: ours.pair(wanted.listed) }).collect();
 
+    lines.part(&sections);
     if session_added {
         lines.add(&session::lines(wanted));
     }

@@ -97,6 +97,20 @@ impl<'a> Lines<'a> {
         Self { before, after, end }
     }
 
+    /// Keeps a comment of ours, of which the profile is gone, from standing directly above somebody else's header: a blank
+    /// line comes between.
+    pub(super) fn part(&mut self, sections: &[Section]) {
+        for section in sections.iter().filter(|section| section.marker.is_none()) {
+            let above = self.after[..section.header].iter().rev().find(|text| !text.is_empty());
+            let last = above.and_then(|text| text.lines().next_back());
+            if last.is_some_and(|line| Marker::read(line).is_some())
+                && !self.after[section.header].starts_with([' ', '\t'])
+            {
+                self.after[section.header].insert_str(0, self.end);
+            }
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         self.after.concat()
     }

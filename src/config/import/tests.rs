@@ -250,3 +250,14 @@ fn what_cannot_be_written_is_told() {
     case.region = Some("a\nb");
     assert!(case.edit("").unwrap_err().text.starts_with("the profiles' region \"a\\nb\" cannot be written"));
 }
+
+#[test]
+fn a_comment_left_behind_makes_nobody_elses_profile_ours() {
+    let marker = "# credenza import: corp 111122223333 Reader\n";
+    let user = "[profile user]\nk = v\n";
+    let existing = format!("{SESSION}{marker}{}{user}", OURS.trim_start());
+    let mut case = Case::of(&[]);
+    case.prune = true;
+    let told = ["- Prod-EU-Admin 111122223333 Admin not listed any more"];
+    case.gives(&existing, &format!("{SESSION}{marker}\n{user}"), &told);
+}
