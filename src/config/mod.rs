@@ -8,6 +8,7 @@ pub mod child_files;
 pub mod complaint;
 pub mod duration;
 pub mod identity;
+pub mod import;
 pub mod limits;
 pub mod own;
 pub mod places;

@@ -103,3 +103,16 @@ def test_botocore_takes_the_source_that_is_expected(monkeypatch, name):
     except botocore.exceptions.BotoCoreError as error:
         outcome = type(error).__name__
     assert outcome == SOURCES[name]["botocore"]
+
+
+def test_botocore_reads_what_import_writes(monkeypatch, tmp_path):
+    profiles = session(monkeypatch, PROFILES / "import/config", tmp_path / "none").full_config["profiles"]
+    found = {name: (said.get("sso_account_id"), said.get("sso_role_name")) for name, said in profiles.items()}
+    assert found == {
+        "mine": (None, None),
+        "renamed": ("777788889999", "Admin"),
+        "D-sseldorf-x-1-it-s-ours": ("111122223333", "Power+User@x"),
+        "default-444455556666-Admin": ("444455556666", "Admin"),
+    }
+    del profiles["mine"]
+    assert all((said["sso_session"], said["region"]) == ("corp", "eu-west-1") for said in profiles.values())

@@ -10,5 +10,6 @@
 mod child;
 mod corpus;
 mod generated;
+mod import;
 mod readers;
 mod sources;

@@ -50,6 +50,15 @@ pub struct SharedFiles {
     pub unread: Vec<Complaint>,
 }
 
+/// The profile that a header of the config file stands for, given what stands between its brackets.
+pub(super) fn profile_of(inside: &str) -> Option<String> {
+    match header::read(FileKind::Config, inside) {
+        header::Header::Section(SectionName::Profile(name)) => Some(name),
+        header::Header::Section(SectionName::PlainDefault) => Some("default".to_owned()),
+        _ => None,
+    }
+}
+
 impl SharedFiles {
     /// Reads both files. One that does not exist is empty; one that cannot be read is a complaint.
     pub fn read(places: &Places, files: &dyn Files) -> Self {
