@@ -49,10 +49,7 @@ impl StoreError {
     pub fn failure(&self) -> Failure {
         let (class, code) = match self {
             Self::Place(_) => (FailureClass::NeedsPerson, "SurroundingsUnusable"),
-            // what the machine lacks now, it may have later; what is forbidden or missing stays so
-            Self::File { reason, .. } if reason.kind() == io::ErrorKind::PermissionDenied => {
-                (FailureClass::NeedsPerson, "SignInUnreachable")
-            }
+            Self::File { reason, .. } if stays_so(reason.kind()) => (FailureClass::NeedsPerson, "SignInUnreachable"),
             Self::File { .. } => (FailureClass::TryLater, "SignInUnreachable"),
             Self::Unusable { .. } => (FailureClass::NeedsPerson, "SignInUnusable"),
             Self::Keyring(KeyringError::Missing(_)) => (FailureClass::NeedsPerson, "KeyringMissing"),
@@ -60,4 +57,23 @@ impl StoreError {
         };
         Failure::new(class, code, self.to_string())
     }
+}
+
+/// Whether it is as it is until a person changes it. What the machine lacks now, such as room, it may have later.
+fn stays_so(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{
+        FileTooLarge, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
+        Unsupported,
+    };
+    matches!(
+        kind,
+        FileTooLarge
+            | InvalidFilename
+            | InvalidInput
+            | IsADirectory
+            | NotADirectory
+            | PermissionDenied
+            | ReadOnlyFilesystem
+            | Unsupported
+    )
 }

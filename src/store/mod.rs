@@ -18,6 +18,7 @@ mod registration;
 mod settle;
 mod token;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,9 +113,13 @@ impl TokenStore {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written; what was there stays.
+    /// Where what is there cannot be read, or ours not written; what was there stays.
     pub async fn save(&self, token: &StoredToken) -> Result<(), StoreError> {
-        let existing = self.token.load(false).await.ok().flatten();
+        let existing = match self.token.load(false).await {
+            // there is nothing in it that somebody would miss
+            Err(StoreError::File { reason, .. }) if reason.kind() == io::ErrorKind::FileTooLarge => None,
+            other => other?,
+        };
         let mut token = token.clone();
         token.start_url.get_or_insert_with(|| self.session.start_url.clone());
         token.region.get_or_insert_with(|| self.session.region.clone());

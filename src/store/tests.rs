@@ -1,12 +1,13 @@
 //! Sign-ins at rest, in memory and in simulated time.
 
-use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 
 use super::*;
+use crate::credential::FailureClass;
 use crate::secret::Secret;
 use crate::world::Environment;
+use crate::world::keyring::NoKeyring;
 use crate::world::simulated::{MemoryFiles, MemoryKeyring};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -173,7 +174,7 @@ async fn what_is_no_sign_in_is_named_with_the_command_that_mends_it() {
         assert!(text.contains(reason) && text.contains(TOKEN) && text.contains("credenza login my-sso"), "{text}");
         assert!(!text.contains("secre"), "{text}");
         let failure = error.failure();
-        assert_eq!((failure.class, failure.code), (crate::credential::FailureClass::NeedsPerson, "SignInUnusable"));
+        assert_eq!((failure.class, failure.code), (FailureClass::NeedsPerson, "SignInUnusable"));
         // and a login mends it
         store.save(&token("new")).await.unwrap();
         assert_eq!(store.token().await.unwrap().unwrap().access_token.expose(), "new");
@@ -305,4 +306,59 @@ fn without_home_there_is_the_keyring() {
     let error = TokenStore::of(&session(), &world).err().unwrap().to_string();
     assert!(error.contains("HOME is not set") && error.contains("cache = \"private\""), "{error}");
     assert!(TokenStore::of(&private(), &world).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_not_replaced() {
+    struct Broken(io::ErrorKind);
+    impl Files for Broken {
+        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+            Err(self.0.into())
+        }
+        fn replace(&self, _: &Path, _: &[u8]) -> io::Result<()> {
+            panic!("it was not read");
+        }
+    }
+    for (kind, class) in [
+        (io::ErrorKind::PermissionDenied, FailureClass::NeedsPerson),
+        (io::ErrorKind::IsADirectory, FailureClass::NeedsPerson),
+        (io::ErrorKind::Other, FailureClass::TryLater),
+    ] {
+        let store = TokenStore::of(&session(), &world(Broken(kind))).unwrap();
+        for error in [store.token().await.map(|_| ()).unwrap_err(), store.save(&token("new")).await.unwrap_err()] {
+            assert!(error.to_string().starts_with(&format!("cannot read {TOKEN}")), "{error}");
+            assert_eq!((error.failure().class, error.failure().code), (class, "SignInUnreachable"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_that_is_not_there_is_told_with_what_else_there_is() {
+    let world = World { keyring: Arc::new(NoKeyring), ..world(MemoryFiles::default()) };
+    let store = TokenStore::of(&private(), &world).unwrap();
+    let error = store.token().await.unwrap_err();
+    assert!(error.to_string().contains("leave `cache = \"private\"` out"), "{error}");
+    assert_eq!((error.failure().class, error.failure().code), (FailureClass::NeedsPerson, "KeyringMissing"));
+    assert!(store.save(&token("new")).await.is_err());
+}
+
+/// As Python computes them: `hashlib.sha1(json.dumps(parameters, sort_keys=True).encode()).hexdigest()`.
+#[test]
+fn names_are_those_of_botocore() {
+    let odd = SsoSession {
+        name: Some("Büro 😀 \"x\"".into()),
+        scopes: vec!["b".into(), SsoSession::ACCESS.into()],
+        ..session()
+    };
+    for (session, token, registration) in [
+        (session(), "0ad374308c5a4e22f723adf10145eafad7c4031c", "c9be9519610ac1a9a78410eac5329f5fea2871b3"),
+        (
+            SsoSession { name: None, ..session() },
+            "0c54b6c27e90660baa89eaad85ac1d5dae26cb7d",
+            "5e919dd0f2d6d294b6267edd4017b71e79fca27f",
+        ),
+        (odd, "5a065d1946abb345c739375e29cb2a47532b0322", "1b46d5e5ebfd302381e93338892235d1737d3db9"),
+    ] {
+        assert_eq!((names::token(&session).as_str(), names::registration(&session).as_str()), (token, registration));
+    }
 }

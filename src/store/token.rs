@@ -100,3 +100,7 @@ pub(super) fn merge(existing: Option<&[u8]>, token: &StoredToken) -> Secret {
 fn plain_url(url: &str) -> &str {
     url.trim_end_matches(['/', '#'])
 }
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;
