@@ -21,6 +21,7 @@ mod daemon;
 mod endpoint;
 pub mod generated;
 pub mod logging;
+pub mod login;
 mod marker;
 mod notes;
 mod once;
@@ -30,11 +31,13 @@ mod sign_ins;
 mod smallness;
 mod supply;
 mod trail;
+mod wait;
 
 pub use crate::server::listener::BindError;
 pub use daemon::{AUDIT, App};
 pub use endpoint::{Endpoint, EndpointOptions};
 pub use once::{Once, once};
+pub use wait::wait;
 
 /// The URL of an identity's credential, such as `http://127.0.0.1:9711/creds/prod`.
 pub fn url(base: &str, identity: &str) -> String {

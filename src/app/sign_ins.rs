@@ -26,6 +26,7 @@ use crate::engine::{Engine, Reset};
 use crate::world::World;
 use crate::world::watch::FileWatch;
 
+pub(super) use self::end::{Ending, end_of, ending};
 pub(super) use self::view::views;
 
 /// What follows sign-ins.

@@ -10,12 +10,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::child::{Token, Wiring, address};
-use super::{Context, Trouble, identities, runtime, say};
+use super::{Context, Trouble, identities, login, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
+use crate::app::login::{ends_soon, wants_login};
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::shared::SharedFiles;
-use crate::config::{Config, ConfigError};
-use crate::credential::IdentityName;
+use crate::config::{Config, ConfigError, SsoSession};
+use crate::credential::{Failure, IdentityName};
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
 use crate::world::told_to_end::Told;
@@ -40,7 +41,7 @@ pub struct ExecArgs {
     /// Put temporary keys themselves into the environment, for tools that know nothing else
     #[arg(long, conflicts_with = "token_file")]
     pub static_env: bool,
-    /// Never ask a person for a login or a code. Nothing that this version serves needs one
+    /// Never ask a person for a login, also at a terminal
     #[arg(long)]
     pub no_login: bool,
     /// The command and its arguments [default: $SHELL]
@@ -84,12 +85,24 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     }
     names.iter().skip(1).for_each(|name| endpoint.warm(name));
     let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
-    let (credential, files) = tokio::select! {
+    let mut begun = tokio::select! {
         first = async { tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) }) } => first,
         signal = told.next() => return Ok(Ended::Signal(signal)),
     };
-    let (credential, mut files) = (credential, files.map_err(|error| command.unbuilt(error))?);
+    if let Err(failure) = &begun.0
+        && let Some(session) = signs_in_first(arguments, failure, &default, &config)
+    {
+        begun.0 = tokio::select! {
+            again = async {
+                login::sign_in_first(context, &config, &session).await?;
+                Ok(endpoint.credential(&default, FIRST).await)
+            } => again?,
+            signal = told.next() => return Ok(Ended::Signal(signal)),
+        };
+    }
+    let (credential, mut files) = (begun.0, begun.1.map_err(|error| command.unbuilt(error))?);
     let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
+    announce_end(&world, &config, &names).await;
     // with no waiting in between: what lands later is logged
     runtime::say_unlogged(context, &endpoint.fetched_notes());
     runtime::log_what_follows(context)?;
@@ -128,6 +141,35 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     drop(files);
     endpoint.close().await;
     ended
+}
+
+/// The sign-in that a person at the terminal is asked for, where that mends the failure.
+fn signs_in_first(
+    arguments: &ExecArgs,
+    failure: &Failure,
+    identity: &str,
+    config: &Config,
+) -> Option<Arc<SsoSession>> {
+    let asked = !arguments.no_login && wants_login(failure) && login::somebody_is_there();
+    config.sso_session_of(identity).filter(|_| asked).cloned()
+}
+
+/// Tells a person at the terminal of sign-ins that end soon.
+async fn announce_end(world: &World, config: &Config, names: &[IdentityName]) {
+    if !login::somebody_is_there() {
+        return;
+    }
+    let mut told: Vec<&str> = Vec::new();
+    for session in names.iter().filter_map(|name| config.sso_session_of(name)) {
+        let label = session.label();
+        if !told.contains(&label)
+            && let Some(left) = ends_soon(world, session).await
+        {
+            told.push(label);
+            let minutes = left.as_secs().div_ceil(60);
+            say::err(&format!("credenza: the sign-in of {label} ends in {minutes} min; try: credenza login {label}\n"));
+        }
+    }
 }
 
 /// Most commands are over by then, and end sooner without a watch.

@@ -20,14 +20,18 @@ pub mod exit;
 pub mod grant;
 mod identities;
 pub mod list;
+pub mod login;
+pub mod logout;
 pub mod logs;
 mod printed;
 pub mod runtime;
 pub mod say;
 pub mod serve;
+mod sign_ins;
 pub mod status;
 pub mod table;
 pub mod up;
+pub mod wait;
 
 pub use exit::{Exit, Trouble};
 
@@ -87,12 +91,18 @@ pub enum Command {
     Exec(exec::ExecArgs),
     /// Print the same environment for this shell to take: eval "$(credenza env my-role)"
     Env(env::EnvArgs),
+    /// Sign in to IAM Identity Center
+    Login(login::LoginArgs),
+    /// Sign out, and forget what was made of it
+    Logout(logout::LogoutArgs),
     /// Print one credential, as credential_process, shell variables or JSON
     Credential(credential::CredentialArgs),
     /// Show what could be served, and why what cannot be is not
     List(list::ListArgs),
     /// Show what is served, how fresh it is and who uses it
     Status(status::StatusArgs),
+    /// Return when identities can be used
+    Wait(wait::WaitArgs),
     /// Start the daemon in the background, unless it runs
     Up(up::UpArgs),
     /// End the daemon
@@ -161,6 +171,9 @@ fn dispatch(cli: Cli) -> Result<u8, Trouble> {
     match cli.command {
         Command::Exec(arguments) => exec::run(arguments, context),
         Command::Env(arguments) => env::run(arguments, context),
+        Command::Login(arguments) => login::run(arguments, context),
+        Command::Logout(arguments) => logout::run(arguments, context),
+        Command::Wait(arguments) => wait::run(arguments, context),
         Command::Credential(arguments) => credential::run(arguments, context),
         Command::List(arguments) => list::run(arguments, context),
         Command::Status(arguments) => status::run(arguments, context),

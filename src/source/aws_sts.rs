@@ -55,6 +55,8 @@ type Sent<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
 /// Whose keys a call was signed with.
 pub(super) struct Caller {
+    /// Such as `arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ada@example.com`.
+    pub(super) arn: Option<String>,
     /// Twelve digits.
     pub(super) account_id: Option<String>,
     /// STS's clock less ours.
@@ -175,7 +177,7 @@ impl Sts {
         let call = self.call(Asked::Caller, Some(keys), None);
         let sent = self.send(&call, Some(keys), &[], |client| Box::pin(client.get_caller_identity().send()));
         let (output, noted) = sent.await.map_err(|verdict| verdict.failure)?;
-        Ok(Caller { account_id: output.account, server_offset: noted.offset })
+        Ok(Caller { arn: output.arn, account_id: output.account, server_offset: noted.offset })
     }
 
     fn note_that_it_is_too_long(&self) {

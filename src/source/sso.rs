@@ -6,3 +6,23 @@ pub use super::aws_sso::oidc::{DeviceCode, Flow, Grant, Minted, Oidc, Registered
 pub use super::aws_sso::portal::{Account, Portal};
 pub use super::aws_sso::problem::{SsoProblem, What};
 pub use super::aws_sso::wants_login;
+
+use crate::config::{AwsDefinition, Identity};
+use crate::credential::AwsKeys;
+use crate::source::aws_sts::Sts;
+use crate::world::World;
+
+/// The ARN that STS knows the holder of these keys by; `None` where it does not tell.
+pub async fn caller_arn(identity: &Identity, keys: &AwsKeys, world: &World) -> Option<String> {
+    let Ok(AwsDefinition::Sso(definition)) = &identity.definition else { return None };
+    let sts = Sts {
+        identity: identity.name.clone(),
+        digest: identity.digest,
+        endpoint: definition.sts.clone(),
+        ca_bundle: identity.ca_bundle.clone(),
+        world: world.clone(),
+        learnt: super::Learnt::default(),
+        until: None,
+    };
+    sts.for_one_issue().caller(keys).await.ok()?.arn
+}

@@ -1,0 +1,87 @@
+//! Waits until identities can be used: what `credenza wait` does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::sign_ins::SignIns;
+use super::supply::Supply;
+use crate::config::Config;
+use crate::credential::{Ask, Failure, IdentityName};
+use crate::engine::{Engine, Reset, Settings};
+use crate::world::World;
+
+/// Returns when a credential of each identity is at hand, from a daemon that runs or from sources of our own; `timeout`:
+/// when nobody waits any longer. Nobody is asked to sign in, but one who does so elsewhere ends the waiting.
+///
+/// # Errors
+///
+/// The failure that stands when the time is over.
+pub async fn wait(
+    world: &World,
+    config: Arc<Config>,
+    identities: Vec<IdentityName>,
+    timeout: Option<Duration>,
+) -> Result<(), (IdentityName, Failure)> {
+    let (news, heard) = mpsc::unbounded_channel();
+    let mut supply = Supply {
+        world: world.clone(),
+        config: Arc::clone(&config),
+        identities: identities.clone(),
+        command: "wait".to_owned(),
+        address: String::new(),
+        news,
+        generation: 0,
+    };
+    let supplier = supply.seek().await.supplier;
+    let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
+    let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
+    let (_configs, followed) = watch::channel(config);
+    let sign_ins = SignIns {
+        world: world.clone(),
+        engine: engine.clone(),
+        config: followed,
+        identities: Some(identities.clone()),
+        supplied: true,
+        watch_after: Duration::ZERO,
+    };
+    let following = tokio::spawn(sign_ins.run());
+    let waited = wait_for(&engine, &identities, timeout.and_then(|timeout| Instant::now().checked_add(timeout))).await;
+    supplying.abort();
+    following.abort();
+    engine.stop().await;
+    waited
+}
+
+async fn wait_for(
+    engine: &Engine,
+    identities: &[IdentityName],
+    deadline: Option<Instant>,
+) -> Result<(), (IdentityName, Failure)> {
+    for name in identities {
+        let ask = Ask::aws(Arc::clone(name));
+        // whoever waits wants it now, whatever failed before; the daemon's own waits stay
+        engine.reset(Reset::Command(ask.clone()));
+        loop {
+            let Err(failure) = engine.get(&ask, LOOK).await else { break };
+            let over = async {
+                match deadline {
+                    Some(deadline) => timeout_at(deadline, sleep(LOOK)).await.is_err(),
+                    None => {
+                        sleep(LOOK).await;
+                        false
+                    }
+                }
+            };
+            if over.await {
+                return Err((Arc::clone(name), failure));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(500);
