@@ -40,6 +40,7 @@ const KNOWN: &[&str] = &[
     "SignInUnusable",
     "SignatureDoesNotMatch",
     "SourceProfileLoop",
+    "StartUrlUnusable",
     "SurroundingsUnusable",
     "Throttled",
     "TokenFileUnusable",

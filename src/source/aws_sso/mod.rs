@@ -5,6 +5,7 @@
 
 pub(super) mod bucket;
 mod center;
+pub(super) mod login;
 pub(super) mod oidc;
 pub(super) mod portal;
 pub(super) mod problem;
