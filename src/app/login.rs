@@ -16,7 +16,7 @@ use crate::source::sso::{self, Bucket, Portal};
 use crate::store::{Flow, SignInRecord, StoreError, TokenStore};
 use crate::world::World;
 
-pub use crate::source::sso::wants_login;
+pub use crate::source::sso::{is_mended_by_login, wants_login};
 
 /// How to sign in.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct LoginOptions {
     pub device_code: bool,
     /// A browser may be opened.
     pub browser: bool,
+    /// A sign-in that somebody began after this time will do as well.
+    pub unless_since: Option<SystemTime>,
 }
 
 /// A sign-in that has begun.
@@ -47,7 +49,8 @@ pub async fn sign_in(
     session: &Arc<SsoSession>,
     options: LoginOptions,
 ) -> Result<SignedIn, Failure> {
-    let how = sso::How { flow: options.device_code.then_some(Flow::Device), browser: options.browser };
+    let LoginOptions { device_code, browser, unless_since } = options;
+    let how = sso::How { flow: device_code.then_some(Flow::Device), browser, unless_since };
     let token = sso::login(session, world, how).await?;
     tell_daemon(config, session, true).await;
     let store = TokenStore::of(session, world).map_err(|error| error.failure())?;

@@ -3,12 +3,14 @@
 //! The right is the daemon's to give, and ends with the shell: what is printed has the shell tell its own process number,
 //! because we cannot know it: a shell may run us from another process of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::child::wiring::{Layer, layer};
 use super::child::{Token, Wiring, address, original::undoing};
+use super::login::FirstArgs;
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::background;
 use crate::config::{Config, duration};
@@ -33,6 +35,9 @@ pub struct EnvArgs {
     /// The region that the shell sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION", conflicts_with = "unset")]
     pub region: Option<String>,
+    /// Who is asked for a login.
+    #[command(flatten)]
+    pub first: FirstArgs,
     /// Print what restores the environment as it was before
     #[arg(long, conflicts_with_all = ["identities", "lasts"])]
     pub unset: bool,
@@ -94,9 +99,10 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let (outer, world) = (&*context.outer, &context.world);
     let format = arguments.format.map_or_else(parents_format, Ok)?;
     let lasts_secs = arguments.lasts.map(|lasts| lasts.as_secs());
-    let config = Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+    let config = Arc::new(Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?);
     let inside = identities::inside(outer, &world.environment);
     let identities = identities::named(&arguments.identities, &config, &inside, CANNOT)?;
+    arguments.first.sign_in_for_daemon(context, &config, &identities).await?;
     let default = identities[0];
     let named = identities
         .iter()

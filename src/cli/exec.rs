@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::child::{Token, Wiring, address};
+use super::login::FirstArgs;
 use super::{Context, Trouble, identities, login, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
 use crate::app::login::{ends_soon, wants_login};
@@ -41,9 +42,9 @@ pub struct ExecArgs {
     /// Put temporary keys themselves into the environment, for tools that know nothing else
     #[arg(long, conflicts_with = "token_file")]
     pub static_env: bool,
-    /// Never ask a person for a login, also at a terminal
-    #[arg(long)]
-    pub no_login: bool,
+    /// Who is asked for a login.
+    #[command(flatten)]
+    pub first: FirstArgs,
     /// The command and its arguments [default: $SHELL]
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -59,6 +60,7 @@ pub fn run(arguments: ExecArgs, context: Context) -> Result<u8, Trouble> {
 
 async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble> {
     let (outer, world) = (context.outer.clone(), context.world.clone());
+    let since = world.clock.now().wall;
     let command = Command::of(&arguments.command, &outer);
     let files = Config::files(&world).map_err(|error| command.unbuilt(error))?;
     let watch = FileWatch::later(files, MOST_ARE_OVER);
@@ -94,7 +96,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     {
         begun.0 = tokio::select! {
             again = async {
-                login::sign_in_first(context, &config, &session).await?;
+                arguments.first.sign_in(context, &config, &session, since).await?;
                 Ok(endpoint.credential(&default, FIRST).await)
             } => again?,
             signal = told.next() => return Ok(Ended::Signal(signal)),
@@ -144,13 +146,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
 }
 
 /// The sign-in that a person at the terminal is asked for, where that mends the failure.
-fn signs_in_first(
-    arguments: &ExecArgs,
-    failure: &Failure,
-    identity: &str,
-    config: &Config,
-) -> Option<Arc<SsoSession>> {
-    let asked = !arguments.no_login && wants_login(failure) && login::somebody_is_there();
+fn signs_in_first(arguments: &ExecArgs, failure: &Failure, identity: &str, config: &Config) -> Option<Arc<SsoSession>> {
+    let asked = wants_login(failure) && arguments.first.may_ask();
     config.sso_session_of(identity).filter(|_| asked).cloned()
 }
 

@@ -7,8 +7,11 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::{Context, Trouble, runtime, say, sign_ins};
+use crate::app::background::{self, BackgroundError};
 use crate::app::login::{self, LoginOptions, SignedIn};
-use crate::config::{Config, SsoSession};
+use crate::config::{Config, Identity, SsoSession};
+use crate::control::ClientError;
+use crate::credential::handover::Wanted;
 use crate::world::World;
 use crate::world::person::Terminal;
 
@@ -33,7 +36,7 @@ pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
         let LoginArgs { name, device_code, no_browser } = arguments;
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
         let session = sign_ins::named(name.as_deref(), &config, &context, CANNOT)?;
-        let options = LoginOptions { device_code, browser: !no_browser };
+        let options = LoginOptions { device_code, browser: !no_browser, unless_since: None };
         sign_in(&context, &Arc::new(config), &session, options).await?;
         Ok(0)
     })
@@ -56,14 +59,63 @@ pub(super) async fn sign_in(
     Ok(())
 }
 
-/// The same for who only wants to go on: by the way that suits the terminal.
-pub(super) async fn sign_in_first(
-    context: &Context,
-    config: &Arc<Config>,
-    session: &Arc<SsoSession>,
-) -> Result<(), Trouble> {
-    say::err(&format!("credenza: {} needs a login\n", session.label()));
-    sign_in(context, config, session, LoginOptions { device_code: false, browser: true }).await
+/// What commands take that log in first where a person sits at the terminal.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct FirstArgs {
+    /// Never ask a person for a login, also at a terminal
+    #[arg(long)]
+    pub no_login: bool,
+    /// Open no browser for a login: print the address
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+impl FirstArgs {
+    /// Whether there is somebody who may be asked to sign in.
+    pub(super) fn may_ask(self) -> bool {
+        !self.no_login && somebody_is_there()
+    }
+
+    /// Signs in, for who only wants to go on: a sign-in that somebody else began after `since` will do.
+    pub(super) async fn sign_in(
+        self,
+        context: &Context,
+        config: &Arc<Config>,
+        session: &Arc<SsoSession>,
+        since: SystemTime,
+    ) -> Result<(), Trouble> {
+        say::err(&format!("credenza: {} needs a login\n", session.label()));
+        let options = LoginOptions { device_code: false, browser: !self.no_browser, unless_since: Some(since) };
+        sign_in(context, config, session, options).await
+    }
+
+    /// Signs in wherever the daemon says that one of these identities needs it.
+    pub(super) async fn sign_in_for_daemon(
+        self,
+        context: &Context,
+        config: &Arc<Config>,
+        identities: &[&Identity],
+    ) -> Result<(), Trouble> {
+        let since = context.world.clock.now().wall;
+        let mut done: Vec<&Arc<SsoSession>> = Vec::new();
+        for identity in identities {
+            let Some(session) = config.sso_session_of(&identity.name) else { continue };
+            if !self.may_ask() || done.contains(&session) {
+                continue;
+            }
+            done.push(session);
+            let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
+            let arguments = runtime::log_arguments(&context.globals);
+            let asked = background::ask(&context.world, &arguments, async |client| client.credential(&wanted).await);
+            // whatever else is wrong is said by whoever is asked next
+            if let Err(BackgroundError::Client(ClientError::Refused(refusal))) = asked.await
+                && login::is_mended_by_login(&refusal.code)
+            {
+                self.sign_in(context, config, session, since).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether a person sits at the terminal who may be asked to sign in.

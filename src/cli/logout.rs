@@ -50,7 +50,8 @@ const CANNOT: &str = "cannot log out";
 async fn sign_out(context: &Context, config: &Config, session: &Arc<SsoSession>, of_all: bool) -> Result<(), Trouble> {
     let label = session.label();
     let signed_out = login::sign_out(&context.world, config, session).await;
-    let signed_out = signed_out.map_err(|error| Trouble::failed(format!("cannot sign out of {label}"), error.to_string()))?;
+    let signed_out =
+        signed_out.map_err(|error| Trouble::failed(format!("cannot sign out of {label}"), error.to_string()))?;
     if let Some(untold) = signed_out.untold {
         say::err(&format!("credenza: AWS could not be told, and keeps the sign-in to its end: {}\n", untold.private));
     }
@@ -89,7 +90,8 @@ async fn users(config: &Config, sessions: &[Arc<SsoSession>]) -> Vec<String> {
     let grants = status.grants.iter().filter(|grant| concerned(&grant.identities));
     let jobs = status.jobs.iter().filter(|job| concerned(&job.identities));
     let pid = |pid: Option<u32>| pid.map_or_else(String::new, |pid| format!(", process {pid}"));
-    let grants = grants.map(|grant| format!("grant {} ({}{})", grant.name, grant.identities.join(", "), pid(grant.pid)));
+    let grants =
+        grants.map(|grant| format!("grant {} ({}{})", grant.name, grant.identities.join(", "), pid(grant.pid)));
     let jobs = jobs.map(|job| format!("{} ({}{})", job.command, job.identities.join(", "), pid(job.pid)));
     grants.chain(jobs).collect()
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::identity::StsEndpoint;
 use super::resolve::endpoint::{self, Service};
 use crate::credential::SessionKey;
 use crate::secret::Digest;
@@ -19,6 +20,8 @@ pub struct SsoDefinition {
     pub account_id: String,
     /// `sso_role_name`, such as `AdministratorAccess`.
     pub role_name: String,
+    /// Which STS is asked whose the role's credentials are.
+    pub sts: StsEndpoint,
 }
 
 /// Where one signs in: an `[sso-session X]`, or the start URL that profiles of the older form share.

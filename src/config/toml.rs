@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The known word that was probably meant, if one is near enough.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
         .map(|known| (strsim::damerau_levenshtein(known, word), known))
         .min()

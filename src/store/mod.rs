@@ -212,6 +212,16 @@ impl TokenStore {
         written.map_err(|reason| StoreError::file("write", &path, reason))
     }
 
+    /// Forgets what is remembered of the sign-in, but for how long it lasts.
+    ///
+    /// # Errors
+    ///
+    /// Where the state folder cannot be used.
+    pub async fn forget_record(&self) -> Result<(), StoreError> {
+        let SignInRecord { length, .. } = self.record().await;
+        self.save_record(&SignInRecord { length, ..SignInRecord::default() }).await
+    }
+
     /// The file of the record: it changes with each login and logout by us, also where the token lies in the keyring.
     pub fn record_path(&self) -> PathBuf {
         self.ours.with_extension("json")

@@ -72,6 +72,7 @@ impl Resolver<'_> {
             session: Arc::new(session),
             account_id: account.text().to_owned(),
             role_name: role.text().to_owned(),
+            sts: self.sts(view, view.text("region"), None)?,
         })
     }
 

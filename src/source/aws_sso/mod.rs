@@ -44,7 +44,7 @@ impl Source for Sso {
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let SsoDefinition { session, account_id, role_name } = self.definition.clone();
+        let SsoDefinition { session, account_id, role_name, .. } = self.definition.clone();
         let portal = Portal::new(session, self.world.clone(), self.bucket.clone()).asked_by(self.identity.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
@@ -81,5 +81,10 @@ const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// Whether a failure is one that a login mends.
 pub fn wants_login(failure: &Failure) -> bool {
-    matches!(failure.code, renewal::LOGIN_REQUIRED | super::SESSION_ENDED | SESSION_TOKEN_DEAD)
+    is_mended_by_login(failure.code)
+}
+
+/// The same by its code alone.
+pub fn is_mended_by_login(code: &str) -> bool {
+    matches!(code, renewal::LOGIN_REQUIRED | super::SESSION_ENDED | SESSION_TOKEN_DEAD)
 }

@@ -12,6 +12,7 @@ mod redirect;
 mod vanity;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::oidc::{self, Minted, Oidc, Registered};
 use super::problem::{SsoProblem, What};
@@ -27,6 +28,8 @@ pub struct How {
     pub flow: Option<Flow>,
     /// Whether a browser may be opened: not with `--no-browser`.
     pub browser: bool,
+    /// Who only wants to use a sign-in is content with one that somebody began after this time.
+    pub unless_since: Option<SystemTime>,
 }
 
 /// Has the person sign in, keeps what comes of it and returns it. A sign-in that lives is made anew: who has one and only
@@ -43,6 +46,9 @@ pub async fn login(session: &Arc<SsoSession>, world: &World, how: How) -> Result
         Turn::Ours(lock) => lock,
         Turn::Theirs(token) => return Ok(*token),
     };
+    if let Some(token) = begun_meanwhile(&store, world, how.unless_since).await {
+        return Ok(token);
+    }
     let mut oidc = Oidc::new(Arc::clone(session), world.clone());
     if let Some(led) = vanity::resolve(session, world).await? {
         let region = led.region.unwrap_or_else(|| session.region.clone());
@@ -58,6 +64,13 @@ pub async fn login(session: &Arc<SsoSession>, world: &World, how: How) -> Result
         Flow::Device => device::sign_in(&desk).await?,
     };
     keep(&desk, client, minted).await
+}
+
+/// A sign-in that lives and that a person began after `since`.
+async fn begun_meanwhile(store: &TokenStore, world: &World, since: Option<SystemTime>) -> Option<StoredToken> {
+    let signed_in = store.record().await.signed_in?;
+    let token = store.token().await.ok()??;
+    (signed_in >= since? && token.expires_at > world.clock.now().wall).then_some(token)
 }
 
 enum Turn {

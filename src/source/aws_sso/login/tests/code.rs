@@ -44,18 +44,20 @@ async fn a_device_code_can_be_asked_for_although_there_is_a_browser() {
         assert_eq!(address.member("user_code"), USER_CODE);
         vec![]
     });
-    login(&stage.session, &stage.world, How { flow: Some(Flow::Device), browser: true }).await.unwrap();
+    login(&stage.session, &stage.world, How { flow: Some(Flow::Device), browser: true, unless_since: None })
+        .await
+        .unwrap();
     assert!(stage.was_told("Your browser was opened"));
 
     let stage = Stage::with_browser(|_| panic!("a browser was opened"));
-    login(&stage.session, &stage.world, How { flow: None, browser: false }).await.unwrap();
+    login(&stage.session, &stage.world, How { flow: None, browser: false, unless_since: None }).await.unwrap();
     assert_eq!(stage.center.asked("/device_authorization").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_address_can_be_opened_by_hand() {
     let stage = Stage::new();
-    let how = How { flow: Some(Flow::Code), browser: false };
+    let how = How { flow: Some(Flow::Code), browser: false, unless_since: None };
     let by_hand = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let told = stage.person.told();

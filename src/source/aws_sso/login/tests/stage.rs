@@ -205,7 +205,7 @@ impl Stage {
     }
 
     pub(super) async fn login(&self) -> Result<StoredToken, Failure> {
-        login(&self.session, &self.world, How { flow: None, browser: true }).await
+        login(&self.session, &self.world, How { flow: None, browser: true, unless_since: None }).await
     }
 
     /// What lies in the store.
