@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
@@ -19,11 +19,11 @@ use crate::{
 /// Carries out one request; nothing when there is no such route.
 pub(super) fn answer(cloud: &Cloud, method: &str, path: &str, body: &[u8]) -> Option<Result<Value, Complaint>> {
     Some(match (method, path) {
-        ("POST", "instances") => read::<Instance>(body).and_then(|new| done_with(cloud.add_instance(new))),
+        ("POST", "instances") => put::<Instance>(body, |new| cloud.add_instance(new)),
         ("POST", "visitor") => read::<Sitting>(body).and_then(|sitting| {
             found(cloud.change_instance(&sitting.start_url, |instance| instance.visitor = sitting.visitor), "instance")
         }),
-        ("POST", "people") => read::<NewPerson>(body).and_then(|new| done_with(new.add_to(cloud))),
+        ("POST", "people") => put::<NewPerson>(body, |new| new.add_to(cloud)),
         ("POST", "people/disable") => {
             read::<Person>(body).and_then(|it| found(cloud.disable_person(&it.person), "person"))
         }
@@ -32,13 +32,13 @@ pub(super) fn answer(cloud: &Cloud, method: &str, path: &str, body: &[u8]) -> Op
         }
         ("POST", "people/end-sessions") => count(body, |it| cloud.end_sign_ins(it)),
         ("POST", "people/revoke-access-tokens") => count(body, |it| cloud.revoke_access_tokens(it)),
-        ("POST", "accounts") => read::<Account>(body).and_then(|new| done_with(cloud.add_account(new))),
-        ("POST", "assignments") => read::<NewAssignment>(body).and_then(|new| done_with(new.add_to(cloud))),
+        ("POST", "accounts") => put::<Account>(body, |new| cloud.add_account(new)),
+        ("POST", "assignments") => put::<NewAssignment>(body, |new| new.add_to(cloud)),
         ("POST", "assignments/remove") => read::<Assigned>(body)
             .and_then(|it| found(cloud.remove_assignment(&it.person, &it.account, &it.role), "assignment")),
         ("POST", "assignments/restore") => read::<Assigned>(body)
             .and_then(|it| found(cloud.restore_assignment(&it.person, &it.account, &it.role), "assignment")),
-        ("POST", "vanities") => read::<Vanity>(body).and_then(|new| done_with(cloud.add_vanity(new))),
+        ("POST", "vanities") => put::<Vanity>(body, |new| cloud.add_vanity(new)),
         ("GET", "logins") => Ok(view::logins(cloud)),
         ("POST", "logins/approve") => read(body).and_then(|it| decide(cloud, &it, true)),
         ("POST", "logins/deny") => read(body).and_then(|it| decide(cloud, &it, false)),
@@ -50,11 +50,14 @@ pub(super) fn answer(cloud: &Cloud, method: &str, path: &str, body: &[u8]) -> Op
         })),
         ("POST", "tokens/revoke") => read::<Token>(body).and_then(|it| found(cloud.revoke_token(&it.token), "token")),
         ("POST", "registrations") => {
-            read::<Life>(body).and_then(|it| done_with(cloud.set_registration_life(Duration::from_secs(it.life_secs))))
+            put::<Life>(body, |it| cloud.set_registration_life(Duration::from_secs(it.life_secs)))
         }
         ("POST", "registrations/expire") => Ok(json!({ "count": cloud.expire_registrations() })),
-        ("POST", "rate") => read::<Rate>(body).and_then(|rate| done_with(cloud.set_portal_rate(Some(rate)))),
-        ("DELETE", "rate") => done_with(cloud.set_portal_rate(None)),
+        ("POST", "rate") => put::<Rate>(body, |rate| cloud.set_portal_rate(Some(rate))),
+        ("DELETE", "rate") => {
+            cloud.set_portal_rate(None);
+            done()
+        }
         _ => return None,
     })
 }
@@ -131,6 +134,8 @@ fn count(body: &[u8], act: impl Fn(&str) -> usize) -> Result<Value, Complaint> {
     read::<Person>(body).map(|it| json!({ "count": act(&it.person) }))
 }
 
-fn done_with(_done: ()) -> Result<Value, Complaint> {
+/// Reads a body and does with it what cannot fail.
+fn put<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T)) -> Result<Value, Complaint> {
+    act(read(body)?);
     done()
 }
