@@ -50,7 +50,7 @@ impl Process {
     }
 
     /// The whole answer to a request below one of the addresses.
-    fn answer(&self, name: &str, method: &str, path: &str, body: &str) -> String {
+    pub fn answer(&self, name: &str, method: &str, path: &str, body: &str) -> String {
         let base = self.address(name).strip_prefix("http://").unwrap();
         let (address, prefix) = base.split_once('/').unwrap_or((base, ""));
         let path = [prefix, path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
