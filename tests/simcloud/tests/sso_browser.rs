@@ -1,5 +1,7 @@
 //! Logins by a browser: authorize, PKCE, redirects, pages; and companies' own addresses.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::time::Duration;

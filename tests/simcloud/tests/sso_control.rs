@@ -1,5 +1,7 @@
 //! Identity Center in the process `simcloud`: its seed, and every route of the control API that steers it.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Registration, device logins, refreshes, portal credentials: the plain path, and each refusal of OIDC on it.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::time::Duration;

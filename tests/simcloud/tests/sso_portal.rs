@@ -1,5 +1,7 @@
 //! The portal: refusals, pages, patience, faults; and everything that ends a person's access, early or late.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
+
 mod support;
 
 use std::{sync::Arc, time::Duration};
