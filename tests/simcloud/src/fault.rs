@@ -174,8 +174,7 @@ impl Trouble {
     }
 
     /// The refusal that an [`Trouble::Error`] stands for.
-    pub(crate) fn refusal(status: Option<u16>, code: &str, message: Option<&str>) -> Refusal {
-        let known = Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code));
+    pub(crate) fn refusal(status: Option<u16>, known: Refusal, message: Option<&str>) -> Refusal {
         Refusal {
             status: status.unwrap_or(known.status),
             code: known.code,

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, time::SystemTime};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 
 use crate::principal::Principal;
 
@@ -94,6 +97,11 @@ pub(crate) fn unique_id(prefix: &str, letters: usize) -> String {
 pub(crate) fn request_id() -> String {
     let id: String = random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..])
+}
+
+/// Something that nobody can guess: a token, a code, a client's secret. The prefix tells the kind, as with AWS.
+pub(crate) fn opaque(prefix: &str) -> String {
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<48>()))
 }
 
 fn secret() -> String {

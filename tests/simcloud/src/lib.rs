@@ -7,6 +7,7 @@
 //! - [`cloud`]: [`Cloud`], what it knows and how a test steers it
 //! - [`keys`], [`principal`], [`role`], [`web_identity`]: who may have what
 //! - [`sts`]: the Security Token Service, one action a file
+//! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
 //! - [`wire`], [`authority`]: connections (pipes, TCP, TLS), and certificates for them
@@ -33,6 +34,7 @@ pub mod principal;
 pub mod refusal;
 pub mod role;
 pub mod sigv4;
+pub mod sso;
 pub mod sts;
 pub mod web_identity;
 pub mod wire;

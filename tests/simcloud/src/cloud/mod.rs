@@ -17,6 +17,7 @@ use crate::{
     keys::{Issued, Keys},
     refusal::Refusal,
     role::Role,
+    sso::directory::Directory,
     web_identity::Issuer,
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) issuers: BTreeMap<String, Issuer>,
     /// By access key id.
     pub(crate) issued: HashMap<String, Issued>,
+    /// IAM Identity Center.
+    pub(crate) sso: Directory,
     pub(crate) disabled_regions: BTreeSet<String>,
     pub(crate) faults: BTreeMap<u64, Fault>,
     pub(crate) last_fault: u64,

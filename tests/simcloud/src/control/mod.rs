@@ -3,6 +3,7 @@
 
 mod routes;
 pub mod seed;
+mod sso;
 mod view;
 
 use std::{convert::Infallible, io};

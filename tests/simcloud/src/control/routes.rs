@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use super::{
     Complaint,
     seed::{NewIssuer, NewRole, NewUser},
-    view,
+    sso, view,
 };
 use crate::{Cloud, Fault, Keys};
 
 /// Carries out one request.
 pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> Result<Value, Complaint> {
     let path = uri.path().strip_prefix("/_simcloud/").ok_or_else(|| no_route(method, uri))?;
+    if let Some(answer) = path.strip_prefix("sso/").and_then(|path| sso::answer(cloud, method.as_str(), path, body)) {
+        return answer;
+    }
     match (method.as_str(), path) {
         ("POST", "users") => Ok(view::keys(&read::<NewUser>(body)?.add_to(cloud))),
         ("POST", "roles") => {
@@ -133,19 +136,19 @@ fn judge(cloud: &Cloud, keys: AllKeys) -> Value {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
     serde_json::from_slice(body).map_err(|error| Complaint { status: 400, message: error.to_string() })
 }
 
-fn done() -> Result<Value, Complaint> {
+pub(super) fn done() -> Result<Value, Complaint> {
     Ok(json!({}))
 }
 
-fn found(found: bool, what: &str) -> Result<Value, Complaint> {
+pub(super) fn found(found: bool, what: &str) -> Result<Value, Complaint> {
     if found { Ok(json!({})) } else { Err(unknown(what)) }
 }
 
-fn unknown(what: &str) -> Complaint {
+pub(super) fn unknown(what: &str) -> Complaint {
     Complaint { status: 404, message: format!("there is no such {what}") }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{Cloud, Fault, Issuer, Keys, Trust};
+use crate::{
+    Cloud, Fault, Issuer, Keys, Trust,
+    sso::{Account, Instance, Vanity},
+};
 
 /// A whole population: `{"users": [...], "roles": [...], "issuers": [...], "faults": [...]}`, each part optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,6 +21,51 @@ pub struct Seed {
     pub issuers: Vec<NewIssuer>,
     /// Faults in force from the start.
     pub faults: Vec<Fault>,
+    /// IAM Identity Center.
+    pub sso: SsoSeed,
+}
+
+/// Identity Center: `{"instances": [...], "people": [...], "accounts": [...], "assignments": [...], "vanities": [...]}`, each
+/// part optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SsoSeed {
+    /// Start URLs.
+    pub instances: Vec<Instance>,
+    /// Who signs in.
+    pub people: Vec<NewPerson>,
+    /// Accounts.
+    pub accounts: Vec<Account>,
+    /// Who has which role where.
+    pub assignments: Vec<NewAssignment>,
+    /// Companies' own addresses.
+    pub vanities: Vec<Vanity>,
+}
+
+/// A person.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPerson {
+    /// `ada@example.com`.
+    pub name: String,
+    /// Whether the person may sign in.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+/// A role that a person has in an account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAssignment {
+    /// `ada@example.com`.
+    pub person: String,
+    /// Twelve digits.
+    pub account: String,
+    /// `ReadOnly`.
+    pub role: String,
+    /// How long its sessions last, in seconds.
+    #[serde(default = "one_hour")]
+    pub session_secs: u64,
 }
 
 /// A user; the cloud makes keys when none are given.
@@ -88,6 +136,7 @@ impl Seed {
     pub fn sow(self, cloud: &Cloud) -> Vec<Keys> {
         self.roles.into_iter().for_each(|role| role.add_to(cloud));
         self.issuers.into_iter().for_each(|issuer| issuer.add_to(cloud));
+        self.sso.sow(cloud);
         for fault in self.faults {
             cloud.add_fault(fault);
         }
@@ -124,6 +173,35 @@ impl NewIssuer {
             None => issuer,
         });
     }
+}
+
+impl SsoSeed {
+    fn sow(self, cloud: &Cloud) {
+        self.instances.into_iter().for_each(|instance| cloud.add_instance(instance));
+        self.people.into_iter().for_each(|person| person.add_to(cloud));
+        self.accounts.into_iter().for_each(|account| cloud.add_account(account));
+        self.assignments.into_iter().for_each(|assignment| assignment.add_to(cloud));
+        self.vanities.into_iter().for_each(|vanity| cloud.add_vanity(vanity));
+    }
+}
+
+impl NewPerson {
+    pub(super) fn add_to(self, cloud: &Cloud) {
+        cloud.add_person(&self.name);
+        if !self.enabled {
+            cloud.disable_person(&self.name);
+        }
+    }
+}
+
+impl NewAssignment {
+    pub(super) fn add_to(self, cloud: &Cloud) {
+        cloud.assign(&self.person, &self.account, &self.role, Duration::from_secs(self.session_secs));
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one_hour() -> u64 {

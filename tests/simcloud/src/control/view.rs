@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, time::SystemTime};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{Call, Cloud, Fault, Issued, Keys, web_identity::unix_secs};
+use crate::{
+    Call, Cloud, Fault, Issued, Keys,
+    sso::{Decision, SignedIn, Token, Way},
+    web_identity::unix_secs,
+};
 
 /// The secrets are shown: they open nothing but this cloud, and a leak test must know what to look for.
 pub(super) fn keys(keys: &Keys) -> Value {
@@ -46,6 +50,70 @@ pub(super) fn faults(faults: &[(u64, Fault)]) -> Value {
 pub(super) fn clock(cloud: &Cloud) -> Value {
     let now = cloud.now();
     json!({ "now": time(now), "now_secs": unix_secs(now), "offset_secs": cloud.offset().as_secs() })
+}
+
+pub(super) fn logins(cloud: &Cloud) -> Value {
+    let now = cloud.now();
+    let all = cloud.logins().into_iter().map(|(number, login)| {
+        let way = match login.way {
+            Way::Device { .. } => "device",
+            Way::Redirect { .. } => "redirect",
+        };
+        let decision = match login.decided(now) {
+            None => "none",
+            Some(Decision::Approved { .. }) => "approved",
+            Some(Decision::Denied { .. }) => "denied",
+        };
+        json!({
+            "login": number,
+            "way": way,
+            "user_code": login.user_code(),
+            "client_id": login.client_id,
+            "start_url": login.start_url,
+            "started": time(login.started),
+            "person": login.person(),
+            "decision": decision,
+            "spent": login.spent,
+            "redirect": login.redirect(now),
+        })
+    });
+    all.collect()
+}
+
+pub(super) fn sign_ins(cloud: &Cloud) -> Value {
+    let all = cloud.sign_ins().into_iter().map(|(number, sign_in)| {
+        json!({
+            "sign_in": number,
+            "person": sign_in.person,
+            "start_url": sign_in.start_url,
+            "started": time(sign_in.started),
+            "ends": time(sign_in.ends),
+            "ended": sign_in.ended,
+        })
+    });
+    all.collect()
+}
+
+pub(super) fn token(token: &Token) -> Value {
+    json!({
+        "token": token.token,
+        "person": token.person,
+        "sign_in": token.sign_in,
+        "expires": token.expires.map(time),
+        "revoked": token.revoked,
+    })
+}
+
+/// In the names of the AWS CLI's token file.
+pub(super) fn signed_in(signed_in: &SignedIn) -> Value {
+    json!({
+        "accessToken": signed_in.access_token,
+        "expiresAt": time(signed_in.expires),
+        "refreshToken": signed_in.refresh_token,
+        "clientId": signed_in.client_id,
+        "clientSecret": signed_in.client_secret,
+        "registrationExpiresAt": time(signed_in.registration_expires),
+    })
 }
 
 fn call(call: &Call) -> Value {

@@ -25,12 +25,12 @@ impl Cloud {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        serve_with_reset(self.clone(), io, |_| {})
+        serve_with_reset(self.clone(), io, false, |_| {})
     }
 }
 
 /// The same, with a way to make a connection's end look like a reset.
-pub(super) async fn serve_with_reset<I>(cloud: Cloud, io: I, reset: impl FnOnce(&I) + Send + 'static)
+pub(super) async fn serve_with_reset<I>(cloud: Cloud, io: I, secure: bool, reset: impl FnOnce(&I) + Send + 'static)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -41,7 +41,7 @@ where
         move |request: Request<Incoming>| -> Answering {
             let (cloud, last_bytes) = (cloud.clone(), Arc::clone(&last_bytes));
             Box::pin(async move {
-                let result = respond(cloud, request).await;
+                let result = respond(cloud, request, secure).await;
                 if let Err(Cut(bytes)) = &result {
                     *last_bytes.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.clone());
                 }

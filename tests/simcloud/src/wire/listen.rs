@@ -58,7 +58,7 @@ impl Cloud {
     /// Serves every connection that comes in.
     pub fn listen(&self, listener: TcpListener) -> io::Result<Listening> {
         let cloud = self.clone();
-        Listening::start(listener, move |stream| serve_with_reset(cloud.clone(), stream, reset))
+        Listening::start(listener, move |stream| serve_with_reset(cloud.clone(), stream, false, reset))
     }
 
     /// The same over TLS. A handshake that fails ends its connection.
@@ -68,7 +68,7 @@ impl Cloud {
             let (cloud, acceptor) = (cloud.clone(), acceptor.clone());
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    serve_with_reset(cloud, stream, |stream| reset(stream.get_ref().0)).await;
+                    serve_with_reset(cloud, stream, true, |stream| reset(stream.get_ref().0)).await;
                 }
             }
         })

@@ -3,6 +3,7 @@
 //!
 //! Nothing here blocks a thread or asks the machine's clock, so a paused Tokio runtime can carry it.
 
+mod asked;
 mod connection;
 mod listen;
 mod service;
@@ -17,6 +18,8 @@ pub(crate) struct Received {
     pub(crate) method: String,
     /// The `Host` header.
     pub(crate) host: String,
+    /// Whether it came over TLS.
+    pub(crate) secure: bool,
     /// `/?Action=...`
     pub(crate) path_and_query: String,
     pub(crate) headers: HeaderMap,

@@ -8,12 +8,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
-use super::{Answer, Received};
+use super::{Answer, Received, asked::Asked};
 use crate::{
     Cloud, Refusal,
     fault::{Met, Trouble},
-    keys::request_id,
-    sts,
 };
 
 const MOST_BODY: usize = 1 << 20;
@@ -31,18 +29,23 @@ impl fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 /// Answers one request, or cuts its connection.
-pub(super) async fn respond(cloud: Cloud, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+pub(super) async fn respond(
+    cloud: Cloud,
+    request: Request<Incoming>,
+    secure: bool,
+) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MOST_BODY).collect().await else { return Err(Cut(Bytes::new())) };
     let text = |name| head.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let received = Received {
         method: head.method.to_string(),
         host: text(header::HOST).unwrap_or_default().to_owned(),
+        secure,
         path_and_query: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         headers: head.headers.clone(),
         body: body.to_bytes(),
     };
-    let request = sts::Request::read(&received);
+    let request = Asked::read(&cloud, &received);
     let call = request.as_call(&cloud);
     let met = cloud.meet(&call.action, call.role.as_deref(), call.principal.as_deref());
     let number = cloud.record(call);
@@ -59,7 +62,7 @@ struct Answered {
 }
 
 /// The answer that a call would have if it arrived, and what the call log says of it. The call does its work here.
-fn answer(cloud: &Cloud, request: &sts::Request<'_>, met: &Met) -> Answered {
+fn answer(cloud: &Cloud, request: &Asked<'_>, met: &Met) -> Answered {
     let result = match &met.trouble {
         Some(Trouble::Page { status, headers, body }) => {
             let answer = Answer { status: *status, headers: headers.clone(), body: body.clone().into() };
@@ -76,18 +79,21 @@ fn answer(cloud: &Cloud, request: &sts::Request<'_>, met: &Met) -> Answered {
             let answer = Answer { status: 200, headers: Vec::new(), body: Bytes::new() };
             return Answered { answer, outcome: trouble.name().to_owned() };
         }
-        Some(Trouble::Error { status, code, message }) => Err(Trouble::refusal(*status, code, message.as_deref())),
-        Some(Trouble::WrongAnswer) => Ok(sts::answer_to_another_question()),
+        Some(Trouble::Error { status, code, message }) => {
+            Err(Trouble::refusal(*status, request.known_refusal(code), message.as_deref()))
+        }
+        Some(Trouble::WrongAnswer) => Ok(request.answer_to_another_question()),
         trouble => request.perform(cloud, trouble.as_ref()),
     };
     let outcome = outcome_of(&result, met.trouble.as_ref());
-    Answered { answer: sts::write(&result, &request_id()), outcome }
+    Answered { answer: result.unwrap_or_else(|refusal| request.write_error(refusal)), outcome }
 }
 
-fn outcome_of(result: &Result<sts::Element, Refusal>, trouble: Option<&Trouble>) -> String {
+fn outcome_of(result: &Result<Answer, Refusal>, trouble: Option<&Trouble>) -> String {
     match (result, trouble) {
         (Err(refusal), _) => refusal.code.clone(),
         (Ok(_), Some(trouble)) => trouble.name().to_owned(),
+        (Ok(answer), None) if answer.status >= 400 => answer.status.to_string(),
         (Ok(_), None) => "ok".to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod process;
+pub mod sso;
 
 use std::{
     sync::{

@@ -1,0 +1,55 @@
+//! Which service a request is for, behind one face.
+
+use super::{Answer, Received};
+use crate::{Call, Cloud, Refusal, fault::Trouble, keys::request_id, sso, sts};
+
+/// One request, not judged yet.
+pub(super) enum Asked<'a> {
+    /// The Security Token Service: what is for nobody else.
+    Sts(sts::Request<'a>),
+    /// IAM Identity Center.
+    Sso(sso::Request<'a>),
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn read(cloud: &Cloud, received: &'a Received) -> Self {
+        sso::Request::read(cloud, received).map_or_else(|| Self::Sts(sts::Request::read(received)), Self::Sso)
+    }
+
+    pub(super) fn as_call(&self, cloud: &Cloud) -> Call {
+        match self {
+            Self::Sts(request) => request.as_call(cloud),
+            Self::Sso(request) => request.as_call(cloud),
+        }
+    }
+
+    pub(super) fn perform(&self, cloud: &Cloud, trouble: Option<&Trouble>) -> Result<Answer, Refusal> {
+        match self {
+            Self::Sts(request) => request.perform(cloud, trouble).map(|answer| sts::write(&Ok(answer), &request_id())),
+            Self::Sso(request) => request.perform(cloud, trouble),
+        }
+    }
+
+    /// A refusal in the service's own envelope.
+    pub(super) fn write_error(&self, refusal: Refusal) -> Answer {
+        match self {
+            Self::Sts(_) => sts::write(&Err(refusal), &request_id()),
+            Self::Sso(request) => request.write_error(&refusal),
+        }
+    }
+
+    /// The status and words that the service has for a code.
+    pub(super) fn known_refusal(&self, code: &str) -> Refusal {
+        match self {
+            Self::Sts(_) => Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code)),
+            Self::Sso(request) => request.known_refusal(code),
+        }
+    }
+
+    pub(super) fn answer_to_another_question(&self) -> Answer {
+        match self {
+            Self::Sts(_) => sts::write(&Ok(sts::answer_to_another_question()), &request_id()),
+            Self::Sso(_) => sso::Request::answer_to_another_question(),
+        }
+    }
+}
