@@ -11,6 +11,7 @@ mod errors;
 mod keys;
 mod roles;
 mod skew;
+mod sso_login;
 mod stage;
 mod time;
 mod tls;

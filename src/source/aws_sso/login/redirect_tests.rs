@@ -110,7 +110,7 @@ fn every_page_keeps_its_address_to_itself() {
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
             ("referrer-policy", "no-referrer"),
-            ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
+            ("content-security-policy", "default-src 'none'"),
             ("x-content-type-options", "nosniff"),
         ] {
             assert_eq!(page.headers()[name], value);
