@@ -1,4 +1,5 @@
-//! What STS accepts, as pure checks. From the STS API reference, `AssumeRole` (botocore's `data/sts/2011-06-15`).
+//! What STS accepts, as pure checks. From the STS API reference, `AssumeRole` (botocore's `data/sts/2011-06-15`). And what
+//! IAM Identity Center calls an account and a role.
 //!
 //! An error is the end of a sentence: what is wrong, and what is allowed. Called by the reader of our TOML and by `resolve`.
 
@@ -33,6 +34,25 @@ pub fn source_identity(name: &str) -> Result<(), String> {
         return Err("a source identity does not begin with `aws:`".to_owned());
     }
     named("a source identity", name, 64)
+}
+
+/// An account: twelve digits.
+pub fn account_id(id: &str) -> Result<(), String> {
+    if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!("{id} is no account, which has twelve digits, zeros in front among them"))
+    }
+}
+
+/// The name of a permission set, which is the role's in IAM Identity Center: 1 to 32 of `[\w+=,.@-]` (its API reference,
+/// `CreatePermissionSet`).
+pub fn permission_set(name: &str) -> Result<(), String> {
+    if (1..=32).contains(&name.len()) && name.bytes().all(in_names) {
+        Ok(())
+    } else {
+        Err("a role of IAM Identity Center has 1 to 32 letters, digits and `_+=,.@-`".to_owned())
+    }
 }
 
 /// `ExternalId`: 2 to 1224 of `[\w+=,.@:/-]`.

@@ -13,6 +13,7 @@ pub mod own;
 pub mod places;
 pub mod resolve;
 pub mod shared;
+pub mod sign_in;
 pub mod sso;
 pub mod toml;
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub server: Server,
     /// Everything that is served or could be, by name.
     pub identities: BTreeMap<IdentityName, Identity>,
+    /// Every distinct sign-in of IAM Identity Center: `config/sign_in.rs` hands it out.
+    sessions: Vec<Arc<SsoSession>>,
     /// What could not be read, and what was read otherwise than written: worth telling, nothing fails.
     pub complaints: Vec<Complaint>,
     /// The files whose change means that all this should be read again: for [`crate::world::watch::FileWatch`].
@@ -88,12 +91,15 @@ impl Config {
         let own = Own::read(places, files)?;
         let shared = SharedFiles::read(places, files);
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
+        let (sessions, unused) = resolve::sso::sessions(&shared, &own, surroundings, identities.values());
         let missing = own.missing(&shared);
+        let complaints = missing.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).chain(unused);
         Ok(Self {
             places: places.clone(),
             server: own.server,
             identities,
-            complaints: missing.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).collect(),
+            complaints: complaints.collect(),
+            sessions,
             watched: places.watched(),
             shared: Arc::new(shared),
         })

@@ -1,12 +1,14 @@
 //! IAM Identity Center as the user's files describe it: where one signs in ([`SsoSession`]), and what a profile wants of it
 //! ([`SsoDefinition`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::resolve::endpoint::{self, Service};
 use crate::credential::SessionKey;
 use crate::secret::Digest;
+use crate::world::{Environment, places};
 
 /// A profile with `sso_session`, or with the older `sso_start_url`.
 #[derive(Clone, Debug)]
@@ -68,6 +70,36 @@ impl SsoSession {
     /// How long before its end a sign-in is announced to end, where nothing else is written.
     pub const ANNOUNCE: Duration = Duration::from_secs(15 * 60);
 
+    /// A sign-in that no file names yet, with the endpoints and the CA bundle that the environment names. `name` is what its
+    /// `[sso-session X]` would be called.
+    ///
+    /// Fails where the start URL, the region or one of the variables is none; the error is a sentence.
+    pub fn of_start_url(
+        start_url: &str,
+        region: &str,
+        name: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Self, String> {
+        check_start_url(start_url)?;
+        check_region(region)?;
+        let ca_bundle = environment.text("AWS_CA_BUNDLE").map(Path::new);
+        Ok(Self {
+            name: name.map(str::to_owned),
+            start_url: start_url.to_owned(),
+            region: region.to_owned(),
+            scopes: scopes(None),
+            oidc_url: Service::SSO_OIDC.url_of(environment)?,
+            portal_url: Service::SSO.url_of(environment)?,
+            fips: endpoint::is_on(environment, "AWS_USE_FIPS_ENDPOINT", None),
+            dualstack: endpoint::is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", None),
+            ca_bundle: ca_bundle.map(|path| places::absolute(&places::expanded(path, environment))),
+            cache: SsoCache::default(),
+            length: None,
+            announce: Self::ANNOUNCE,
+            max_hold: None,
+        })
+    }
+
     /// What people call it: the section's name, or the start URL.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.start_url)
@@ -77,9 +109,40 @@ impl SsoSession {
     pub fn key(&self) -> SessionKey {
         let urls = [self.oidc_url.as_deref(), self.portal_url.as_deref()].map(Option::unwrap_or_default);
         let private = if self.cache == SsoCache::Private { "private" } else { "" };
-        let parts = [self.start_url.as_str(), &self.region, &self.scopes.join(" "), urls[0], urls[1], private];
+        let scopes = self.scopes.join(" ");
+        let mut parts = vec![self.start_url.as_str(), &self.region, &scopes, urls[0], urls[1], private];
+        parts.extend(self.fips.then_some("fips"));
+        parts.extend(self.dualstack.then_some("dualstack"));
         let mut mark = Digest::of(parts.join("\0").as_bytes()).to_hex();
         mark.truncate(8);
         SessionKey(format!("sso:{}:{mark}", self.label()).into())
     }
+}
+
+/// A start URL is `https`, or `http` to this machine; the error is the end of a sentence.
+pub(super) fn check_start_url(text: &str) -> Result<(), String> {
+    match text.parse::<http::Uri>() {
+        Ok(uri) if endpoint::is_safe(&uri) => Ok(()),
+        Ok(uri) if uri.scheme_str() == Some("http") => {
+            Err(format!("{text} is in clear text to another machine: write https://"))
+        }
+        _ => Err(format!("{text} is no start URL, such as https://d-1234567890.awsapps.com/start")),
+    }
+}
+
+/// A region becomes part of a host's name; the error is the end of a sentence.
+pub(super) fn check_region(text: &str) -> Result<(), String> {
+    if endpoint::is_host_label(text) { Ok(()) } else { Err(format!("{text} is no region, such as eu-central-1")) }
+}
+
+/// What `sso_registration_scopes` asks for, each once, in its order; the access portal's scope is always among them.
+pub(super) fn scopes(written: Option<&str>) -> Vec<String> {
+    let written = written.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in written.chain([SsoSession::ACCESS]) {
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    scopes
 }

@@ -3,6 +3,8 @@
 //! Strict, unlike the shared AWS files: a key that means nothing is an error with its line and the nearest known key.
 //! `config/example.toml` shows every key, and a test loads it.
 
+mod sso;
+
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use super::toml::{Keys, Reader, Written, address, nearest};
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
+pub use sso::SaidOfSession;
 
 /// What our TOML says.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,8 @@ pub struct Own {
     pub server: Server,
     /// `[identity.X]`
     pub identities: BTreeMap<IdentityName, Said>,
+    /// `[sso.X]`, by the session's name or start URL.
+    pub sessions: BTreeMap<String, SaidOfSession>,
 }
 
 /// `[server]`
@@ -90,10 +95,11 @@ impl Own {
         };
         let mut own = layer(&places.system_config, false);
         own.lay_over(layer(&places.config, places.config_named));
+        complaints.extend(own.sessions.values().filter_map(SaidOfSession::contradiction));
         if complaints.is_empty() { Ok(own) } else { Err(ConfigError { complaints }) }
     }
 
-    /// A complaint about each identity whose profile is not there: what is said about it would hold for nobody.
+    /// A complaint about each identity whose profile is not there, and each sign-in: what is said would hold for nobody.
     pub(super) fn missing(&self, shared: &SharedFiles) -> Vec<Complaint> {
         let complaint = |(name, said): (&IdentityName, &Said)| {
             let written = said.profile.as_ref();
@@ -108,7 +114,8 @@ impl Own {
             };
             Some(Complaint::at(place, format!("there is no profile `{profile}`: {mend}")))
         };
-        self.identities.iter().filter_map(complaint).collect()
+        let identities = self.identities.iter().filter_map(complaint);
+        identities.chain(sso::missing(&self.sessions, shared)).collect()
     }
 
     fn lay_over(&mut self, upper: Self) {
@@ -118,6 +125,14 @@ impl Own {
                 Some(lower) => lower.lay_over(upper),
                 None => {
                     self.identities.insert(name, upper);
+                }
+            }
+        }
+        for (name, upper) in upper.sessions {
+            match self.sessions.get_mut(&name) {
+                Some(lower) => lower.lay_over(upper),
+                None => {
+                    self.sessions.insert(name, upper);
                 }
             }
         }
@@ -157,7 +172,7 @@ impl Said {
 }
 
 const ROOT: Keys =
-    Keys { table: "the file", known: &["server", "identity"], later: &["listener", "policy", "otp", "azure"] };
+    Keys { table: "the file", known: &["server", "identity", "sso"], later: &["listener", "policy", "otp", "azure"] };
 const SERVER: Keys = Keys { table: "[server]", known: &["listen"], later: &[] };
 const IDENTITY: Keys = Keys {
     table: "[identity]",
@@ -190,6 +205,14 @@ fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
             let place = reader.place(name.span().start);
             if let Some(table) = reader.table(name.get_ref(), item) {
                 own.identities.insert(name.get_ref().as_ref().into(), said(&mut reader, place, table));
+            }
+        }
+    }
+    if let Some(sessions) = document.get("sso").and_then(|item| reader.table("sso", item)) {
+        for (name, item) in sessions {
+            let place = reader.place(name.span().start);
+            if let Some(table) = reader.table(name.get_ref(), item) {
+                own.sessions.insert(name.get_ref().to_string(), SaidOfSession::read(&mut reader, place, table));
             }
         }
     }

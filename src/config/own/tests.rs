@@ -42,7 +42,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         complaints("[identity.a]\n\nkeepwarm = true\n"),
         [":3: unknown key `keepwarm` in [identity]: did you mean `keep_warm`?"]
     );
-    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity"]);
+    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity, sso"]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_files_that_come_with_us_load() {
 #[test]
 fn the_example_shows_every_key() {
     let example = include_str!("../../../config/example.toml");
-    for key in IDENTITY.known.iter().chain(SERVER.known) {
+    for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known) {
         assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
 }

@@ -69,8 +69,8 @@ impl<'a> Resolver<'a> {
         Failed::new(Kind::Role, view.unusable("source_profile", reason))
     }
 
-    /// The identity whose credential this one is assumed from: a source profile that is itself a role or has a web
-    /// identity. `None` for everything else, whole or not.
+    /// The identity whose credential this one is assumed from: a source profile that is itself a role, or has a web
+    /// identity or an SSO role. `None` for everything else, whole or not.
     pub(super) fn base_identity(&self, view: &View<'_>) -> Option<IdentityName> {
         if !view.assumes_role() {
             return None;
@@ -79,7 +79,9 @@ impl<'a> Resolver<'a> {
         let (source, _) = self.shared.profiles.get_key_value(source)?;
         let source_view = View::new(self.shared, None, source);
         let role = source_view.assumes_role() && !source_view.has_static_keys();
-        (role || source_view.value("web_identity_token_file").is_some()).then(|| source.clone())
+        let issued = source_view.value("web_identity_token_file").is_some()
+            || source_view.has_sso_role() && !source_view.assumes_role();
+        (role || issued).then(|| source.clone())
     }
 
     pub(super) fn view(&self, name: &IdentityName) -> View<'a> {

@@ -1,14 +1,15 @@
-//! Which STS is asked for an identity: its region, its endpoint, its CA bundle.
+//! Which STS is asked for an identity: its region, its endpoint, its CA bundle. And the endpoints of IAM Identity Center.
 //!
-//! Always a regional endpoint. An endpoint of the user's own counts only where it is named for STS: a general
-//! `AWS_ENDPOINT_URL` (LocalStack) would divert long-term keys. Clear text is for loopback alone.
+//! Always a regional endpoint. An endpoint of the user's own counts only where it is named for the service: a general
+//! `AWS_ENDPOINT_URL` (LocalStack) would divert long-term keys and tokens. Clear text is for loopback alone.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::view::View;
 use super::{Resolver, Surroundings, relative};
-use crate::config::identity::{Place, StsEndpoint, Unusable};
+use crate::config::identity::{StsEndpoint, Unusable};
+use crate::world::Environment;
 
 impl Resolver<'_> {
     /// The region that is written for the identity, else that of what it is assumed from.
@@ -41,53 +42,89 @@ impl Resolver<'_> {
         if !is_host_label(region) {
             return Err(view.unusable("region", format!("region = {region} is no region, such as eu-central-1")));
         }
-        let switch = |variable: &str, key: &str| {
-            environment.text(variable).or_else(|| view.text(key)).is_some_and(|text| text.eq_ignore_ascii_case("true"))
-        };
         Ok(StsEndpoint {
             region: region.to_owned(),
-            url: match switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
-                true => None,
-                false => self.url(view)?,
-            },
-            fips: switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-            dualstack: switch("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
-            correct_skew: !switch("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction"),
+            url: self.url(Some(view), &Service::STS)?,
+            fips: is_on(environment, "AWS_USE_FIPS_ENDPOINT", view.text("use_fips_endpoint")),
+            dualstack: is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", view.text("use_dualstack_endpoint")),
+            correct_skew: !is_on(
+                environment,
+                "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
+                view.text("disable_clock_skew_correction"),
+            ),
         })
     }
 
-    /// `AWS_ENDPOINT_URL_STS`, else `endpoint_url` below `sts =` of the `[services X]` that the profile names.
-    fn url(&self, view: &View<'_>) -> Result<Option<String>, Unusable> {
-        let (url, place): (&str, Option<Place>) =
-            if let Some(url) = self.surroundings.environment.text("AWS_ENDPOINT_URL_STS") {
-                (url, None)
-            } else {
-                let section = view.text("services").and_then(|name| self.shared.services.get(name));
-                match section.and_then(|section| section.value("sts")).and_then(|sts| sts.nested("endpoint_url")) {
-                    Some(value) => (value.text(), Some(value.place.clone())),
-                    None => return Ok(None),
-                }
-            };
-        let source = if place.is_some() { "endpoint_url of sts" } else { "AWS_ENDPOINT_URL_STS" };
+    /// The address that replaces a service's own: its variable, else `endpoint_url` below its name in the `[services X]`
+    /// that the profile names. Without a profile the variable alone.
+    pub(super) fn url(&self, view: Option<&View<'_>>, service: &Service) -> Result<Option<String>, Unusable> {
+        let environment = self.surroundings.environment;
+        let ignored = view.and_then(|view| view.text("ignore_configured_endpoint_urls"));
+        if is_on(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", ignored) {
+            return Ok(None);
+        }
+        if let Some(url) = environment.text(service.variable) {
+            let url = service.checked(url, service.variable);
+            return url.map(Some).map_err(|reason| Unusable { place: None, reason });
+        }
+        let section = view.and_then(|view| view.text("services")).and_then(|name| self.shared.services.get(name));
+        let written = section.and_then(|section| section.value(service.key));
+        let Some(url) = written.and_then(|written| written.nested("endpoint_url")) else { return Ok(None) };
+        let checked = service.checked(url.text(), &format!("endpoint_url of {}", service.key));
+        checked.map(Some).map_err(|reason| Unusable { place: Some(url.place.clone()), reason })
+    }
+}
+
+/// A service whose address the user may replace.
+pub(in crate::config) struct Service {
+    /// The variable that names another address.
+    variable: &'static str,
+    /// Its name in `[services X]`, as botocore writes it.
+    key: &'static str,
+    /// What is sent there and nobody else is to read.
+    sends: &'static str,
+}
+
+impl Service {
+    pub(in crate::config) const STS: Self = Self { variable: "AWS_ENDPOINT_URL_STS", key: "sts", sends: "keys" };
+    pub(in crate::config) const SSO_OIDC: Self =
+        Self { variable: "AWS_ENDPOINT_URL_SSO_OIDC", key: "sso_oidc", sends: "tokens" };
+    pub(in crate::config) const SSO: Self = Self { variable: "AWS_ENDPOINT_URL_SSO", key: "sso", sends: "tokens" };
+
+    /// The address that the environment alone names; the error is a reason.
+    pub(in crate::config) fn url_of(&self, environment: &Environment) -> Result<Option<String>, String> {
+        if is_on(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None) {
+            return Ok(None);
+        }
+        environment.text(self.variable).map(|url| self.checked(url, self.variable)).transpose()
+    }
+
+    fn checked(&self, url: &str, source: &str) -> Result<String, String> {
         match url.parse::<http::Uri>() {
-            Ok(uri) if is_safe(&uri) => Ok(Some(url.to_owned())),
+            Ok(uri) if is_safe(&uri) => Ok(url.to_owned()),
             Ok(uri) if uri.scheme_str() == Some("http") => {
-                let reason = format!("{source} sends keys in clear text to another machine: write https://");
-                Err(Unusable { place, reason })
+                Err(format!("{source} sends {} in clear text to another machine: write https://", self.sends))
             }
-            _ => Err(Unusable { place, reason: format!("{source} is no address such as https://sts.example.com") }),
+            _ => Err(format!("{source} is no address such as https://{}.example.com", self.key.replace('_', "-"))),
         }
     }
 }
 
+/// Whether a switch is on: what its variable says, else what the profile has of its key.
+pub(in crate::config) fn is_on(environment: &Environment, variable: &str, of_profile: Option<&str>) -> bool {
+    let written = environment.text(variable).or(of_profile);
+    written.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
 /// `AWS_CA_BUNDLE`, else the profile's `ca_bundle`: the order of botocore.
-pub(super) fn ca_bundle(view: &View<'_>, surroundings: &Surroundings<'_>) -> Option<PathBuf> {
-    let written = surroundings.environment.text("AWS_CA_BUNDLE").or_else(|| view.text("ca_bundle"))?;
+pub(super) fn ca_bundle(view: Option<&View<'_>>, surroundings: &Surroundings<'_>) -> Option<PathBuf> {
+    let of_profile = || view.and_then(|view| view.text("ca_bundle"));
+    let written = surroundings.environment.text("AWS_CA_BUNDLE").or_else(of_profile)?;
     Some(relative::absolute(written, surroundings))
 }
 
 /// `https`, or `http` to this machine.
-fn is_safe(uri: &http::Uri) -> bool {
+pub(in crate::config) fn is_safe(uri: &http::Uri) -> bool {
     let Some(host) = uri.host() else { return false };
     match uri.scheme_str() {
         Some("https") => true,
@@ -111,7 +148,7 @@ fn region_of_partition(role_arn: Option<&str>) -> Option<&'static str> {
 }
 
 /// A region becomes part of a host's name.
-fn is_host_label(region: &str) -> bool {
+pub(in crate::config) fn is_host_label(region: &str) -> bool {
     (1..=63).contains(&region.len())
         && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !region.starts_with('-')

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::view::View;
-use super::{Failed, Resolver, Surroundings, relative};
+use super::{Failed, Resolver, Surroundings, relative, sso};
 use crate::config::identity::{KeysOrigin, Kind};
 use crate::config::own::Server;
 use crate::config::shared::words;
+use crate::config::sso::SsoDefinition;
 use crate::credential::AwsKeys;
 
 /// What a profile has of its own.
@@ -17,6 +18,8 @@ pub(super) enum OwnSource {
     WebIdentity,
     /// Keys.
     Keys(Kind, KeysOrigin),
+    /// A role of IAM Identity Center.
+    Sso(SsoDefinition),
 }
 
 impl Resolver<'_> {
@@ -25,18 +28,18 @@ impl Resolver<'_> {
             view.value("aws_access_key_id").is_some_and(|value| *value.place.file == *self.shared.credentials);
         if view.value("web_identity_token_file").is_some() {
             Ok(OwnSource::WebIdentity)
-        } else if view.value("sso_account_id").is_some() || view.value("sso_role_name").is_some() {
-            Err(later(view, Kind::Sso, SSO_KEYS))
+        } else if view.has_sso_role() {
+            self.sso(view).map(OwnSource::Sso)
         } else if key_in_credentials_file {
             static_keys(view)
         } else if view.value("login_session").is_some() {
-            Err(later(view, Kind::Login, &["login_session"]))
+            Err(later(view, Kind::Login, "login_session"))
         } else if view.value("credential_process").is_some() {
             self.process(view)
         } else if view.value("aws_access_key_id").is_some() {
             static_keys(view)
-        } else if SSO_KEYS.iter().any(|key| view.value(key).is_some()) {
-            Err(later(view, Kind::Sso, SSO_KEYS))
+        } else if sso::KEYS.iter().any(|key| view.value(key).is_some()) {
+            Err(sso::without_a_role(view))
         } else {
             Err(nothing(view))
         }
@@ -96,8 +99,6 @@ impl Resolver<'_> {
 
 const CONTAINER_URIS: &[&str] = &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
-const SSO_KEYS: &[&str] = &["sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region"];
-
 fn static_keys(view: &View<'_>) -> Result<OwnSource, Failed> {
     let (Some(id), Some(secret)) = (view.text("aws_access_key_id"), view.value("aws_secret_access_key")) else {
         let reason = "aws_access_key_id has no aws_secret_access_key beside it: write both, or neither";
@@ -115,20 +116,15 @@ fn static_keys(view: &View<'_>) -> Result<OwnSource, Failed> {
 }
 
 /// A kind that a later version serves.
-fn later(view: &View<'_>, kind: Kind, keys: &[&str]) -> Failed {
-    let key = keys.iter().find(|key| view.value(key).is_some()).copied().unwrap_or_default();
-    let what = match kind {
-        Kind::Login => "`aws login`",
-        Kind::Mfa => "a one-time code",
-        _ => "IAM Identity Center",
-    };
+fn later(view: &View<'_>, kind: Kind, key: &str) -> Failed {
+    let what = if kind == Kind::Login { "`aws login`" } else { "a one-time code" };
     let reason = format!("the profile uses {what} ({key}), which this version of Credenza does not serve yet");
     Failed::new(kind, view.unusable(key, reason))
 }
 
 /// A role that asks for a one-time code.
 pub(super) fn needs_code(view: &View<'_>) -> Failed {
-    later(view, Kind::Mfa, &["mfa_serial"])
+    later(view, Kind::Mfa, "mfa_serial")
 }
 
 fn nothing(view: &View<'_>) -> Failed {

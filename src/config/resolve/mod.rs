@@ -6,11 +6,12 @@
 
 mod chain;
 mod digest;
-mod endpoint;
+pub(super) mod endpoint;
 mod keys;
 mod params;
 mod relative;
 mod role;
+pub(super) mod sso;
 mod view;
 
 #[cfg(test)]
@@ -19,11 +20,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::complaint::Complaint;
 use super::identity::{AwsDefinition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
 use super::own::Own;
 use super::shared::SharedFiles;
+use super::sso::SsoSession;
 use crate::credential::IdentityName;
 use crate::world::Environment;
 use view::View;
@@ -57,7 +60,7 @@ pub fn resolve(
     own: &Own,
     surroundings: &Surroundings<'_>,
 ) -> (BTreeMap<IdentityName, Identity>, Vec<Complaint>) {
-    let mut resolver = Resolver { shared, own, surroundings, done: BTreeMap::new(), complaints: Vec::new() };
+    let mut resolver = Resolver::new(shared, own, surroundings);
     let names: BTreeSet<_> = shared.profiles.keys().chain(own.identities.keys()).collect();
     for name in names {
         resolver.resolve_with_bases(name);
@@ -71,6 +74,8 @@ struct Resolver<'a> {
     own: &'a Own,
     surroundings: &'a Surroundings<'a>,
     done: BTreeMap<IdentityName, Resolved>,
+    /// Every distinct sign-in so far.
+    sessions: Vec<Arc<SsoSession>>,
     complaints: Vec<Complaint>,
 }
 
@@ -98,7 +103,11 @@ impl Failed {
     }
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(shared: &'a SharedFiles, own: &'a Own, surroundings: &'a Surroundings<'a>) -> Self {
+        Self { shared, own, surroundings, done: BTreeMap::new(), sessions: Vec::new(), complaints: Vec::new() }
+    }
+
     /// An identity whole, usable or not. Its base is in `done` already.
     fn identity(
         &self,
@@ -111,7 +120,7 @@ impl Resolver<'_> {
             Ok((kind, definition)) => (kind, Ok(definition), None),
             Err(failed) => (failed.kind, Err(failed.unusable), failed.root),
         };
-        let ca_bundle = endpoint::ca_bundle(view, self.surroundings);
+        let ca_bundle = endpoint::ca_bundle(Some(view), self.surroundings);
         let warnings = warnings.into_iter().chain(relative::warnings(view, kind)).collect();
         let base = match &definition {
             Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),

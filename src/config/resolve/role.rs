@@ -1,4 +1,4 @@
-//! What a view defines: keys, a role or a web identity, with everything that STS is asked for.
+//! What a view defines: keys, a role, a web identity or an SSO role, with everything that STS is asked for.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use super::{Failed, Resolver, params};
 use crate::config::identity::{
     AwsDefinition, KeysOrigin, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition,
 };
+use crate::config::sso::SsoDefinition;
 use crate::credential::IdentityName;
 use crate::world::places;
 
@@ -26,6 +27,12 @@ impl Resolver<'_> {
             OwnSource::WebIdentity => {
                 let role = self.web_identity(view, region, warnings)?;
                 Ok((Kind::WebIdentity, AwsDefinition::WebIdentity(role)))
+            }
+            OwnSource::Sso(sso) => {
+                params::refuse_settings(view, Kind::Sso, params::FOR_ROLES)?;
+                params::refuse_settings(view, Kind::Sso, params::FOR_SESSIONS)?;
+                let session = self.shared_session(sso.session);
+                Ok((Kind::Sso, AwsDefinition::Sso(SsoDefinition { session, ..sso })))
             }
             OwnSource::Keys(kind, origin) => {
                 params::refuse_settings(view, kind, params::FOR_ROLES)?;
@@ -155,6 +162,14 @@ impl Resolver<'_> {
         match self.own_source(&View::new(self.shared, None, name)) {
             Ok(OwnSource::Keys(_, origin)) => Ok(RoleBase::Keys(origin)),
             Ok(OwnSource::WebIdentity) => Ok(RoleBase::Identity(name.clone())),
+            // by this name the role is served, so what its own sign-in gives has none
+            Ok(OwnSource::Sso(_)) => {
+                let reason = format!(
+                    "sso_account_id and role_arn both stand in `{name}`: give the sso_ keys a profile of their own, and name \
+                     that as source_profile"
+                );
+                Err(failed("source_profile", reason))
+            }
             Err(source) if *name == view.profile && source.kind == Kind::Settings => {
                 let reason = "source_profile names the profile itself, which has no keys of its own";
                 Err(failed("source_profile", reason.to_owned()))

@@ -61,6 +61,11 @@ impl<'a> View<'a> {
         self.value("role_arn").is_some() && self.value("web_identity_token_file").is_none()
     }
 
+    /// A role of IAM Identity Center, whole or not: either key makes it one (botocore's `SSOProvider._load_sso_config`).
+    pub(super) fn has_sso_role(&self) -> bool {
+        self.value("sso_account_id").is_some() || self.value("sso_role_name").is_some()
+    }
+
     /// Whether either half of static keys is there: then a profile that others name as source is its keys, not its role
     /// (botocore's `_has_static_credentials`).
     pub(super) fn has_static_keys(&self) -> bool {
