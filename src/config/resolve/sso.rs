@@ -159,24 +159,25 @@ impl<'a> Written<'a> {
     }
 
     fn missing(&self, key: &str) -> Unusable {
-        let of_profile = |reason: String| match self.view {
-            Some(view) => view.unusable(first_key(view), reason),
-            None => Unusable { place: None, reason },
+        let beside = |present: &str| {
+            let reason = format!("{present} has no {key} beside it: write both");
+            Unusable { place: self.find(present).map(|value| value.place.clone()), reason }
         };
         match (key, self.name, self.section) {
-            ("sso_account_id", ..) => of_profile("sso_role_name has no sso_account_id beside it: write both".to_owned()),
-            ("sso_role_name", ..) => of_profile("sso_account_id has no sso_role_name beside it: write both".to_owned()),
+            ("sso_account_id", ..) => beside("sso_role_name"),
+            ("sso_role_name", ..) => beside("sso_account_id"),
             (key, Some(name), Some(section)) => {
                 let reason = format!("[sso-session {name}] has no {key}: write it there");
                 Unusable { place: Some(section.place.clone()), reason }
             }
-            _ if self.find("sso_start_url").is_none() && self.find("sso_region").is_none() => of_profile(
-                "nothing says where one signs in: write sso_session, the name of an [sso-session X] with sso_start_url and \
-                 sso_region"
-                    .to_owned(),
-            ),
-            ("sso_region", ..) => of_profile("sso_start_url has no sso_region beside it: write both".to_owned()),
-            (key, ..) => of_profile(format!("sso_region has no {key} beside it: write both")),
+            _ if self.find("sso_start_url").is_some() => beside("sso_start_url"),
+            _ if self.find("sso_region").is_some() => beside("sso_region"),
+            _ => {
+                let reason = "nothing says where one signs in: write sso_session, the name of an [sso-session X] with \
+                              sso_start_url and sso_region";
+                let place = self.view.and_then(|view| view.unusable(first_key(view), "").place);
+                Unusable { place, reason: reason.to_owned() }
+            }
         }
     }
 

@@ -88,11 +88,11 @@ fn what_is_missing_or_contradictory_is_named_with_its_line() {
             "[sso-session corp]\nsso_start_url = https://x.example\n",
             "5: [sso-session corp] has no sso_region: write it there",
         ),
-        (of_session("sso_role_name = x\n"), SESSION, "2: sso_role_name has no sso_account_id beside it: write both"),
+        (of_session("sso_role_name = x\n"), SESSION, "3: sso_role_name has no sso_account_id beside it: write both"),
         (
             of_session("sso_account_id = 111122223333\n"),
             SESSION,
-            "2: sso_account_id has no sso_role_name beside it: write both",
+            "3: sso_account_id has no sso_role_name beside it: write both",
         ),
         (
             of_session("sso_account_id = 1234\nsso_role_name = x\n"),
