@@ -70,7 +70,7 @@ fn with_browser(stage: &Stage) -> World {
 
 async fn signed_in(stage: &Stage, world: &World, start_url: &str) -> Result<StoredToken, Failure> {
     let session = session(start_url);
-    let token = login(&session, world, How { flow: None, browser: true }).await?;
+    let token = login(&session, world, How { flow: None, browser: true, unless_since: None }).await?;
     let known = stage.cloud.access_tokens();
     assert!(known.iter().any(|known| token.access_token.same_as(known.token.as_bytes()) && known.person == ADA));
     let kept = TokenStore::of(&session, world).unwrap().token().await.unwrap().unwrap();
