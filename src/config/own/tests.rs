@@ -42,7 +42,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         complaints("[identity.a]\n\nkeepwarm = true\n"),
         [":3: unknown key `keepwarm` in [identity]: did you mean `keep_warm`?"]
     );
-    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity"]);
+    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity, sso"]);
 }
 
 #[test]
@@ -165,7 +165,47 @@ fn the_files_that_come_with_us_load() {
 #[test]
 fn the_example_shows_every_key() {
     let example = include_str!("../../../config/example.toml");
-    for key in IDENTITY.known.iter().chain(SERVER.known) {
+    for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known) {
         assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
+}
+
+#[test]
+fn a_sign_in_is_within_bounds_and_every_complaint_has_its_line() {
+    let mut found = complaints(
+        "[sso.a]\ncache = \"keyring\"\nsession_length = \"14m\"\nannounce = \"91d\"\nmax_hold = \"59s\"\nhold = 1\n[sso.b]\n\
+         session_length = \"91d\"\nmax_hold = \"13h\"\n",
+    );
+    found.sort();
+    let length = "`session_length`: a sign-in lasts 15m to 90d";
+    let hold = "`max_hold`: role credentials are held 1m to 12h";
+    let expected = [
+        ":2: `cache`: tokens lie in the AWS CLI's folder, \"shared\", or in the system's keyring, \"private\""
+            .to_owned(),
+        format!(":3: {length}"),
+        ":4: `announce`: a sign-in lasts 90d at most, and is announced to end within that".to_owned(),
+        format!(":5: {hold}"),
+        ":6: unknown key `hold` in [sso]: known are cache, session_length, announce, max_hold".to_owned(),
+        format!(":8: {length}"),
+        format!(":9: {hold}"),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_users_word_about_a_sign_in_lies_over_the_systems_key_by_key() {
+    let system = "[sso.corp]\nsession_length = \"1h\"\nmax_hold = \"2m\"\n";
+    let read = |user: &str| {
+        let files = MemoryFiles::default().with(&*places().system_config, system).with(USER, user);
+        Own::read(&places(), &files)
+    };
+    let own = read("[sso.corp]\nannounce = \"0s\"\nmax_hold = \"3m\"\n").unwrap();
+    let said = &own.sessions["corp"];
+    let secs = |written: &Option<Written<Duration>>| written.as_ref().map(|written| written.value.as_secs());
+    assert_eq!(
+        (secs(&said.session_length), secs(&said.announce), secs(&said.max_hold)),
+        (Some(3600), Some(0), Some(180))
+    );
+    let error = read("[sso.corp]\nannounce = \"2h\"\n").unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{USER}:2: `announce` is longer than `session_length`")), "{error}");
 }

@@ -45,13 +45,12 @@ impl Resolver<'_> {
         Ok(StsEndpoint {
             region: region.to_owned(),
             url: self.url(Some(view), &Service::STS)?,
-            fips: is_on(environment, Some(view), "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-            dualstack: is_on(environment, Some(view), "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            fips: is_on(environment, "AWS_USE_FIPS_ENDPOINT", view.text("use_fips_endpoint")),
+            dualstack: is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", view.text("use_dualstack_endpoint")),
             correct_skew: !is_on(
                 environment,
-                Some(view),
                 "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
-                "disable_clock_skew_correction",
+                view.text("disable_clock_skew_correction"),
             ),
         })
     }
@@ -60,7 +59,8 @@ impl Resolver<'_> {
     /// that the profile names. Without a profile the variable alone.
     pub(super) fn url(&self, view: Option<&View<'_>>, service: &Service) -> Result<Option<String>, Unusable> {
         let environment = self.surroundings.environment;
-        if is_on(environment, view, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
+        let ignored = view.and_then(|view| view.text("ignore_configured_endpoint_urls"));
+        if is_on(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", ignored) {
             return Ok(None);
         }
         if let Some(url) = environment.text(service.variable) {
@@ -93,7 +93,7 @@ impl Service {
 
     /// The address that the environment alone names; the error is a reason.
     pub(in crate::config) fn url_of(&self, environment: &Environment) -> Result<Option<String>, String> {
-        if is_on(environment, None, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "") {
+        if is_on(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None) {
             return Ok(None);
         }
         environment.text(self.variable).map(|url| self.checked(url, self.variable)).transpose()
@@ -110,15 +110,10 @@ impl Service {
     }
 }
 
-/// Whether a switch is on: what its variable says, else what the profile says.
-pub(super) fn is_on(environment: &Environment, view: Option<&View<'_>>, variable: &str, key: &str) -> bool {
-    let written = environment.text(variable).or_else(|| view.and_then(|view| view.text(key)));
+/// Whether a switch is on: what its variable says, else what the profile has of its key.
+pub(in crate::config) fn is_on(environment: &Environment, variable: &str, of_profile: Option<&str>) -> bool {
+    let written = environment.text(variable).or(of_profile);
     written.is_some_and(|text| text.eq_ignore_ascii_case("true"))
-}
-
-/// The same by the variable alone.
-pub(in crate::config) fn is_on_by(environment: &Environment, variable: &str) -> bool {
-    is_on(environment, None, variable, "")
 }
 
 /// `AWS_CA_BUNDLE`, else the profile's `ca_bundle`: the order of botocore.

@@ -160,24 +160,25 @@ impl<'a> Written<'a> {
     }
 
     fn missing(&self, key: &str) -> Unusable {
-        let of_profile = |reason: String| match self.view {
-            Some(view) => view.unusable(first_key(view), reason),
-            None => Unusable { place: None, reason },
+        let beside = |present: &str| {
+            let reason = format!("{present} has no {key} beside it: write both");
+            Unusable { place: self.find(present).map(|value| value.place.clone()), reason }
         };
         match (key, self.name, self.section) {
-            ("sso_account_id", ..) => of_profile("sso_role_name has no sso_account_id beside it: write both".to_owned()),
-            ("sso_role_name", ..) => of_profile("sso_account_id has no sso_role_name beside it: write both".to_owned()),
+            ("sso_account_id", ..) => beside("sso_role_name"),
+            ("sso_role_name", ..) => beside("sso_account_id"),
             (key, Some(name), Some(section)) => {
                 let reason = format!("[sso-session {name}] has no {key}: write it there");
                 Unusable { place: Some(section.place.clone()), reason }
             }
-            _ if self.find("sso_start_url").is_none() && self.find("sso_region").is_none() => of_profile(
-                "nothing says where one signs in: write sso_session, the name of an [sso-session X] with sso_start_url and \
-                 sso_region"
-                    .to_owned(),
-            ),
-            ("sso_region", ..) => of_profile("sso_start_url has no sso_region beside it: write both".to_owned()),
-            (key, ..) => of_profile(format!("sso_region has no {key} beside it: write both")),
+            _ if self.find("sso_start_url").is_some() => beside("sso_start_url"),
+            _ if self.find("sso_region").is_some() => beside("sso_region"),
+            _ => {
+                let reason = "nothing says where one signs in: write sso_session, the name of an [sso-session X] with \
+                              sso_start_url and sso_region";
+                let place = self.view.and_then(|view| view.unusable(first_key(view), "").place);
+                Unusable { place, reason: reason.to_owned() }
+            }
         }
     }
 
@@ -187,6 +188,7 @@ impl<'a> Written<'a> {
         sso::check_start_url(start_url.text()).map_err(|reason| at(start_url, format!("sso_start_url: {reason}")))?;
         sso::check_region(region.text()).map_err(|reason| at(region, format!("sso_region: {reason}")))?;
         let Surroundings { environment, .. } = resolver.surroundings;
+        let of_view = |key: &str| self.view.and_then(|view| view.text(key));
         let said = resolver.own.sessions.get(self.name.unwrap_or(start_url.text()));
         let announce = said.and_then(|said| said.announce.as_ref());
         Ok(SsoSession {
@@ -196,8 +198,8 @@ impl<'a> Written<'a> {
             scopes: sso::scopes(self.section.and_then(|section| section.text("sso_registration_scopes"))),
             oidc_url: resolver.url(self.view, &Service::SSO_OIDC)?,
             portal_url: resolver.url(self.view, &Service::SSO)?,
-            fips: endpoint::is_on(environment, self.view, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-            dualstack: endpoint::is_on(environment, self.view, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            fips: endpoint::is_on(environment, "AWS_USE_FIPS_ENDPOINT", of_view("use_fips_endpoint")),
+            dualstack: endpoint::is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", of_view("use_dualstack_endpoint")),
             ca_bundle: endpoint::ca_bundle(self.view, resolver.surroundings),
             cache: said.and_then(|said| said.cache.as_ref()).map_or_else(Default::default, |written| written.value),
             length: said.and_then(|said| said.session_length.as_ref()).map(|written| written.value),

@@ -2,6 +2,7 @@
 
 mod bases;
 mod params;
+mod sso;
 mod surroundings;
 mod unusable;
 

@@ -11,7 +11,6 @@ fn fails(lines: &str, expected: &str) {
 #[test]
 fn kinds_of_later_versions_say_so() {
     let later = "which this version of Credenza does not serve yet";
-    fails("sso_session = corp\n", &format!("2: the profile uses IAM Identity Center (sso_session), {later}"));
     fails("x = 1\nlogin_session = x\n", &format!("3: the profile uses `aws login` (login_session), {later}"));
     let mfa = format!("{ROLE}source_profile = base\nmfa_serial = arn:aws:iam::1:mfa/a\n");
     fails(&mfa, &format!("4: the profile uses a one-time code (mfa_serial), {later}"));
@@ -145,7 +144,7 @@ fn a_long_chain_names_the_one_at_fault_and_no_other() {
     let config = with_keys(&config);
     let reason = reason(&config, "p49");
     assert!(
-        reason.contains("it is assumed from `p0`, which cannot be used: /h/.aws/config:2: the profile uses IAM"),
+        reason.contains("it is assumed from `p0`, which cannot be used: /h/.aws/config:2: the profile signs in"),
         "{reason}"
     );
     assert_eq!(reason.matches("cannot be used").count(), 1);
