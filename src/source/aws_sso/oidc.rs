@@ -315,4 +315,4 @@ const ENCODED: &percent_encoding::AsciiSet =
 
 #[cfg(test)]
 #[path = "oidc_tests.rs"]
-mod tests;
+pub(in crate::source::aws_sso) mod tests;

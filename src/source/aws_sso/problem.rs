@@ -30,6 +30,9 @@ impl From<SsoProblem> for Failure {
     }
 }
 
+/// The code of a failure that says: the settings make no request, so nobody was asked.
+pub(super) const SETTINGS_CONTRADICT: &str = "SettingsContradict";
+
 /// Errors by what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
@@ -132,7 +135,7 @@ pub(super) fn judge(problem: &Problem, asking: &Asking<'_>) -> SsoProblem {
             let why = "its settings make no request to IAM Identity Center";
             let remedy =
                 "correct sso_region, sso_start_url, use_fips_endpoint, use_dualstack_endpoint and endpoint_url";
-            asking.problem(What::Ours, Refused, "SettingsContradict", why, remedy).and_privately(reason)
+            asking.problem(What::Ours, Refused, SETTINGS_CONTRADICT, why, remedy).and_privately(reason)
         }
         Problem::Unusable { why } => {
             let why = format!("IAM Identity Center sent something that cannot be used: {why}");
@@ -334,4 +337,4 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 #[path = "problem_tests.rs"]
-mod tests;
+pub(in crate::source::aws_sso) mod tests;

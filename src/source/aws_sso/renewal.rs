@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::oidc::{Grant, Minted, Oidc, Registered};
-use super::problem::What;
+use super::problem::{SETTINGS_CONTRADICT, SsoProblem, What};
 use crate::config::SsoSession;
 use crate::credential::{ClockOffset, Failure, FailureClass, IdentityName, SignIn};
 use crate::source::{Renewal, SESSION_ENDED};
@@ -63,14 +63,16 @@ impl Renewing {
         };
         let minted = match oidc.token(&client, Grant::Refresh(refresh_token)).await {
             Ok(minted) => minted,
-            Err(problem) if matches!(problem.what, What::GrantDead | What::ClientDead) => {
+            Err(problem) if is_refusal(&problem) => {
                 // a login may have finished meanwhile
                 let found = self.found(store).await?;
                 if let Some(sign_in) = self.adopt(&found, renewal) {
                     return Ok(sign_in);
                 }
-                self.note_end(store).await;
-                return Err(self.over(problem.failure, renewal));
+                if problem.what == What::GrantDead {
+                    self.note_end(store).await;
+                }
+                return Err(self.over(self.refused(problem), renewal));
             }
             Err(problem) => return Err(problem.failure),
         };
@@ -135,6 +137,15 @@ impl Renewing {
         Ok((token.clone(), Registered { client_id, client_secret, expires_at }))
     }
 
+    /// The refresh token was refused, in whatever words: a person is needed. What is held is not the refresh token's affair,
+    /// and stays.
+    fn refused(&self, problem: SsoProblem) -> Failure {
+        match problem.what {
+            What::GrantDead | What::ClientDead => problem.failure,
+            _ => self.login_required(&problem.failure.private),
+        }
+    }
+
     /// The sign-in is over. One that the upstream called dead before its token's end was ended on purpose.
     fn over(&self, failure: Failure, renewal: &Renewal) -> Failure {
         if renewal.refused { Failure { code: SESSION_ENDED, ..failure } } else { failure }
@@ -167,6 +178,16 @@ impl Renewing {
         if self.world.clock.now().wall.duration_since(at).is_ok_and(|lived| lived > length) {
             let _ = store.save_record(&SignInRecord { length: None, ..record }).await;
         }
+    }
+}
+
+/// Whether AWS refuses the refresh token for good: because it is over, or because AWS wants none of this registration, this
+/// person or this request any more, which a sign-in made anew may mend. Settings that make no request are refused by nobody.
+fn is_refusal(problem: &SsoProblem) -> bool {
+    match problem.what {
+        What::GrantDead | What::ClientDead | What::Denied => true,
+        What::Ours => problem.failure.code != SETTINGS_CONTRADICT,
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bases;
 mod params;
+mod sign_ins;
 mod sso;
 mod surroundings;
 mod unusable;
