@@ -12,6 +12,7 @@ mod figures;
 mod floor;
 mod load;
 mod process;
+mod sign_in;
 mod subject;
 
 use std::process::Command;
@@ -31,12 +32,13 @@ fn main() {
     let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
 
     let wanted: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 7] = [
         ("start", &|table| start_up(table, if quick { 3 } else { 15 })),
         ("throughput", &|table| throughput(table, pairs, span)),
         ("idle", &|table| idle(table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) })),
         ("identities", &|table| many_identities(table, if quick { 50 } else { 1000 })),
         ("commands", &|table| commands(table, if quick { 3 } else { 15 })),
+        ("sign-in", &|table| sign_in(table, if quick { 3 } else { 25 })),
         ("binary", &binary),
     ];
     let mut table = Table::new();
@@ -129,6 +131,14 @@ fn commands(table: &mut Table, runs: usize) {
     let bare = median((0..runs).map(|_| process::time_ms("/bin/true", &[])));
     let whole = median((0..runs).map(|_| ours.time(&["exec", "bench-0", "--", "/bin/true"])));
     table.row("exec of /bin/true, whole", Some(bare), whole, "ms", "");
+}
+
+/// What a sign-in whose token lies there already costs beside its upstream.
+fn sign_in(table: &mut Table, runs: usize) {
+    let begun = sign_in::SignIn::begin();
+    let upstream = median((0..runs).map(|_| begun.time_upstream()));
+    let whole = median((0..runs).map(|_| begun.time_credential()));
+    table.row("credential of a sign-in, no daemon", Some(upstream), whole, "ms", "20 ms over the upstream");
 }
 
 fn binary(table: &mut Table) {

@@ -19,13 +19,14 @@ use super::supply::{News, Sought, Supply};
 use super::trail::{self, HandedOut};
 use crate::config::Config;
 use crate::credential::{Ask, Credential, IdentityName, Now, Outcome};
-use crate::engine::{Engine, Reset, Settings};
+use crate::engine::{AskState, Engine, Reset, Settings};
 use crate::log::audit::Audit;
 use crate::secret::Secret;
 use crate::server::grant::{GrantSpec, Grants, Holder, Scope};
 use crate::server::listener::Listener;
 use crate::server::service::{Names, Service};
 use crate::source::daemon::DAEMON_AWAY;
+use crate::source::sso::wants_login;
 use crate::world::World;
 use crate::world::folder::{Folder, FolderError};
 
@@ -180,6 +181,16 @@ impl Endpoint {
         let known = self.names.borrow().get(identity).cloned().unwrap_or_default();
         HandedOut { dialect: "static-env", identity, known, outcome: &outcome, to: Some(to), since: now }
             .note(&self.audit, now);
+    }
+
+    /// Those of its identities that cannot be had before somebody signs in, as far as is known by now.
+    pub fn needing_login(&self) -> Vec<IdentityName> {
+        let asks = self.engine.snapshot().asks.into_iter();
+        let needing = asks.filter(|view| {
+            let failure = view.last_failure.as_ref().map(|(failure, _)| failure);
+            view.state == AskState::NeedsPerson && failure.is_some_and(wants_login)
+        });
+        needing.map(|view| view.ask.identity).filter(|name| self.others.contains(name)).collect()
     }
 
     /// Begins to fetch a credential ahead of its first use.

@@ -11,20 +11,21 @@ use clap::Args;
 
 use super::child::{Token, Wiring, address};
 use super::login::FirstArgs;
-use super::{Context, Trouble, identities, login, runtime, say};
+use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
-use crate::app::login::{ends_soon, wants_login};
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::shared::SharedFiles;
-use crate::config::{Config, ConfigError, SsoSession};
-use crate::credential::{Failure, IdentityName};
+use crate::config::{Config, ConfigError};
+use crate::credential::IdentityName;
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
 use crate::world::told_to_end::Told;
 use crate::world::watch::FileWatch;
 use command::Command;
+use first::First;
 
 mod command;
+mod first;
 mod static_keys;
 
 /// What `exec` takes.
@@ -87,24 +88,14 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     }
     names.iter().skip(1).for_each(|name| endpoint.warm(name));
     let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
-    let mut begun = tokio::select! {
-        first = async { tokio::join!(endpoint.credential(&default, FIRST), async { Files::new(&world, &config, watch) }) } => first,
+    let first = First { endpoint: &endpoint, names: &names, asks: arguments.first, context, config: &config };
+    let (credential, files) = tokio::select! {
+        begun = async { tokio::join!(first.credential(since), async { Files::new(&world, &config, watch) }) } => begun,
         signal = told.next() => return Ok(Ended::Signal(signal)),
     };
-    if let Err(failure) = &begun.0
-        && let Some(session) = signs_in_first(arguments, failure, &default, &config)
-    {
-        begun.0 = tokio::select! {
-            again = async {
-                arguments.first.sign_in(context, &config, &session, since).await?;
-                Ok(endpoint.credential(&default, FIRST).await)
-            } => again?,
-            signal = told.next() => return Ok(Ended::Signal(signal)),
-        };
-    }
-    let (credential, mut files) = (begun.0, begun.1.map_err(|error| command.unbuilt(error))?);
+    let (credential, mut files) = (credential?, files.map_err(|error| command.unbuilt(error))?);
     let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
-    announce_end(&world, &config, &names).await;
+    first.announce_ends().await;
     // with no waiting in between: what lands later is logged
     runtime::say_unlogged(context, &endpoint.fetched_notes());
     runtime::log_what_follows(context)?;
@@ -145,35 +136,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     ended
 }
 
-/// The sign-in that a person at the terminal is asked for, where that mends the failure.
-fn signs_in_first(arguments: &ExecArgs, failure: &Failure, identity: &str, config: &Config) -> Option<Arc<SsoSession>> {
-    let asked = wants_login(failure) && arguments.first.may_ask();
-    config.sso_session_of(identity).filter(|_| asked).cloned()
-}
-
-/// Tells a person at the terminal of sign-ins that end soon.
-async fn announce_end(world: &World, config: &Config, names: &[IdentityName]) {
-    if !login::somebody_is_there() {
-        return;
-    }
-    let mut told: Vec<&str> = Vec::new();
-    for session in names.iter().filter_map(|name| config.sso_session_of(name)) {
-        let label = session.label();
-        if !told.contains(&label)
-            && let Some(left) = ends_soon(world, session).await
-        {
-            told.push(label);
-            let minutes = left.as_secs().div_ceil(60);
-            say::err(&format!("credenza: the sign-in of {label} ends in {minutes} min; try: credenza login {label}\n"));
-        }
-    }
-}
-
 /// Most commands are over by then, and end sooner without a watch.
 const MOST_ARE_OVER: Duration = Duration::from_secs(2);
-
-/// How long the first credential may take: an upstream that retries is waited for, one that hangs is not.
-const FIRST: Duration = Duration::from_secs(60);
 
 async fn serve_until_ended(child: child::Child, files: &mut Files, endpoint: &Endpoint) -> Result<Ended, Trouble> {
     let mut ended = std::pin::pin!(child.ended());

@@ -25,6 +25,7 @@ pub(super) const FIELDS: &[&str] = &[
     "holder",
     "identity",
     "kind",
+    "left",
     "life",
     "line",
     "message",

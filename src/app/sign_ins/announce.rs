@@ -36,7 +36,7 @@ impl Announcer {
             self.over.remove(&key);
         } else if in_use && self.over.insert(key) {
             tracing::error!(session = label, "the sign-in is over: a login is needed");
-            self.say(world, label, "The sign-in is over").await;
+            self.say_once(world, of, "The sign-in is over").await;
         }
         if over || !in_use {
             return;
@@ -51,6 +51,16 @@ impl Announcer {
             let minutes = left.as_secs().div_ceil(60);
             tracing::warn!(session = label, left = left.as_secs(), "the sign-in ends soon: log in again");
             self.say(world, label, &format!("The sign-in ends in {minutes} min")).await;
+        }
+    }
+
+    /// Several processes see a sign-in end at about the same time: one of them says so on the desktop.
+    async fn say_once(&self, world: &World, of: &Followed, what: &str) {
+        let (now, record) = (world.clock.now().wall, of.store.record().await);
+        let lately = |at: SystemTime| at > now || now.duration_since(at).is_ok_and(|ago| ago < LATELY);
+        if !record.announced.is_some_and(lately) {
+            let _ = of.store.save_record(&SignInRecord { announced: Some(now), ..record }).await;
+            self.say(world, of.session.label(), what).await;
         }
     }
 
@@ -73,3 +83,6 @@ fn is_announced(record: &SignInRecord, end: SystemTime) -> bool {
 }
 
 const SAME: Duration = Duration::from_secs(60);
+
+/// An end that was announced needs no second notice when it comes.
+const LATELY: Duration = Duration::from_secs(3600);
