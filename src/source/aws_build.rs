@@ -33,7 +33,7 @@ pub fn build(definition: &AwsDefinition, identity: &Identity, world: &World, lea
         AwsDefinition::Role(role) => Arc::new(Role {
             sts: sts(&role.sts),
             base: match &role.base {
-                RoleBase::Keys(keys) => Base::Keys(origin(keys)),
+                RoleBase::Keys(keys) => Base::Keys(Box::new(origin(keys))),
                 RoleBase::Identity(name) => Base::Identity(name.clone()),
             },
             definition: role.clone(),

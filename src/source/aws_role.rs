@@ -19,7 +19,7 @@ pub(super) struct Role {
 /// What a role is assumed from.
 pub(super) enum Base {
     /// Keys, used as they are: a long-term key may assume a role for more than an hour.
-    Keys(Origin),
+    Keys(Box<Origin>),
     /// Another identity's credential.
     Identity(IdentityName),
 }
@@ -37,7 +37,7 @@ impl Source for Role {
 
     fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         let origin = match &self.base {
-            Base::Keys(origin) => Some(origin.clone()),
+            Base::Keys(origin) => Some(Origin::clone(origin)),
             Base::Identity(_) => None,
         };
         Box::pin(async move {

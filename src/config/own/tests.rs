@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::config::SsoCache;
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
@@ -205,6 +206,19 @@ fn the_users_word_about_a_sign_in_lies_over_the_systems_key_by_key() {
     assert_eq!(
         (secs(&said.session_length), secs(&said.announce), secs(&said.max_hold)),
         (Some(3600), Some(0), Some(180))
+    );
+    assert!(said.place.to_string().starts_with(USER));
+    let system =
+        "[sso.a]\ncache = \"shared\"\nsession_length = \"2h\"\nannounce = \"2m\"\nmax_hold = \"2m\"\n[sso.b]\n";
+    let files = MemoryFiles::default().with(&*places().system_config, system);
+    let user = "[sso.a]\ncache = \"private\"\nsession_length = \"3h\"\nannounce = \"3m\"\nmax_hold = \"3m\"\n[sso.c]\n";
+    let own = Own::read(&places(), &files.with(USER, user)).unwrap();
+    assert_eq!(own.sessions.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let said = &own.sessions["a"];
+    assert_eq!(said.cache.as_ref().map(|written| written.value), Some(SsoCache::Private));
+    assert_eq!(
+        (secs(&said.session_length), secs(&said.announce), secs(&said.max_hold)),
+        (Some(3 * 3600), Some(180), Some(180))
     );
     let error = read("[sso.corp]\nannounce = \"2h\"\n").unwrap_err().to_string();
     assert!(error.starts_with(&format!("{USER}:2: `announce` is longer than `session_length`")), "{error}");

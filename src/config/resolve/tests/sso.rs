@@ -1,23 +1,21 @@
-//! Profiles of IAM Identity Center: both forms, what they may not say, and which identity rests on which sign-in.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! Profiles of IAM Identity Center: both forms, and what they may not say.
 
 use super::*;
 use crate::config::{SsoCache, SsoDefinition};
 
-const SESSION: &str = "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-central-1\n";
-const ROLE_OF_ACCOUNT: &str = "sso_account_id = 111122223333\nsso_role_name = Admin\n";
-const OLDER: &str = "sso_start_url = https://old.awsapps.com/start\nsso_region = us-east-1\n";
+pub(super) const SESSION: &str =
+    "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-central-1\n";
+pub(super) const ROLE_OF_ACCOUNT: &str = "sso_account_id = 111122223333\nsso_role_name = Admin\n";
+pub(super) const OLDER: &str = "sso_start_url = https://old.awsapps.com/start\nsso_region = us-east-1\n";
 
 /// A profile `a` with these lines, and the session `corp`.
-fn given(lines: &str, session: &str, toml: &str, variables: &[(&str, &str)]) -> Config {
+pub(super) fn given(lines: &str, session: &str, toml: &str, variables: &[(&str, &str)]) -> Config {
     let config = format!("[profile a]\n{lines}{session}");
     Given { config: &config, toml, variables, ..Given::default() }.config()
 }
 
 #[track_caller]
-fn sso<'a>(config: &'a Config, name: &str) -> &'a SsoDefinition {
+pub(super) fn sso<'a>(config: &'a Config, name: &str) -> &'a SsoDefinition {
     match &config.identities[name].definition {
         Ok(AwsDefinition::Sso(sso)) => sso,
         other => panic!("{name}: {other:?}"),
@@ -183,34 +181,26 @@ fn endpoints_come_from_what_is_named_for_each_service() {
 }
 
 #[test]
-fn chains_rest_on_the_sign_in_at_their_end() {
-    let config = with_keys(&format!(
-        "[profile dev]\nregion = eu-west-3\nsso_session = corp\n{ROLE_OF_ACCOUNT}\
-         [profile admin]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Root\n\
-         [profile one]\n{ROLE}source_profile = dev\n[profile two]\n{ROLE}source_profile = one\n\
-         [profile plain]\n{ROLE}source_profile = base\n[profile old]\n{OLDER}{ROLE_OF_ACCOUNT}\n\
-         [sso-session empty]\n[sso-session unused]\nsso_start_url = https://u.example\nsso_region = eu-west-1\n{SESSION}"
-    ));
-    let sessions = config.sso_sessions();
-    let labels: Vec<&str> = sessions.iter().map(|session| session.label()).collect();
-    assert_eq!(labels, ["corp", "https://old.awsapps.com/start", "unused"]);
-    let names = |index: usize| {
-        let names = config.identities_of(&sessions[index]);
-        names.iter().map(|name| name.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (names(0), names(1)),
-        (["admin", "dev", "one", "two"].map(str::to_owned).to_vec(), vec!["old".to_owned()])
-    );
-    assert!(names(2).is_empty());
-    let of = |name| config.sso_session_of(name);
-    assert!(Arc::ptr_eq(of("two").unwrap(), of("admin").unwrap()), "one Arc for one session");
-    assert!(of("plain").is_none() && of("base").is_none() && of("nobody").is_none());
-    assert!(matches!(&role(&config, "one").base, RoleBase::Identity(base) if **base == *"dev"));
-    assert_eq!(role(&config, "two").sts.region, "eu-west-3");
-    let complaints: Vec<String> = config.complaints.iter().map(ToString::to_string).collect();
-    assert!(complaints.iter().any(|text| text.ends_with(": [sso-session empty] has no sso_start_url: write it there")));
-    assert_eq!(complaints.len(), 1, "{complaints:?}");
+fn an_endpoint_that_is_none_is_named_with_its_line() {
+    for (url, why) in [
+        ("http://10.0.0.1", "sends tokens in clear text to another machine: write https://"),
+        ("nowhere", "is no address such as https://sso-oidc.example.com"),
+    ] {
+        let services = format!("services = local\n[services local]\nsso_oidc =\n  endpoint_url = {url}\n");
+        let config = given(&format!("sso_session = corp\n{ROLE_OF_ACCOUNT}{services}"), SESSION, "", &[]);
+        assert_eq!(reason(&config, "a"), format!("/h/.aws/config:8: endpoint_url of sso_oidc {why}"));
+    }
+}
+
+#[test]
+fn a_profile_for_bearer_tokens_alone_is_told_how_to_have_roles() {
+    let import = "let `credenza import --start-url https://old.awsapps.com/start` write a profile for each";
+    let config = given(OLDER, "", "", &[]);
+    assert!(reason(&config, "a").starts_with("/h/.aws/config:2: the profile signs in and says no role: "));
+    assert!(reason(&config, "a").contains(import), "{}", reason(&config, "a"));
+    // keys of its own come first, as in botocore
+    let keys = "aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = hunter2\n";
+    assert_eq!(given(&format!("sso_session = corp\n{keys}"), SESSION, "", &[]).identities["a"].kind, Kind::Keys);
 }
 
 #[test]
@@ -225,57 +215,4 @@ fn a_policy_of_our_toml_is_refused_rather_than_left_out() {
     let toml = "[identity.a]\npolicy = '{}'\n";
     let config = given(&format!("sso_session = corp\n{ROLE_OF_ACCOUNT}"), SESSION, toml, &[]);
     assert!(reason(&config, "a").contains("`policy` cannot be had for `a`, whose kind is sso"));
-}
-
-#[test]
-fn our_toml_says_more_about_a_session_by_its_name_or_start_url() {
-    let said = "cache = \"private\"\nsession_length = \"12h\"\nannounce = \"0s\"\nmax_hold = \"30m\"\n";
-    let mut toml = format!("[sso.corp]\n{said}");
-    let config = given(&format!("sso_session = corp\n{ROLE_OF_ACCOUNT}"), SESSION, &toml, &[]);
-    let session = &sso(&config, "a").session;
-    assert_eq!((session.cache, session.announce), (SsoCache::Private, Duration::ZERO));
-    assert_eq!(session.length, Some(Duration::from_secs(43_200)));
-    assert_eq!(session.max_hold, Some(Duration::from_secs(1800)));
-    toml = format!("[sso.\"https://old.awsapps.com/start\"]\n{said}[sso.crop]\n");
-    let config = given(&format!("{OLDER}{ROLE_OF_ACCOUNT}"), SESSION, &toml, &[]);
-    assert_eq!(sso(&config, "a").session.cache, SsoCache::Private);
-    let complaints: Vec<String> = config.complaints.iter().map(ToString::to_string).collect();
-    let expected = "/h/.config/credenza/config.toml:6: there is no sso-session `crop`: did you mean `corp`?";
-    assert_eq!(complaints, [expected]);
-}
-
-#[test]
-fn the_digest_changes_with_who_is_asked_for_what_and_with_nothing_else() {
-    let lines = format!("sso_session = corp\n{ROLE_OF_ACCOUNT}");
-    let digest = |lines: &str, session: &str, toml: &str, variables: &[(&str, &str)]| {
-        let config = given(lines, session, toml, variables);
-        assert!(config.identities["a"].definition.is_ok(), "{lines}{session}");
-        config.identities["a"].digest
-    };
-    let first = digest(&lines, SESSION, "", &[]);
-    let said =
-        "[sso.corp]\nsession_length = \"8h\"\nannounce = \"1m\"\nmax_hold = \"1h\"\n[identity.a]\nkeep_warm = true\n";
-    assert_eq!(first, digest(&lines, SESSION, said, &[]));
-    let digests = [
-        first,
-        digest(&lines.replace("1111", "4444"), SESSION, "", &[]),
-        digest(&lines.replace("Admin", "Reader"), SESSION, "", &[]),
-        digest(&lines, &SESSION.replace("central", "west"), "", &[]),
-        digest(&lines, &SESSION.replace("corp.aws", "other.aws"), "", &[]),
-        digest(&lines, SESSION, "", &[("AWS_ENDPOINT_URL_SSO", "https://x")]),
-        digest(&lines, SESSION, "", &[("AWS_ENDPOINT_URL_SSO_OIDC", "https://x")]),
-        digest(&lines, SESSION, "", &[("AWS_USE_FIPS_ENDPOINT", "true")]),
-        digest(&lines, SESSION, "[sso.corp]\ncache = \"private\"\n", &[]),
-    ];
-    assert_eq!(digests.iter().collect::<BTreeSet<_>>().len(), digests.len());
-}
-
-#[test]
-fn a_sign_in_from_nothing_takes_the_environments_endpoints() {
-    let environment = Environment::from_iter([("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:1")]);
-    let made = |url, region| SsoSession::of_start_url(url, region, Some("corp"), &environment);
-    let session = made("https://corp.awsapps.com/start", "eu-central-1").unwrap();
-    assert_eq!((session.label(), session.oidc_url.as_deref()), ("corp", Some("http://127.0.0.1:1")));
-    assert!(made("http://corp.example", "eu-central-1").unwrap_err().contains("write https://"));
-    assert!(made("https://corp.example", "a.b").unwrap_err().contains("no region"));
 }
