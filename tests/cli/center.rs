@@ -82,6 +82,14 @@ impl Center {
         self.runtime.block_on(TokenStore::of(&session, &world).unwrap().save(&token)).unwrap();
     }
 
+    /// Ada sits there, and confirms codes on another device.
+    pub(crate) fn seat(&mut self) {
+        let visitor = Some(sso::Visitor::approves(ADA).elsewhere());
+        assert!(self.cloud.change_instance(START, |instance| instance.visitor = visitor));
+        // no browser is opened over SSH
+        self.home.variables.push(("SSH_TTY", "/dev/pts/0".to_owned()));
+    }
+
     /// An assignment is gone.
     pub(crate) fn take_away(&self, account: &str, role: &str) {
         assert!(self.cloud.remove_assignment(ADA, account, role));

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::center::{CORP, Center, REGION, START};
 use crate::home::{Home, mode, root};
+use crate::seated::Seated;
 
 /// What is written for the three pairs, after what stood there.
 const WRITTEN: &str = "
@@ -73,8 +74,10 @@ fn from_nothing_the_session_is_written_first_and_the_profiles_after_the_login() 
 #[test]
 fn a_session_that_is_there_is_found_by_its_start_url() {
     let center = Center::of_corp();
-    center.home.good(&["import", "--start-url", START, "--sso-region", REGION]);
-    assert_eq!(center.config(), format!("{CORP}{WRITTEN}"));
+    for url in [START.to_owned(), format!("{START}/#/")] {
+        center.home.good(&["import", "--start-url", &url, "--sso-region", REGION]);
+        assert_eq!(center.config(), format!("{CORP}{WRITTEN}"));
+    }
 }
 
 #[test]
@@ -209,4 +212,75 @@ fn a_file_that_may_not_be_read_or_written_is_refused_and_stays() {
     fs::remove_file(home.path(".aws/config")).unwrap();
     fs::create_dir(home.path(".aws/config")).unwrap();
     home.run(&start).failed(3, &["cannot be read"]);
+}
+
+#[test]
+fn at_a_terminal_a_login_comes_first_and_a_person_chooses() {
+    let mut center = Center::with(None);
+    center.seat();
+    let words = ["import", "--start-url", START, "--sso-region", REGION, "--session", "corp"];
+    let mut seated = Seated::before(center.home.credenza(&words));
+    let shown = seated.sees("Write 3 profiles to");
+    assert!(shown.contains("corp needs a login") && shown.contains("signed in to corp"), "{shown}");
+    assert!(shown.contains("\n2 + Prod-EU-ReadOnly  Prod EU (111122223333)  ReadOnly\n"), "{shown}");
+    assert!(!center.config().contains("[profile"), "nothing is written before the answer");
+    seated.types("4");
+    seated.sees("numbers from 1 to 3");
+    seated.types("1,3");
+    assert_eq!(seated.ends(), Some(0));
+    let config = center.config();
+    assert!(config.contains("[profile Prod-EU-Admin]") && config.contains("[profile Test-ReadOnly]"), "{config}");
+    assert!(!config.contains("[profile Prod-EU-ReadOnly]"), "{config}");
+    // one login was enough
+    assert_eq!(center.home.json(&["list", "--accounts", "corp", "--json"])["accounts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn who_says_no_has_nothing_written_and_who_says_yes_before_is_not_asked() {
+    let center = Center::of_corp();
+    let mut seated = Seated::before(center.home.credenza(&["import", "corp"]));
+    seated.sees("[Y/n, or numbers such as 1,3-5] ");
+    seated.types("n");
+    assert_eq!(seated.ends(), Some(1));
+    seated.sees("nothing was written");
+    assert_eq!(center.config(), CORP);
+    for words in [&["import", "corp", "--roles", "Admin"][..], &["import", "corp", "--yes"]] {
+        let mut seated = Seated::before(center.home.credenza(words));
+        assert_eq!(seated.ends(), Some(0), "{words:?}");
+        assert!(!seated.sees("sts get-caller-identity").contains("[Y/n"), "{words:?}");
+    }
+    assert_eq!(center.config(), format!("{CORP}{WRITTEN}"));
+}
+
+#[test]
+fn a_file_that_somebody_changes_while_the_question_stands_is_not_written_over() {
+    let center = Center::of_corp();
+    let mut seated = Seated::before(center.home.credenza(&["import", "corp"]));
+    seated.sees("[Y/n");
+    let theirs = format!("{CORP}# mine\n");
+    center.home.write(".aws/config", &theirs);
+    seated.types("y");
+    assert_eq!(seated.ends(), Some(1));
+    seated.sees("changed while we worked; run it again");
+    assert_eq!(center.config(), theirs);
+}
+
+#[test]
+fn nobody_is_asked_to_sign_in_who_does_not_want_to_be() {
+    let mut center = Center::with(Some(CORP));
+    center.seat();
+    for words in [&["import", "corp", "--no-login"][..], &["list", "--accounts", "corp", "--no-login"]] {
+        let mut seated = Seated::before(center.home.credenza(words));
+        assert_eq!(seated.ends(), Some(4), "{words:?}");
+    }
+    assert_eq!(center.cloud.logins().len(), 0);
+}
+
+#[test]
+fn how_far_it_is_shows_at_a_terminal_and_is_wiped() {
+    let center = Center::of_corp();
+    let mut seated = Seated::before(center.home.credenza(&["list", "--accounts", "corp"]));
+    assert_eq!(seated.ends(), Some(0));
+    let shown = seated.sees("444455556666@example.com  ReadOnly");
+    assert!(shown.contains("2 of 2 accounts"), "{shown}");
 }

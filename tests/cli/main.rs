@@ -17,6 +17,7 @@ mod import;
 mod log;
 mod reload;
 mod restart;
+mod seated;
 mod sessions;
 mod shown;
 mod signals;

@@ -42,7 +42,7 @@ impl Origin {
             session.map_err(|why| Trouble::usage(CANNOT, why))
         };
         let known = config.sso_sessions();
-        let same = |session: &&Arc<SsoSession>| session.start_url == *url && session.region == *region;
+        let same = |session: &&Arc<SsoSession>| bare(&session.start_url) == bare(url) && session.region == *region;
         let found = known.iter().filter(same).find(|session| match called {
             Some(called) => session.name.as_ref() == Some(called),
             None => session.name.is_some(),
@@ -102,6 +102,11 @@ impl Origin {
         let mend = format!("credenza import --start-url {} --sso-region {region} --session {name}", quoted(start_url));
         Trouble { why, ..trouble }.mend(mend)
     }
+}
+
+/// A start URL without what a browser adds to it.
+fn bare(url: &str) -> String {
+    url.trim_end_matches(['/', '#']).to_ascii_lowercase()
 }
 
 /// What a session is called by its start URL: the first part of the host, `d-1234567890`; `sso` where that is no name.
