@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use simcloud::{Cloud, sso};
+use simcloud::{Cloud, Fault, Trouble, sso};
 use tokio::time::Instant;
 
 use super::*;
@@ -83,6 +83,9 @@ async fn many_accounts_are_listed_at_a_pace_that_the_portal_bears() {
     let stage = stage(665, &["Admin", "Billing", "ReadOnly"]);
     stage.sign_in(HOUR).await;
     stage.cloud.set_portal_rate(Some(sso::Rate { calls_per_sec: 20.0, empty_body: true }));
+    // one after the other would take four minutes
+    let slow = Trouble::Slow { before_ms: 400, after_ms: 0 };
+    stage.cloud.add_fault(Fault::new(slow));
     let begun = Instant::now();
     let mut heard = Vec::new();
     let listing = accounts(&stage.world, &stage.session, |progress| heard.push(progress)).await.unwrap();
@@ -156,7 +159,7 @@ async fn an_account_whose_roles_are_refused_is_named() {
     let stage = stage(3, &["Admin"]);
     stage.sign_in(HOUR).await;
 
-    stage.cloud.add_fault(simcloud::Fault::error("ForbiddenException").on_action("ListAccountRoles").times(1));
+    stage.cloud.add_fault(Fault::error("ForbiddenException").on_action("ListAccountRoles").times(1));
     let listing = stage.accounts().await.unwrap();
     assert_eq!((listing.pairs.len(), listing.refused.len()), (2, 1));
 }

@@ -215,7 +215,7 @@ fn a_file_that_may_not_be_read_or_written_is_refused_and_stays() {
 }
 
 #[test]
-fn at_a_terminal_a_login_comes_first_and_a_person_chooses() {
+fn a_new_colleague_has_a_working_exec_after_two_commands_and_one_login() {
     let mut center = Center::with(None);
     center.seat();
     let words = ["import", "--start-url", START, "--sso-region", REGION, "--session", "corp"];
@@ -231,8 +231,10 @@ fn at_a_terminal_a_login_comes_first_and_a_person_chooses() {
     let config = center.config();
     assert!(config.contains("[profile Prod-EU-Admin]") && config.contains("[profile Test-ReadOnly]"), "{config}");
     assert!(!config.contains("[profile Prod-EU-ReadOnly]"), "{config}");
-    // one login was enough
-    assert_eq!(center.home.json(&["list", "--accounts", "corp", "--json"])["accounts"].as_array().unwrap().len(), 2);
+    let words = ["exec", "--static-env", "Prod-EU-Admin", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID"];
+    let key = center.home.good(&words);
+    assert!(key.starts_with("ASIA"), "{key}");
+    assert_eq!(center.cloud.logins().len(), 1, "one login is enough");
 }
 
 #[test]
