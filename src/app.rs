@@ -4,6 +4,7 @@
 //! - [`Endpoint`]: what `exec` gives its child: an address, an engine and one grant of its own
 //! - [`generated`]: the AWS files that a child or a shell reads
 //! - [`background`]: the daemon started, found and ended by commands
+//! - [`portal`], [`aws_config`]: what a sign-in gives, and the file that it is written into
 //!
 //! Called by the commands.
 
@@ -16,6 +17,7 @@ use crate::server::grant_store::StoreError;
 use crate::world::folder::FolderError;
 
 mod address;
+pub mod aws_config;
 pub mod background;
 mod daemon;
 mod endpoint;
@@ -25,6 +27,7 @@ pub mod login;
 mod marker;
 mod notes;
 mod once;
+pub mod portal;
 mod recipes;
 mod reload;
 mod sign_ins;

@@ -1,26 +1,38 @@
 //! `credenza list`: what could be served, and why what cannot be is not.
 //!
-//! Reads the files itself: it needs no daemon and asks no upstream.
+//! Reads the files itself: it needs no daemon and asks no upstream. But with `--accounts`: what a sign-in gives, which only
+//! its access portal knows (`accounts.rs`).
 
 use clap::Args;
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 
+use super::login::FirstArgs;
 use super::table::table;
-use super::{Context, Trouble, runtime, say};
+use super::{Context, Trouble, accounts, runtime, say};
 use crate::app::AppError;
 use crate::config::{Config, Identity};
 
 /// What `list` takes.
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// Instead: every account and role that a sign-in to IAM Identity Center gives; signs in first where somebody is there
+    #[arg(long, value_name = "SSO-SESSION")]
+    pub accounts: Option<String>,
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// Who is asked to sign in.
+    #[command(flatten)]
+    pub first: FirstArgs,
 }
 
 /// Shows it.
 pub fn run(arguments: ListArgs, context: Context) -> Result<u8, Trouble> {
+    if let Some(name) = &arguments.accounts {
+        runtime::begin(&context)?;
+        return runtime::wait_for(accounts::show(name, arguments.first, arguments.json, &context));
+    }
     runtime::log_to_stderr(&context, LevelFilter::WARN)?;
     let config = Config::load(&context.world).map_err(AppError::from);
     let config = config.map_err(|error| Trouble::of_app("cannot list the identities", &error))?;

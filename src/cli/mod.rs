@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::world::{Environment, World, system};
 
+mod accounts;
 pub mod child;
 pub mod credential;
 pub mod down;
@@ -19,6 +20,7 @@ pub mod exec;
 pub mod exit;
 pub mod grant;
 mod identities;
+pub mod import;
 pub mod list;
 pub mod login;
 pub mod logout;
@@ -95,6 +97,8 @@ pub enum Command {
     Login(login::LoginArgs),
     /// Sign out, and forget what was made of it
     Logout(logout::LogoutArgs),
+    /// Write the accounts and roles of IAM Identity Center into ~/.aws/config, as profiles
+    Import(import::ImportArgs),
     /// Print one credential, as credential_process, shell variables or JSON
     Credential(credential::CredentialArgs),
     /// Show what could be served, and why what cannot be is not
@@ -174,6 +178,7 @@ fn dispatch(cli: Cli) -> Result<u8, Trouble> {
         Command::Login(arguments) => login::run(arguments, context),
         Command::Logout(arguments) => logout::run(arguments, context),
         Command::Wait(arguments) => wait::run(arguments, context),
+        Command::Import(arguments) => import::run(arguments, context),
         Command::Credential(arguments) => credential::run(arguments, context),
         Command::List(arguments) => list::run(arguments, context),
         Command::Status(arguments) => status::run(arguments, context),

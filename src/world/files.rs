@@ -5,10 +5,14 @@
 //! by the store of sign-ins; what is kept open for long (logs, grants) has its own `Folder`.
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use super::folder::{Folder, FolderError, Permission};
 
@@ -25,6 +29,12 @@ pub trait Files: Send + Sync {
     fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = (path, content);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The same for a file that its user wrote: the mode, the owner and the group of one that is there stay. One that its
+    /// owner may not write is refused, though its folder would let it be replaced; a new one is 0600.
+    fn rewrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        self.replace(path, content)
     }
 
     /// Removes a file: what a link leads to, and never the link. False where there was none.
@@ -102,19 +112,24 @@ impl Files for SystemFiles {
     }
 
     fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let target = behind_links(path)?;
-        let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        // a pipe or a device would be gone, and who reads it would wait for ever
-        if std::fs::symlink_metadata(&target).is_ok_and(|there| !there.is_file()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        let (target, fresh) = fresh(path, content)?;
+        fresh.persist(target)?;
+        Ok(())
+    }
+
+    fn rewrite(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let (target, fresh) = fresh(path, content)?;
+        if let Ok(there) = std::fs::metadata(&target) {
+            if there.permissions().mode() & OWNER_WRITES == 0 {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
+            }
+            let made = fresh.as_file().metadata()?;
+            if (made.uid(), made.gid()) != (there.uid(), there.gid()) {
+                std::os::unix::fs::fchown(fresh.as_file(), Some(there.uid()), Some(there.gid()))?;
+            }
+            fresh.as_file().set_permissions(Permissions::from_mode(there.permissions().mode() & 0o777))?;
         }
-        // not `.json`: the AWS CLI takes every such file of its folder for a sign-in
-        let mut fresh = tempfile::Builder::new().prefix(name).suffix(".tmp").tempfile_in(folder)?;
-        fresh.write_all(content)?;
-        fresh.as_file().sync_all()?;
-        fresh.persist(&target)?;
+        fresh.persist(target)?;
         Ok(())
     }
 
@@ -143,6 +158,26 @@ impl Files for SystemFiles {
         Ok(folder.try_lock(name).map_err(into_io)?.map(FileLock::new))
     }
 }
+
+/// Where a file is to be, and beside it a new one with its content that is not there yet by its name.
+fn fresh(path: &Path, content: &[u8]) -> io::Result<(PathBuf, NamedTempFile)> {
+    let target = behind_links(path)?;
+    let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // a pipe or a device would be gone, and who reads it would wait for ever
+    if std::fs::symlink_metadata(&target).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    // not `.json`: the AWS CLI takes every such file of its folder for a sign-in
+    let mut fresh = tempfile::Builder::new().prefix(name).suffix(".tmp").tempfile_in(folder)?;
+    fresh.write_all(content)?;
+    fresh.as_file().sync_all()?;
+    Ok((target, fresh))
+}
+
+/// `S_IWUSR`
+const OWNER_WRITES: u32 = 0o200;
 
 /// Where the links at a path end, be there a file or not.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {

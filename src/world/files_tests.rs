@@ -83,6 +83,25 @@ fn what_is_written_is_for_its_owner_alone_and_a_folder_stays_as_it_is() {
 }
 
 #[test]
+fn what_a_user_wrote_keeps_its_mode_and_its_links() {
+    let root = tempfile::tempdir().unwrap();
+    let [link, path] = ["link", "dotfiles/config"].map(|name| root.path().join(name));
+    symlink(&path, &link).unwrap();
+    SystemFiles.rewrite(&link, b"1").unwrap();
+    assert_eq!(mode(&path), 0o600, "a new one is for its owner alone");
+    for wanted in [0o644, 0o600, 0o660] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(wanted)).unwrap();
+        SystemFiles.rewrite(&link, b"2").unwrap();
+        assert_eq!((mode(&path), link.is_symlink()), (wanted, true));
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), b"2");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+    assert_eq!(SystemFiles.rewrite(&link, b"3").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    assert_eq!(std::fs::read(&path).unwrap(), b"2");
+    assert_eq!(std::fs::read_dir(root.path().join("dotfiles")).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
 fn a_link_stays_and_what_it_leads_to_is_written_and_removed() {
     let root = tempfile::tempdir().unwrap();
     let [link, middle, target] = ["link", "dotfiles/middle", "dotfiles/deep/target"].map(|name| root.path().join(name));

@@ -2,8 +2,10 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)] // a test is the outside itself
 
+mod accounts;
 mod address;
 mod arguments;
+mod center;
 mod configuration;
 mod daemon;
 mod edits;
@@ -11,9 +13,11 @@ mod folders;
 mod grants;
 mod home;
 mod hung;
+mod import;
 mod log;
 mod reload;
 mod restart;
+mod seated;
 mod sessions;
 mod shown;
 mod signals;

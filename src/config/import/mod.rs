@@ -39,6 +39,7 @@ use std::sync::Arc;
 pub use edit::edit;
 pub use filter::Filter;
 pub use preview::preview;
+pub use scan::taken_in_credentials;
 pub use template::Template;
 
 /// An account and a role in it that a person may take.
@@ -83,7 +84,7 @@ pub struct Wanted<'a> {
     pub template: &'a Template,
     /// `region` of each profile. `None` leaves what stands there.
     pub profile_region: Option<&'a str>,
-    /// Names that are in use elsewhere: the profiles of the credentials file.
+    /// Names that are in use elsewhere: those of the credentials file, by [`taken_in_credentials`].
     pub taken: &'a BTreeSet<String>,
     /// Whether profiles of ours are removed whose pairs are not listed any more.
     pub prune: bool,

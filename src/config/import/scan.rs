@@ -91,12 +91,22 @@ pub(super) fn says_nothing(line: &str) -> bool {
 
 /// Every name that some reader may take for a profile of this file: more than any of them does.
 pub(super) fn taken(text: &str) -> BTreeSet<String> {
-    // a lone carriage return ends a line in Python
-    let headers = text.split(['\n', '\r']).map(str::trim).filter_map(|line| line.strip_prefix('['));
-    headers.flat_map(|rest| [rest.split_once(']'), rest.rsplit_once(']')]).flatten().flat_map(names_of).collect()
+    headers(text).flat_map(names_of).collect()
 }
 
-fn names_of((inside, _): (&str, &str)) -> impl Iterator<Item = String> {
+/// The same of a credentials file, where a section is called as its profile: `[prod]`.
+pub fn taken_in_credentials(text: &str) -> BTreeSet<String> {
+    headers(text).map(|inside| inside.trim().to_owned()).chain(taken(text)).collect()
+}
+
+/// What stands in brackets, in each way to find their end.
+fn headers(text: &str) -> impl Iterator<Item = &str> {
+    // a lone carriage return ends a line in Python
+    let headers = text.split(['\n', '\r']).map(str::trim).filter_map(|line| line.strip_prefix('['));
+    headers.flat_map(|rest| [rest.split_once(']'), rest.rsplit_once(']')]).flatten().map(|(inside, _)| inside)
+}
+
+fn names_of(inside: &str) -> impl Iterator<Item = String> {
     // botocore wants no blank after `profile` (`botocore/configloader.py`, `build_profile_map`)
     let glued = words::split(inside).filter(|words| words.len() == 2 && inside.trim().starts_with("profile"));
     profile_of(inside).into_iter().chain(glued.and_then(|mut words| words.pop()))
@@ -124,6 +134,9 @@ mod tests {
         }
         assert!(taken("# [profile x]\n[x]\n[PROFILE x]\n[sso-session x]\n[profile x").is_empty());
         assert_eq!(taken("[default]"), BTreeSet::from(["default".to_owned()]));
+        let credentials = taken_in_credentials("[ prod ]\naws_access_key_id = x\n# [x]\n[a b] ; note]\n[profile y]\n");
+        assert!(["prod", "a b", "y"].iter().all(|name| credentials.contains(*name)), "{credentials:?}");
+        assert!(!credentials.contains("x"));
     }
 
     #[test]

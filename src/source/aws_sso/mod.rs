@@ -12,6 +12,7 @@ pub(super) mod problem;
 mod renewal;
 mod sane;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::bucket::Bucket;
@@ -19,8 +20,8 @@ use self::portal::Portal;
 use self::problem::What;
 use self::renewal::Renewing;
 use super::{Ingredient, Need, Renewal, SESSION_TOKEN_DEAD, Source, wrong_ingredient};
-use crate::config::SsoDefinition;
-use crate::credential::{Failure, IdentityName, Issued, Renewed, SessionKey};
+use crate::config::{SsoDefinition, SsoSession};
+use crate::credential::{Failure, IdentityName, Issued, Renewed, Session, SessionKey, SignIn};
 use crate::world::{BoxFuture, World};
 
 /// A role of an account.
@@ -78,6 +79,46 @@ impl Source for Sso {
 
 /// Long enough for the portal to think better of it, short enough for a request to be answered by.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(300);
+
+/// The sign-in as it lies there, for who works with it for some minutes: renewed where it ends sooner and can be. `asked_for`
+/// is what needs it, for the failures: an identity, or what the session is called.
+///
+/// # Errors
+///
+/// Where a person has to sign in first ([`wants_login`]); where it cannot be kept, or the upstream is in trouble.
+pub async fn sign_in(session: &Arc<SsoSession>, world: &World, asked_for: &str) -> Result<SignIn, Failure> {
+    let renewing = Renewing { identity: asked_for.into(), session: Arc::clone(session), world: world.clone() };
+    let found = renewing.renew(&Renewal { instead_of: None, refused: false }).await?;
+    let left = found.expiration.duration_since(world.clock.now().wall).unwrap_or_default();
+    if left >= SOME_MINUTES || !found.renewable {
+        return Ok(found);
+    }
+    // what is left of it may do after all
+    Ok(renewing.renew(&in_place_of(&found, false, world)).await.unwrap_or(found))
+}
+
+/// Another one in place of one that the upstream takes no more.
+///
+/// # Errors
+///
+/// As [`sign_in`].
+pub async fn sign_in_anew(
+    session: &Arc<SsoSession>,
+    world: &World,
+    asked_for: &str,
+    dead: &SignIn,
+) -> Result<SignIn, Failure> {
+    let renewing = Renewing { identity: asked_for.into(), session: Arc::clone(session), world: world.clone() };
+    renewing.renew(&in_place_of(dead, true, world)).await
+}
+
+fn in_place_of(held: &SignIn, refused: bool, world: &World) -> Renewal {
+    let held = Session { renewed: Renewed::SignIn(held.clone()), received: world.clock.now() };
+    Renewal { instead_of: Some(Arc::new(held)), refused }
+}
+
+/// The lists of a thousand accounts take less than two.
+const SOME_MINUTES: Duration = Duration::from_secs(5 * 60);
 
 /// Whether a failure is one that a login mends.
 pub fn wants_login(failure: &Failure) -> bool {
