@@ -100,3 +100,19 @@ def test_a_job_that_keeps_asking_outlives_a_logout_of_the_aws_cli(sso_home):
     assert login.returncode == 0, login.stderr
     assert eventually(lambda: job.call("sts").get("ok")).startswith(CALLER)
     assert job.close()[0] == 0
+
+
+def test_where_the_portal_takes_no_token_it_is_not_renewed_again_and_again(sso_home):
+    """What Credenza writes itself looks like a login elsewhere, after which everything is tried again."""
+    home = sso_home
+    home.sign_in()
+    assert home.credenza("up").returncode == 0
+    job = home.exec("my-dev", BOTO3)
+    assert job.ok("sts").startswith(CALLER)
+    refusal = {"kind": "error", "code": "UnauthorizedException"}
+    home.cloud.post("faults", {"action": "GetRoleCredentials", "trouble": refusal})
+    run = home.credenza("exec", "my-other", "--", "true")
+    assert "credenza login my-other" in run.stderr
+    time.sleep(3)
+    # once, and once more whenever another token is told of, by each of those who follow the files
+    assert 1 <= home.cloud.refreshes() <= 10
