@@ -59,14 +59,15 @@ impl SignIns {
                     },
                     () = changed(&mut files) => {
                         for one in &mut followed {
-                            if let Some(news) = one.look().await {
-                                self.tell(one, news, &config).await;
-                            }
+                            one.look().await;
                         }
                     }
                     () = now_and_then(&followed) => {}
                 }
-                for one in &followed {
+                for one in &mut followed {
+                    if let Some(news) = one.news(self.world.clock.now().boot) {
+                        self.tell(one, news, &config).await;
+                    }
                     announcer.look(&self.world, &self.engine, one).await;
                 }
             }
@@ -97,7 +98,7 @@ impl SignIns {
                 tracing::info!(session, "signed out");
                 self.engine.forget(&of.asks);
             }
-            News::SignedIn => {
+            News::SignedIn | News::AnotherToken => {
                 tracing::info!(session, "signed in, or renewed elsewhere");
                 if self.supplied
                     && let Ok(mut daemon) = background::connect(&config.places).await
@@ -125,5 +126,5 @@ async fn now_and_then(followed: &[Followed]) {
     }
 }
 
-/// An end comes nearer while no file changes.
+/// An end comes nearer while no file changes, and so does the time to tell of what was kept back.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);

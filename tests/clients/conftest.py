@@ -5,7 +5,7 @@ import pytest
 from harness import places
 from harness.clients import CLIENTS
 from harness.cloud import Cloud
-from harness.home import Home
+from harness.home import Home, with_sso
 from harness.storage import Storage
 
 
@@ -31,6 +31,12 @@ def home(cloud, storage):
     made = Home(cloud, storage)
     yield made
     made.close()
+
+
+@pytest.fixture
+def sso_home(home):
+    """A home of its own with two profiles of one sign-in, `my-dev` and `my-other`, which nobody has begun."""
+    return with_sso(home)
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: client.name)

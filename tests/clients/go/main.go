@@ -1,6 +1,7 @@
 // Command clients is the AWS SDK for Go v2 of the client matrix: one pair of clients for the life of the process.
 //
-// It reads one call a line from stdin (sts, s3) and answers each with one line of JSON on stdout.
+// It reads one call a line from stdin (sts, s3) and answers each with one line of JSON on stdout. An argument is the profile
+// that it names, else the environment says which.
 package main
 
 import (
@@ -23,7 +24,12 @@ type answer struct {
 
 func main() {
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx)
+	var options []func(*config.LoadOptions) error
+	if len(os.Args) > 1 {
+		// as Pulumi's AWS provider does with the stack's aws:profile
+		options = append(options, config.WithSharedConfigProfile(os.Args[1]))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

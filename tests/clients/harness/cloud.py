@@ -7,11 +7,21 @@ import urllib.request
 from . import places
 
 ACCOUNT = "111122223333"
+REGION = "eu-central-1"
+START_URL = "https://d-1234567890.awsapps.com/start"
+PERSON = "ada@example.com"
+# Types each device code at once, on another device.
+APPROVES = {"person": PERSON, "elsewhere": True}
 
 
 def role_arn(name):
     """`arn:aws:iam::111122223333:role/NAME`."""
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+def sso_caller(role):
+    """Who somebody is by a role of Identity Center: the ARN up to what AWS makes up itself."""
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_{role}_"
 
 
 class Cloud:
@@ -36,9 +46,32 @@ class Cloud:
         trust = {"principals": [f"arn:aws:iam::{ACCOUNT}:user/base"]}
         self.post("roles", {"arn": role_arn(name), "trust": trust})
 
-    def short_lives(self, secs, role=None):
+    def open_sso(self, **settings):
+        """An instance of IAM Identity Center with one person, who signs in wherever a device code is shown."""
+        self.post("sso/instances", {"start_url": START_URL, "region": REGION, "visitor": APPROVES} | settings)
+        self.post("sso/people", {"name": PERSON})
+        self.post("sso/accounts", {"id": ACCOUNT, "name": "development", "email": "development@example.com"})
+
+    def assign(self, role, **settings):
+        """Gives the person a role of the account."""
+        self.post("sso/assignments", {"person": PERSON, "account": ACCOUNT, "role": role} | settings)
+
+    def refuse_access_tokens(self):
+        """Takes none of the access tokens any more that are out; sign-ins can be refreshed."""
+        self.post("sso/people/revoke-access-tokens", {"person": PERSON})
+
+    def logins(self):
+        """How often somebody was asked to sign in so far."""
+        return len(self.get("sso/logins"))
+
+    def refreshes(self):
+        """How often a sign-in was refreshed so far."""
+        asked = [call["parameters"].get("grantType") for call in self.calls("CreateToken")]
+        return asked.count("refresh_token")
+
+    def short_lives(self, secs, role=None, action="AssumeRole"):
         """From now on what this role gives, or any, lives so long, whatever is asked for."""
-        fault = {"action": "AssumeRole", "trouble": {"kind": "life", "secs": secs}}
+        fault = {"action": action, "trouble": {"kind": "life", "secs": secs}}
         self.post("faults", fault if role is None else fault | {"role": role_arn(role)})
 
     def calls(self, action, role=None):

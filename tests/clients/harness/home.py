@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from . import places
-from .cloud import role_arn
+from .cloud import ACCOUNT, REGION, START_URL, role_arn
 from .program import Program
 
-REGION = "eu-central-1"
 # boto3 and the AWS CLI v1 read the second alone.
 REGIONS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+SSO = {"sso_start_url": START_URL, "sso_region": REGION}
 
 
 class Home:
@@ -34,6 +34,8 @@ class Home:
             "LANG": "C.UTF-8",
             "PATH": f"{places.BINARIES}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL_STS": cloud.sts,
+            "AWS_ENDPOINT_URL_SSO": cloud.sts,
+            "AWS_ENDPOINT_URL_SSO_OIDC": cloud.sts,
             "AWS_ENDPOINT_URL_S3": storage.url,
             # Nothing here may look for 169.254.169.254.
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -62,9 +64,48 @@ class Home:
         self.cloud.add_role(name)
         self.profile(name, role_arn=role_arn(name), source_profile="base", region=REGION, **settings)
 
+    def sso_role(self, name, role, **sign_in):
+        """Gives the person of the cloud's Identity Center a role, and adds a profile for it, as `aws configure sso` does."""
+        self.cloud.assign(role)
+        sign_in = sign_in or {"sso_session": "corp"}
+        self.profile(name, **sign_in, sso_account_id=ACCOUNT, sso_role_name=role, region=REGION)
+
+    def sso_session(self):
+        """Adds the sign-in that profiles share."""
+        self.section("sso-session corp", **SSO, sso_registration_scopes="sso:account:access")
+
+    def sign_in(self, name="my-dev"):
+        """`credenza login` with a code, which the person of the cloud approves."""
+        run = self.credenza("login", "--device-code", name)
+        assert run.returncode == 0, run.stderr
+
+    def sso_cache(self):
+        """The sign-in as it lies in the cache of the AWS CLI: its file, and what that holds."""
+        folder = self.aws / "sso" / "cache"
+        found = {file: json.loads(file.read_text()) for file in folder.glob("*.json")}
+        [one] = [(file, content) for file, content in found.items() if "accessToken" in content]
+        return one
+
+    def outlive_access_token(self):
+        """Puts the end of the access token into the past: in the file, and at the cloud. The sign-in is not over.
+
+        The AWS CLI's own store of role credentials goes as well, which would hide it."""
+        file, content = self.sso_cache()
+        self.write(file.relative_to(self.path), json.dumps(content | {"expiresAt": "2026-01-01T00:00:00Z"}))
+        self.cloud.refuse_access_tokens()
+        self.forget_cli_cache()
+
+    def forget_cli_cache(self):
+        """Removes the role credentials that an AWS CLI has kept for itself."""
+        shutil.rmtree(self.aws / "cli" / "cache", ignore_errors=True)
+
     def profile(self, name, **settings):
         """Adds a profile to `~/.aws/config`."""
-        lines = [f"[profile {name}]", *(f"{key} = {value}" for key, value in settings.items())]
+        self.section(f"profile {name}", **settings)
+
+    def section(self, header, **settings):
+        """Adds a section to `~/.aws/config`."""
+        lines = [f"[{header}]", *(f"{key} = {value}" for key, value in settings.items())]
         with (self.aws / "config").open("a") as config:
             config.write("\n".join(lines) + "\n\n")
 
@@ -78,9 +119,9 @@ class Home:
         environment = self.environment | more
         return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
-    def start(self, client):
+    def start(self, client, *words, **more):
         """Starts a client of the matrix without credenza."""
-        return Program(client.argv, self.environment | REGIONS)
+        return Program((*client.argv, *words), self.environment | REGIONS | more)
 
     def audit(self):
         """The audit trail: who used what, one dictionary a line."""
@@ -117,6 +158,15 @@ class Home:
         """Starts a client of the matrix with the variables that `credenza grant new` printed."""
         variables = dict(line.split("=", 1) for line in printed.splitlines())
         return Program(client.argv, self.environment | REGIONS | variables)
+
+
+def with_sso(home, **instance):
+    """The home, with two profiles of one sign-in, `my-dev` (Developer) and `my-other` (ReadOnly), which nobody has begun."""
+    home.cloud.open_sso(**instance)
+    home.sso_session()
+    home.sso_role("my-dev", "Developer")
+    home.sso_role("my-other", "ReadOnly")
+    return home
 
 
 def eventually(check, secs=10):

@@ -1,6 +1,7 @@
 """The aioboto3 client of the matrix: one session and one client a service for the life of the process.
 
-Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
+Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout. An argument is the
+profile that it names, else the environment says which.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import aioboto3
 
 
 async def main():
-    session = aioboto3.Session()
+    session = aioboto3.Session(profile_name=sys.argv[1] if len(sys.argv) > 1 else None)
     made = {}
     async with contextlib.AsyncExitStack() as stack:
 

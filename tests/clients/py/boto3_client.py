@@ -1,6 +1,7 @@
 """The boto3 client of the matrix: one session for the life of the process, as a long job has it.
 
-Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout.
+Reads one call a line from stdin (`sts`, `s3`), answers each with one line of JSON on stdout. An argument is the
+profile that it names, else the environment says which.
 """
 
 import functools
@@ -9,7 +10,8 @@ import sys
 
 import boto3
 
-client = functools.cache(boto3.Session().client)
+profile = sys.argv[1] if len(sys.argv) > 1 else None
+client = functools.cache(boto3.Session(profile_name=profile).client)
 CALLS = {
     "sts": lambda: client("sts").get_caller_identity()["Arn"],
     "s3": lambda: [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]],

@@ -1,8 +1,8 @@
 //! The AWS SDK for Rust of the client matrix: one pair of clients for the life of the process.
 //!
-//! It reads one call a line from stdin (`sts`, `s3`) and answers each with one line of JSON on stdout. What it is built
-//! without is the SDK's default HTTP client, which would bring a second crypto provider into the tree; the one in its
-//! place is made as that one is.
+//! It reads one call a line from stdin (`sts`, `s3`) and answers each with one line of JSON on stdout; an argument is the
+//! profile that it names, else the environment says which. What it is built without is the SDK's default HTTP client, which
+//! would bring a second crypto provider into the tree; the one in its place is made as that one is.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let config = aws_config::from_env().http_client(http_client()).load().await;
+    let mut config = aws_config::from_env().http_client(http_client());
+    if let Some(profile) = std::env::args().nth(1) {
+        config = config.profile_name(profile);
+    }
+    let config = config.load().await;
     let sts = aws_sdk_sts::Client::new(&config);
     let s3 = aws_sdk_s3::Client::new(&config);
 
