@@ -222,6 +222,13 @@ impl SessionEntry {
         Some(held.remaining(now)?.saturating_sub(self.renew_with))
     }
 
+    /// Whether its renewal has failed for as long as what is made from it may be handed out then: more of that would be
+    /// handed to nobody.
+    pub(super) fn fails_for(&self, most: Option<Duration>, now: Now) -> bool {
+        let (Some(failed), Some(most)) = (&self.attempts.failed, most) else { return false };
+        failed.since.saturating_add(most) <= now.boot
+    }
+
     /// Whether a credential can be made from it now. One without an end is used again and again, also after failures of
     /// what is made of it: its source may be a program that opens a browser.
     pub(super) fn usable(&self, freshly: bool, no_older_than: Option<Duration>, now: Now) -> bool {

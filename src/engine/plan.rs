@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::attempts::{Failed, Until, Who};
-use super::entry::{Demand, Entry};
+use super::entry::{Demand, Entry, SessionEntry};
 use super::slots::Slots;
 use super::state::{State, Target};
 use crate::credential::{Ask, Now};
@@ -146,7 +146,10 @@ pub(super) fn next_step<'a>(state: &'a State, ask: &Ask, who: Who, now: Now) -> 
             Need::Credential(base) => by = base.clone(),
             Need::Session { key, freshly, no_older_than, ahead: _ } => {
                 let session = state.sessions.get(key);
-                if session.is_some_and(|session| session.usable(*freshly, *no_older_than, now)) {
+                let usable = |session: &SessionEntry| {
+                    session.usable(*freshly, *no_older_than, now) && !session.fails_for(entry.recipe.max_hold, now)
+                };
+                if session.is_some_and(usable) {
                     return Step::Start(Start { target, by, again });
                 }
                 if session.is_some_and(|session| session.attempts.flight.is_some()) {

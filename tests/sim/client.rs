@@ -24,8 +24,8 @@ pub(crate) struct Client {
 pub(crate) enum Told {
     /// 200 with keys, and their end as the document says it.
     Credential(Keys, SystemTime),
-    /// Any other status, with the code of its document.
-    Refusal(u16, String),
+    /// Any other status, with the code and the words of its document.
+    Refusal { status: u16, code: String, message: String },
 }
 
 impl Client {
@@ -95,7 +95,7 @@ fn told(status: u16, body: &str) -> Told {
     let document: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let field = |name: &str| document[name].as_str().unwrap_or_else(|| panic!("no {name}: {document}")).to_owned();
     if status != 200 {
-        return Told::Refusal(status, field("code"));
+        return Told::Refusal { status, code: field("code"), message: field("message") };
     }
     let keys = Keys {
         access_key_id: field("AccessKeyId"),

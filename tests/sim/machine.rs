@@ -44,6 +44,9 @@ pub(crate) struct Machine {
     pub(crate) engine: Engine,
     /// Opens every identity.
     pub(crate) token: String,
+    /// Its files, and all else that is outside.
+    pub(crate) files: MemoryFiles,
+    pub(crate) world: World,
     service: Arc<Service>,
     cable: Arc<Cable>,
     stop: watch::Sender<bool>,
@@ -67,17 +70,28 @@ impl Machine {
 
     /// The same with another chance, beside a cloud that takes no time for a call until a test says so.
     pub(crate) fn with(seed: u64) -> Self {
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_803_974_400);
-        let clock = Arc::new(SimulatedClock::new(start));
-        let cloud = cloud_beside(&clock, start);
+        let (clock, cloud) = boot();
+        add_roles(&cloud);
+        Self::running(clock, &cloud, files(&cloud), &IDENTITIES, seed)
+    }
+
+    /// One with these files and identities, at that time, beside that cloud.
+    pub(crate) fn running(
+        clock: Arc<SimulatedClock>,
+        cloud: &Cloud,
+        files: MemoryFiles,
+        identities: &[&'static str],
+        seed: u64,
+    ) -> Self {
         let cable = Arc::new(Cable { plugged: AtomicBool::new(true), missed: AtomicUsize::new(0) });
-        let world = world(&clock, &cloud, &cable, seed);
+        let world = world(&clock, cloud, &cable, &files, seed);
         let config = Config::load(&world).expect("the files are whole");
-        let engine =
-            Engine::start(world.clone(), Arc::new(Profiles { config, world: world.clone() }), Settings::default());
+        let profiles = Profiles { config, world: world.clone(), learnt: Learnt::default() };
+        let engine = Engine::start(world.clone(), Arc::new(profiles), Settings::default());
         let state = tempfile::tempdir().expect("a folder");
-        let (service, token) = serve(&engine, &world, state.path());
-        Self { clock, cloud, engine, token, service, cable, stop: watch::channel(false).0, _state: state }
+        let (service, token) = serve(&engine, &world, state.path(), identities);
+        let (cloud, stop) = (cloud.clone(), watch::channel(false).0);
+        Self { clock, cloud, engine, token, files, world, service, cable, stop, _state: state }
     }
 
     /// A connection in memory to the server.
@@ -117,15 +131,16 @@ impl Machine {
 }
 
 /// The daemon's server, and the token of a grant for every identity.
-fn serve(engine: &Engine, world: &World, state: &Path) -> (Arc<Service>, String) {
+fn serve(engine: &Engine, world: &World, state: &Path, identities: &[&'static str]) -> (Arc<Service>, String) {
     let folder = Arc::new(Folder::open_or_make(&state.join("state")).expect("a folder"));
     let trail = CappedFile::open(folder, "audit.jsonl", 1 << 20).expect("a file");
     let audit = Audit::start(trail, "daemon", world.clock.clone());
     let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
-    let scope = Scope::of(IDENTITIES);
+    let scope = Scope::of(identities.iter().copied());
     let spec = GrantSpec { name: None, scope, default_aws: None, life: None, holder: Holder::Connection };
     let (token, _) = grants.issue(spec).expect("a grant");
-    let names: BTreeMap<IdentityName, Known> = IDENTITIES.map(|name| (name.into(), Known::default())).into();
+    let names: BTreeMap<IdentityName, Known> =
+        identities.iter().map(|name| ((*name).into(), Known::default())).collect();
     let (_, names) = watch::channel(Arc::new(names));
     let service = Service::new(engine.clone(), grants, names, audit, world.clock.clone());
     (service, token.expose().to_owned())
@@ -135,6 +150,7 @@ fn serve(engine: &Engine, world: &World, state: &Path) -> (Arc<Service>, String)
 struct Profiles {
     config: Config,
     world: World,
+    learnt: Learnt,
 }
 
 impl Recipes for Profiles {
@@ -142,8 +158,9 @@ impl Recipes for Profiles {
         let refused = |text: String| Failure::new(FailureClass::Refused, "Unusable", text);
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
-        let source = source::build(definition, identity, &self.world, &Learnt::default());
-        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold: None })
+        let source = source::build(definition, identity, &self.world, &self.learnt);
+        let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
+        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold })
     }
 }
 
@@ -151,10 +168,17 @@ pub(crate) fn role(identity: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{identity}")
 }
 
-/// A cloud whose clock nobody sets: it follows the machine's boot time.
-fn cloud_beside(clock: &Arc<SimulatedClock>, start: SystemTime) -> Cloud {
-    let (clock, booted) = (clock.clone(), clock.now().boot);
-    let cloud = Cloud::new(Arc::new(move || start + clock.now().boot.saturating_sub(booted)));
+/// The clocks of a machine that boots at 08:00 on a Thursday in March, and a cloud whose clock nobody sets: it follows the
+/// machine's boot time.
+pub(crate) fn boot() -> (Arc<SimulatedClock>, Cloud) {
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_803_974_400);
+    let clock = Arc::new(SimulatedClock::new(start));
+    let (boot_time, booted) = (clock.clone(), clock.now().boot);
+    let cloud = Cloud::new(Arc::new(move || start + boot_time.now().boot.saturating_sub(booted)));
+    (clock, cloud)
+}
+
+fn add_roles(cloud: &Cloud) {
     for identity in IDENTITIES {
         let user = format!("arn:aws:iam::{ACCOUNT}:user/base");
         let trust = match identity {
@@ -165,7 +189,6 @@ fn cloud_beside(clock: &Arc<SimulatedClock>, start: SystemTime) -> Cloud {
         };
         cloud.add_role(&role(identity), trust, HOUR);
     }
-    cloud
 }
 
 const ISSUER: &str = "https://issuer.example";
@@ -195,7 +218,7 @@ fn files(cloud: &Cloud) -> MemoryFiles {
         .with("/home/u/token", issuer.mint("job", cloud.now(), 100 * 24 * HOUR))
 }
 
-fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, seed: u64) -> World {
+fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, files: &MemoryFiles, seed: u64) -> World {
     let (serving, cable) = (cloud.clone(), cable.clone());
     let http = SimulatedHttp::new(move |_, io| {
         if !cable.plugged.load(Ordering::Relaxed) {
@@ -207,7 +230,7 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, seed: u
     });
     World {
         clock: clock.clone(),
-        files: Arc::new(files(cloud)),
+        files: Arc::new(files.clone()),
         environment: Arc::new(Environment::from_iter([("HOME", "/home/u"), ("USER", "u")])),
         http: Arc::new(http),
         processes: Arc::new(NoProcesses),

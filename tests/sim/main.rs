@@ -4,6 +4,10 @@
 
 mod client;
 mod cold;
+mod hand_overs;
 mod machine;
+mod offboarding;
+mod office;
 mod random_days;
 mod thirty_days;
+mod working_day;

@@ -131,7 +131,7 @@ async fn polls(day: Arc<Day>, identity: &'static str, dice: Dice) -> usize {
                 answered += 1;
                 if dice.fraction() < 0.2 { 300 * MILLISECOND } else { SECOND + 69 * SECOND.mul_f64(dice.fraction()) }
             }
-            Told::Refusal(status, code) => {
+            Told::Refusal { status, code, .. } => {
                 let calm = *day.calm.lock().expect("no panic");
                 let since = calm.map(|calm| calm.max(*without.get_or_insert_with(Instant::now)));
                 let calm = since.map(|since| Instant::now() - since).unwrap_or_default();

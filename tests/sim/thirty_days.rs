@@ -223,7 +223,7 @@ impl Days {
                 assert!(left >= least || !calm || self.revoked && concerns, "{name} got {left:?} of life");
                 self.has[number] = Some((keys, end));
             }
-            Told::Refusal(status, code) => {
+            Told::Refusal { status, code, .. } => {
                 let refused = concerns && (self.revoked || now < self.refusal_may_last);
                 if refused {
                     // what the cloud refused is dropped, whatever is left of it

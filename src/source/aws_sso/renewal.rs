@@ -221,7 +221,8 @@ fn is_newer(there: &StoredToken, used: &StoredToken, minted: &Minted) -> bool {
         (None, None) => true,
         _ => false,
     };
-    !same && there.expires_at >= minted.expires_at
+    // the end of ours was counted from when the answer came, not from when it was made
+    !same && there.expires_at + LAST_MINUTE >= minted.expires_at
 }
 
 fn sign_in_of(token: &StoredToken, adopted: bool) -> SignIn {
