@@ -34,9 +34,8 @@ impl SignIn {
         cloud.assign(PERSON, ACCOUNT, "Bench", Duration::from_secs(3600));
         let signed_in = cloud.sign_in(START, PERSON).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listening = runtime.block_on(async {
-            cloud.listen(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap()
-        });
+        let listening = runtime
+            .block_on(async { cloud.listen(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap() });
         let home = tempfile::tempdir().unwrap();
         let cache = home.path().join(".aws/sso/cache");
         std::fs::create_dir_all(&cache).unwrap();

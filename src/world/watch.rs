@@ -104,8 +104,10 @@ impl FileWatch {
                 return;
             }
             if let Some(at) = self.ask_at {
-                sleep_until(at).await;
-                self.ask();
+                sleep_until(at.min(Instant::now() + LOOK_UNTOLD)).await;
+                if Instant::now() >= at {
+                    self.ask();
+                }
                 continue;
             }
             let next = self.doubt_at.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()).min(LOOK));
@@ -188,6 +190,9 @@ const SETTLED_AT_LATEST: Duration = Duration::from_secs(1);
 
 /// How often is looked, told or not.
 const LOOK: Duration = Duration::from_secs(15);
+
+/// How often is looked before the system is asked to tell.
+const LOOK_UNTOLD: Duration = Duration::from_millis(200);
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
