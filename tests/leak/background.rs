@@ -133,7 +133,7 @@ fn said(output: &Output) -> String {
 }
 
 /// The local token in what was printed, however it is quoted.
-fn token_in(output: &Output) -> String {
+pub(crate) fn token_in(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter)));
     words.find(|word| word.len() == 43).unwrap_or_else(|| panic!("no token in {text} {}", said(output))).to_owned()

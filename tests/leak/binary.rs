@@ -43,8 +43,8 @@ const IDENTITIES: [(&str, bool); 14] = [
 
 pub(crate) struct House {
     home: tempfile::TempDir,
-    cloud: Cloud,
-    upstream: Listening,
+    pub(crate) cloud: Cloud,
+    pub(crate) upstream: Listening,
     base: Keys,
     pub(crate) needles: Needles,
     /// Set for each command.
@@ -137,7 +137,7 @@ impl House {
     }
 
     /// A daemon whose every word goes into `said`; the address that it says it is ready at.
-    async fn serve(&self) -> (Child, SocketAddr) {
+    pub(crate) async fn serve(&self) -> (Child, SocketAddr) {
         let said = File::create(self.path("said")).unwrap();
         let mut command = self.command(&["serve", "--log-format", "json"]);
         let mut daemon = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
@@ -323,7 +323,7 @@ fn find(value: &serde_json::Value, name: &str) -> Option<String> {
 }
 
 /// In good order, so that everything that was to be written is.
-async fn end(daemon: &mut Child) {
+pub(crate) async fn end(daemon: &mut Child) {
     let pid = rustix::process::Pid::from_raw(daemon.id().unwrap().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(10), daemon.wait()).await;

@@ -74,6 +74,7 @@ async fn nothing_that_is_written_holds_a_secret() {
         needles.assert_not_in("a snapshot", format!("{snapshot:?}").as_bytes());
         needles.assert_not_in("the audit trail", stage.trail().await.as_bytes());
     }
+    let access_token = crate::sign_ins::with_a_browser(&mut needles).await;
     credenza::log::panics::hide_text();
     let (stage, address) = Stage::listening(Does::Panics);
     let answer = send(address, stage.get("/creds/default")).await;
@@ -91,7 +92,10 @@ async fn nothing_that_is_written_holds_a_secret() {
 
     // a leak on the very way that everything above took is seen
     tracing::error!(target: "credenza::test", reason = SECRET_KEY, "planted");
-    assert!(needles.find(&log()).contains(&"the secret key (raw)".to_owned()));
+    tracing::error!(target: "credenza::test", reason = access_token, "planted");
+    for planted in ["the secret key (raw)", "an access token (raw)"] {
+        assert!(needles.find(&log()).contains(&planted.to_owned()), "{planted}");
+    }
     drop(grants_at_rest);
 }
 

@@ -12,6 +12,7 @@ mod binary;
 mod client;
 mod library;
 mod needles;
+mod sign_ins;
 #[path = "../wire/stage.rs"]
 #[allow(dead_code)]
 mod stage;
