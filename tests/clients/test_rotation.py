@@ -3,8 +3,8 @@ the daemon is killed and comes back, and no client needs to be started anew.
 
 The role gives credentials that live for 150 s, so the first replacement comes after the minute that Credenza leaves
 between two calls to STS, with half a minute to spare before the last minute of the first one. All clients run at once:
-under `exec` with each form of the token, supplied by one daemon, and in a shell that took `credenza env`, which asks that
-daemon itself.
+under `exec` with each form of the token, supplied by one daemon, with roles of one sign-in whose access token is replaced as
+well, and in a shell that took `credenza env`, which asks that daemon itself.
 """
 
 import threading
@@ -13,14 +13,14 @@ import time
 import pytest
 from harness.clients import CLIENTS
 from harness.cloud import Cloud
-from harness.home import Home, kill
+from harness.home import Home, kill, with_sso
 
 LIFE_SECS = 150
 # The SDK for Rust asks for a new credential in the last ten seconds of the old one, the others before.
 RUN_SECS = LIFE_SECS + 10
 RESTART_SECS = 66
 PAUSE_SECS = 12
-FORMS = {"token": (), "token-file": ("--token-file",), "env": None}
+FORMS = {"token": (), "token-file": ("--token-file",), "sso": (), "env": None}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,8 @@ def runs(storage):
     home = Home(cloud, storage)
     try:
         cloud.short_lives(LIFE_SECS)
+        cloud.short_lives(LIFE_SECS, action="GetRoleCredentials")
+        with_sso(home, access_token_secs=LIFE_SECS, rotate_refresh_tokens=True).sign_in()
         assert home.credenza("up").returncode == 0
         restart = Restart(home, len(CLIENTS))
         made = {(client.name, form): Run(home, client, form, restart) for client in CLIENTS for form in FORMS}
@@ -72,7 +74,10 @@ class Run(threading.Thread):
         self.home, self.client, self.form, self.restart = home, client, form, restart
         self.role = f"rotating-{client.name}-{form}"
         self.answers = []
-        home.role(self.role)
+        if form == "sso":
+            home.sso_role(self.role, self.role)
+        else:
+            home.role(self.role)
 
     def run(self):
         try:
@@ -123,3 +128,9 @@ def test_c70_after_the_restart_the_shells_asked_the_new_daemon_and_went_on(clien
     # the second daemon held nothing, so what it gave is of its own making
     ends = {keys["access_key_id"]: keys["expires_secs"] for keys in one.home.cloud.keys_of(one.role)}
     assert ends[one.signed_with()[-1]] - LIFE_SECS >= int(one.restart.killed_at)
+
+
+def test_one_login_was_enough_for_all_that_rest_on_it(runs):
+    cloud = next(iter(runs.values())).home.cloud
+    assert cloud.logins() == 1
+    assert cloud.refreshes() >= 1

@@ -34,7 +34,7 @@ def test_a_client_has_the_role_of_the_profile(client, signed_in, storage):
     program = signed_in.exec("my-dev", client)
     assert program.ok("sts").startswith(CALLERS["my-dev"])
     assert program.ok("s3") == ["uploads"]
-    assert storage.signed_with[-1] in keys_of(signed_in.cloud, "Developer")
+    assert storage.signed_with[-1] in [keys["access_key_id"] for keys in signed_in.cloud.keys_of("Developer")]
     assert program.close()[0] == 0
 
 
@@ -58,8 +58,3 @@ def test_aws_profile_of_the_environment_chooses_as_well(client, signed_in):
 def granted(argv):
     """`credenza exec my-dev my-other -- ARGV`: the first is the default."""
     return [places.CREDENZA, "exec", *CALLERS, "--", *argv]
-
-
-def keys_of(cloud, role):
-    """The keys that Identity Center gave for a role."""
-    return [keys["access_key_id"] for keys in cloud.get("keys") if f"/AWSReservedSSO_{role}_" in (keys["role"] or "")]

@@ -79,12 +79,13 @@ class Cloud:
         calls = [call for call in self.get("calls")["calls"] if call["action"] == action]
         if role is None:
             return calls
-        session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/"
-        return [c for c in calls if c["role"] == role_arn(role) or (c["principal"] or "").startswith(session)]
+        sessions = (f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/", sso_caller(role))
+        return [c for c in calls if c["role"] == role_arn(role) or (c["principal"] or "").startswith(sessions)]
 
     def keys_of(self, role):
-        """The temporary keys that a role gave, oldest first: `access_key_id`, `expires_secs`, ..."""
-        issued = [keys for keys in self.get("keys") if keys["role"] == role_arn(role)]
+        """The temporary keys that a role gave, one of Identity Center too, oldest first: `access_key_id`, `expires_secs`, ..."""
+        of_sso = sso_caller(role)
+        issued = [keys for keys in self.get("keys") if keys["role"] == role_arn(role) or keys["arn"].startswith(of_sso)]
         return sorted(issued, key=lambda keys: keys["expires_secs"])
 
     def get(self, path):
