@@ -22,7 +22,7 @@ use self::followed::{Followed, News};
 use super::background;
 use crate::config::Config;
 use crate::credential::{Ask, IdentityName};
-use crate::engine::{Engine, Reset};
+use crate::engine::{AskState, Engine, Reset};
 use crate::world::World;
 use crate::world::watch::FileWatch;
 
@@ -49,6 +49,7 @@ impl SignIns {
         loop {
             let config = self.config.borrow_and_update().clone();
             let mut followed = self.followed(&config).await;
+            followed.iter().for_each(|one| self.catch_up(one));
             let paths: Vec<PathBuf> = followed.iter().flat_map(Followed::paths).collect();
             let mut files = (!paths.is_empty()).then(|| FileWatch::later(paths, self.watch_after));
             loop {
@@ -91,11 +92,26 @@ impl SignIns {
         followed
     }
 
+    /// What began after a first fetch had looked for it in vain, and before we first looked, is no news later.
+    fn catch_up(&self, of: &Followed) {
+        let snapshot = self.engine.snapshot();
+        let fails = snapshot.asks.iter().any(|ask| of.asks.contains(&ask.ask) && ask.state == AskState::NeedsPerson);
+        if fails && of.is_signed_in() {
+            self.engine.reset(Reset::Login { session: of.session.key(), asks: of.asks.clone() });
+        }
+    }
+
     async fn tell(&self, of: &Followed, news: News, config: &Config) {
         let session = of.session.label();
         match news {
             News::SignedOut => {
                 tracing::info!(session, "signed out");
+                if self.supplied
+                    && let Ok(mut daemon) = background::connect(&config.places).await
+                {
+                    // else it would hand out once more what we have just forgotten, and we would keep that to its end
+                    let _ = daemon.signed_out(session).await;
+                }
                 self.engine.forget(&of.asks);
             }
             News::SignedIn | News::AnotherToken => {

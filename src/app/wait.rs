@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::sign_ins::SignIns;
 use super::supply::Supply;
 use crate::config::Config;
-use crate::credential::{Ask, Failure, IdentityName};
+use crate::credential::{Ask, Failure, FailureClass, IdentityName};
 use crate::engine::{Engine, Reset, Settings};
 use crate::world::World;
 
@@ -37,6 +37,7 @@ pub async fn wait(
     };
     let supplier = supply.seek().await.supplier;
     let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
+    let supplied = supplier.is_some();
     let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
     let (_configs, followed) = watch::channel(config);
     let sign_ins = SignIns {
@@ -48,7 +49,8 @@ pub async fn wait(
         watch_after: Duration::ZERO,
     };
     let following = tokio::spawn(sign_ins.run());
-    let waited = wait_for(&engine, &identities, timeout.and_then(|timeout| Instant::now().checked_add(timeout))).await;
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let waited = wait_for(&engine, &identities, supplied, deadline).await;
     supplying.abort();
     following.abort();
     engine.stop().await;
@@ -58,6 +60,7 @@ pub async fn wait(
 async fn wait_for(
     engine: &Engine,
     identities: &[IdentityName],
+    supplied: bool,
     deadline: Option<Instant>,
 ) -> Result<(), (IdentityName, Failure)> {
     for name in identities {
@@ -77,6 +80,10 @@ async fn wait_for(
             };
             if over.await {
                 return Err((Arc::clone(name), failure));
+            }
+            // a daemon that had not seen a login yet has by now, and keeps its own waits
+            if supplied && failure.class == FailureClass::NeedsPerson {
+                engine.reset(Reset::Person(ask.clone()));
             }
         }
     }

@@ -102,7 +102,7 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let config = Arc::new(Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?);
     let inside = identities::inside(outer, &world.environment);
     let identities = identities::named(&arguments.identities, &config, &inside, CANNOT)?;
-    arguments.first.sign_in_for_daemon(context, &config, &identities).await?;
+    arguments.first.sign_in_for_daemon(context, &config, &identities, CANNOT).await?;
     let default = identities[0];
     let named = identities
         .iter()

@@ -89,18 +89,23 @@ impl FirstArgs {
         sign_in(context, config, session, options).await
     }
 
-    /// Signs in wherever the daemon says that one of these identities needs it.
+    /// Signs in wherever the daemon says that one of these identities needs it. `what` cannot be done else.
+    ///
+    /// # Errors
+    ///
+    /// Exit code 4 where a login is needed and nobody may be asked.
     pub(super) async fn sign_in_for_daemon(
         self,
         context: &Context,
         config: &Arc<Config>,
         identities: &[&Identity],
+        what: &str,
     ) -> Result<(), Trouble> {
         let since = context.world.clock.now().wall;
         let mut done: Vec<&Arc<SsoSession>> = Vec::new();
         for identity in identities {
             let Some(session) = config.sso_session_of(&identity.name) else { continue };
-            if !self.may_ask() || done.contains(&session) {
+            if done.contains(&session) {
                 continue;
             }
             done.push(session);
@@ -111,6 +116,9 @@ impl FirstArgs {
             if let Err(BackgroundError::Client(ClientError::Refused(refusal))) = asked.await
                 && login::is_mended_by_login(&refusal.code)
             {
+                if !self.may_ask() {
+                    return Err(Trouble::of_client(what, &ClientError::Refused(refusal)));
+                }
                 self.sign_in(context, config, session, since).await?;
             }
         }

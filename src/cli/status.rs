@@ -7,9 +7,9 @@ use clap::Args;
 use tracing::level_filters::LevelFilter;
 
 use super::table::table;
-use super::{Context, Trouble, runtime, say};
+use super::{Context, Trouble, login, runtime, say};
 use crate::app::background;
-use crate::control::view::{Ask, Grant, Job, Status};
+use crate::control::view::{Ask, Grant, Job, SignIn, Status};
 use crate::control::{Client, ClientError};
 
 /// What `status` takes.
@@ -68,6 +68,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 fn without_time(status: &Status) -> Status {
     let mut status = status.clone();
+    status.sign_ins.iter_mut().for_each(|sign_in| sign_in.next_refresh = None);
     status.asks.iter_mut().for_each(|ask| (ask.remaining_secs, ask.next_refresh) = (None, None));
     status
 }
@@ -78,9 +79,14 @@ fn as_json(status: &Status, pretty: bool) -> String {
 }
 
 fn as_text(status: &Status, now: SystemTime) -> String {
-    let Status { version, pid, started, address, asks, grants, jobs, warnings, .. } = status;
+    let Status { version, pid, started, address, sign_ins, asks, grants, jobs, warnings, .. } = status;
     let mut text = format!("credenza {version} at {address}, process {pid}, up for {}\n", since(started, now));
     let mut section = |rows: String| text.push_str(&format!("\n{rows}"));
+    let sign_ins: Vec<_> = sign_ins.iter().filter(|sign_in| sign_in.identities > 0).collect();
+    if !sign_ins.is_empty() {
+        let head = ["SESSION", "STATE", "PERSON", "ENDS", "TOKEN ENDS", "NEXT REFRESH", ""];
+        section(table(head, &sign_ins.iter().map(|sign_in| sign_in_row(sign_in, now)).collect::<Vec<_>>()));
+    }
     if asks.is_empty() {
         section("nothing was asked for yet\n".to_owned());
     } else {
@@ -99,6 +105,23 @@ fn as_text(status: &Status, now: SystemTime) -> String {
         section(warnings.iter().map(|warning| format!("{warning}\n")).collect());
     }
     text
+}
+
+fn sign_in_row(sign_in: &SignIn, now: SystemTime) -> [String; 7] {
+    let SignIn { session, state, person, ends, token_ends, next_refresh, .. } = sign_in;
+    let mend = match state.as_str() {
+        "signed-in" => String::new(),
+        _ => format!("try: {}", login::command(session)),
+    };
+    [
+        session.clone(),
+        state.clone(),
+        person.clone().unwrap_or_else(dash),
+        ahead(ends.as_deref(), now),
+        ahead(token_ends.as_deref(), now),
+        ahead(next_refresh.as_deref(), now),
+        mend,
+    ]
 }
 
 fn ask_row(ask: &Ask, now: SystemTime) -> [String; 8] {
@@ -142,6 +165,14 @@ fn dash() -> String {
 
 fn ago(at: Option<&str>, now: SystemTime) -> String {
     at.map_or_else(dash, |at| format!("{} ago", since(at, now)))
+}
+
+fn ahead(at: Option<&str>, now: SystemTime) -> String {
+    match at.map(time) {
+        Some(Some(at)) if at <= now => "over".to_owned(),
+        Some(Some(at)) => format!("in {}", span(at.duration_since(now).unwrap_or_default())),
+        Some(None) | None => dash(),
+    }
 }
 
 fn since(at: &str, now: SystemTime) -> String {

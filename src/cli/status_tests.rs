@@ -5,6 +5,12 @@ use super::*;
 const STATUS: &str = r#"{
   "schema": 1, "version": "0.1.0", "protocol": 1, "pid": 4711, "started": "2026-11-21T20:00:00Z",
   "address": "http://127.0.0.1:9711",
+  "sign_ins": [
+    { "session": "corp", "state": "signed-in", "person": "ada@example.com", "ends": "2026-11-22T05:00:00Z",
+      "token_ends": "2026-11-21T22:40:00Z", "next_refresh": "2026-11-21T22:21:00Z", "identities": 2 },
+    { "session": "https://old.example/start", "state": "login-needed", "token_ends": "2026-11-21T21:00:00Z", "identities": 1 },
+    { "session": "unused", "state": "signed-out", "identities": 0 }
+  ],
   "asks": [
     { "identity": "prod", "state": "fresh", "remaining_secs": 2530, "next_refresh": "2026-11-21T22:17:10Z",
       "account": "123456789012", "access_key_id": "ASIAEXAMPLE", "last_used": "2026-11-21T21:59:48Z" },
@@ -22,6 +28,10 @@ const STATUS: &str = r#"{
 
 const SEEN: &str = "\
 credenza 0.1.0 at http://127.0.0.1:9711, process 4711, up for 2h00m
+
+SESSION                    STATE         PERSON           ENDS      TOKEN ENDS  NEXT REFRESH
+corp                       signed-in     ada@example.com  in 7h00m  in 40m00s   in 21m00s
+https://old.example/start  login-needed  -                -         over        -             try: credenza login https://old.example/start
 
 IDENTITY  STATE    LEFT    REFRESH    USED     ACCOUNT       KEY
 prod      fresh    42m10s  in 17m10s  12s ago  123456789012  ASIAEXAMPLE
@@ -49,6 +59,7 @@ fn only_what_counts_is_a_change() {
     let before: Status = serde_json::from_str(STATUS).unwrap();
     let mut after = before.clone();
     after.asks[0].remaining_secs = Some(2529);
+    after.sign_ins[0].next_refresh = Some("2026-11-21T22:21:01Z".into());
     assert_eq!(without_time(&before), without_time(&after));
     after.asks[0].state = "refreshing".into();
     assert_ne!(without_time(&before), without_time(&after));

@@ -15,6 +15,7 @@ mod nested;
 mod policy;
 mod quoting;
 mod shell_life;
+mod sign_in;
 mod signals;
 mod static_env;
 mod supplier;

@@ -18,6 +18,8 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) struct Home {
     pub(crate) cloud: Cloud,
     pub(crate) keys: Keys,
+    /// Set for each command, beside the others.
+    pub(crate) more: Vec<(&'static str, String)>,
     folder: tempfile::TempDir,
     sts: String,
     _listening: Listening,
@@ -39,7 +41,7 @@ impl Home {
         });
         let folder = tempfile::tempdir().unwrap();
         let sts = format!("http://{}", listening.address());
-        let home = Self { cloud, keys, folder, sts, _listening: listening, _runtime: runtime };
+        let home = Self { cloud, keys, more: Vec::new(), folder, sts, _listening: listening, _runtime: runtime };
         fs::create_dir(home.path(".aws")).unwrap();
         home.write(".aws/config", &home.config());
         let Keys { access_key_id, secret_access_key, .. } = &home.keys;
@@ -98,9 +100,15 @@ impl Home {
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let binaries = Path::new(env!("CARGO_BIN_EXE_credenza")).parent().unwrap();
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries.display());
-        [("HOME", self.folder.path().display().to_string()), ("PATH", path), ("AWS_ENDPOINT_URL_STS", self.sts.clone())]
-            .map(|(name, value)| (name.to_owned(), value))
-            .into()
+        let home = self.folder.path().display().to_string();
+        let of_all = [("HOME", home), ("PATH", path), ("AWS_ENDPOINT_URL_STS", self.sts.clone())];
+        let all = of_all.iter().chain(&self.more);
+        all.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    /// Where the cloud listens, such as `http://127.0.0.1:40001`.
+    pub(crate) fn cloud_url(&self) -> &str {
+        &self.sts
     }
 
     /// Any of our commands, to its end.

@@ -13,14 +13,22 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::{Home, ask, until};
 
 /// A terminal that a person sits at.
-struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
     screen: Arc<(Mutex<String>, Condvar)>,
     shell: Child,
 }
 
 impl Terminal {
-    fn new(home: &Home) -> Self {
+    pub(crate) fn new(home: &Home) -> Self {
+        let mut terminal = Self::running(home, &["bash", "--norc", "--noprofile", "-i"]);
+        terminal.enter("stty -echo; bind 'set enable-bracketed-paste off'; echo prepared-$((6 * 7))");
+        terminal.expect("prepared-42");
+        terminal
+    }
+
+    /// One with a program on it in place of a shell.
+    pub(crate) fn running(home: &Home, program: &[&str]) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -28,7 +36,7 @@ impl Terminal {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let theirs: OwnedFd = rustix::fs::open(name, flags, Mode::empty()).unwrap();
         let end = || Stdio::from(theirs.try_clone().unwrap());
-        let mut shell = home.command("setsid", &["--ctty", "bash", "--norc", "--noprofile", "-i"]);
+        let mut shell = home.command("setsid", &[&["--ctty"], program].concat());
         shell.env("PS1", "").env("TERM", "dumb").stdin(end()).stdout(end()).stderr(end());
         let shell = shell.spawn().unwrap();
         drop(theirs);
@@ -42,28 +50,34 @@ impl Terminal {
                 shown.1.notify_all();
             }
         });
-        let mut terminal = Self { keyboard: File::from(ours), screen, shell };
-        terminal.enter("stty -echo; bind 'set enable-bracketed-paste off'; echo prepared-$((6 * 7))");
-        terminal.expect("prepared-42");
-        terminal
+        Self { keyboard: File::from(ours), screen, shell }
     }
 
     fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    fn enter(&mut self, line: &str) {
+    pub(crate) fn enter(&mut self, line: &str) {
         self.press(&format!("{line}\n"));
     }
 
     /// Waits until this is shown, and wipes the screen up to it.
-    fn expect(&mut self, text: &str) -> String {
+    pub(crate) fn expect(&mut self, text: &str) -> String {
+        self.expect_one_of(&[text])
+    }
+
+    /// The same with the first of these that is shown.
+    pub(crate) fn expect_one_of(&mut self, texts: &[&str]) -> String {
         let (screen, changed) = &*self.screen;
+        let end = |shown: &str| {
+            let ends = texts.iter().filter_map(|text| Some(shown.find(text)? + text.len()));
+            ends.min()
+        };
         let shown = screen.lock().unwrap();
         let (mut shown, waited) =
-            changed.wait_timeout_while(shown, Duration::from_secs(20), |shown| !shown.contains(text)).unwrap();
-        assert!(!waited.timed_out(), "not shown: {text:?}, but {:?}", *shown);
-        let end = shown.find(text).unwrap() + text.len();
+            changed.wait_timeout_while(shown, Duration::from_secs(20), |shown| end(shown).is_none()).unwrap();
+        assert!(!waited.timed_out(), "not shown: {texts:?}, but {:?}", *shown);
+        let end = end(&shown).unwrap();
         shown.drain(..end).collect()
     }
 }

@@ -74,12 +74,21 @@ fn the_json_of_list_is_as_documented() {
     same_as_documented(&Home::new().json(&["list", "--json"]), "credenza list --json");
 }
 
+/// A session of IAM Identity Center, and a profile that rests on it.
+const SIGN_IN: &str = "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                       [profile sso-dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n";
+
 #[test]
 fn the_json_of_status_and_grants_is_as_documented() {
     let home = Home::new();
+    let config = home.profiles(&["prod", "dev"]);
+    home.write(".aws/config", &format!("{config}{SIGN_IN}"));
     let _daemon = home.serve();
     let granted = home.grant(&["prod", "--name", "one", "--for", "1h"]);
     key(&granted);
+    // one that nobody has signed in to, which is found without a network
+    let unsigned = home.grant(&["sso-dev", "--name", "three"]);
+    assert_eq!(crate::wire::get(&unsigned).unwrap().status, 403);
     // one that fails, and one that is connected
     home.write("dev.json", "{}");
     let dev = home.grant(&["dev", "--name", "two"]);
@@ -90,7 +99,13 @@ fn the_json_of_status_and_grants_is_as_documented() {
     same_as_documented(&status, "credenza status --json");
     let prod = &status["asks"].as_array().unwrap().iter().find(|ask| ask["identity"] == "prod").unwrap();
     assert_eq!((&prod["state"], &prod["access_key_id"]), (&"fresh".into(), &"ASIAPROD".into()));
+    let sign_in = &status["sign_ins"][0];
+    assert_eq!((&sign_in["session"], &sign_in["state"]), (&"corp".into(), &"signed-out".into()));
+    assert_eq!(sign_in["last_failure"]["code"], "LoginRequired");
     let text = home.good(&["status"]);
+    let head = "SESSION  STATE       PERSON  ENDS  TOKEN ENDS  NEXT REFRESH\n";
+    let row = "corp     signed-out  -       -     -           -             try: credenza login corp\n";
+    assert!(text.contains(&format!("\n{head}{row}\n")), "{text}");
     for word in ["prod", "fresh", "59m", "dev", "one", "two", "make", "127.0.0.1"] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -57,6 +57,11 @@ impl Followed {
         token.into_iter().chain(folders).chain([self.store.record_path()]).collect()
     }
 
+    /// Whether there was a token when last looked at, where that can be seen.
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.seen.token.is_some()
+    }
+
     /// Looks again.
     pub(super) async fn look(&mut self) {
         let token = match self.store.watched() {

@@ -9,6 +9,7 @@ use super::super::child::address;
 use super::super::child::wiring::{FULL_URI, IDENTITY, TOKEN, TOKEN_FILE};
 use super::super::printed::Printed;
 use super::{Context, Exit, Trouble, cannot};
+use crate::app::login::is_mended_by_login;
 use crate::config::child_files::shell_word;
 use crate::secret::Secret;
 use crate::world::Environment;
@@ -59,7 +60,7 @@ fn refused(identity: &str, status: http::StatusCode, body: &[u8], outer: &Enviro
         return Trouble::failed(cannot(identity), why);
     }
     let exit = match (status, text("code")) {
-        (_, "LoginRequired") => Exit::Person,
+        (_, code) if is_mended_by_login(code) => Exit::Person,
         (http::StatusCode::SERVICE_UNAVAILABLE, _) => Exit::Upstream,
         (_, "UnknownIdentity") => Exit::Configuration,
         _ => Exit::Failed,

@@ -1,0 +1,10 @@
+//! Sign-ins of IAM Identity Center as a person and their shells see them: the real binary, browsers, terminals.
+
+mod files;
+mod first;
+mod login;
+mod logout;
+mod many;
+mod private;
+mod stage;
+mod wait;
