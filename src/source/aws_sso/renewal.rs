@@ -95,6 +95,10 @@ impl Renewing {
             ..used.clone()
         };
         store.save(&token).await.map_err(|error| self.unstored(&error))?;
+        if minted.life <= LAST_MINUTE {
+            // AWS cuts tokens at the end of the sign-in: the next one would be none
+            return Err(self.login_required(AT_ITS_END));
+        }
         self.note_life(store).await;
         Ok(SignIn { server_offset: minted.server_offset, ..sign_in_of(&token, false) })
     }
@@ -192,6 +196,7 @@ fn is_refusal(problem: &SsoProblem) -> bool {
 }
 
 const NEVER_SIGNED_IN: &str = "nobody has signed in";
+const AT_ITS_END: &str = "the sign-in ends within a minute";
 const SIGNED_OUT: &str = "somebody signed out";
 const NOT_RENEWABLE: &str = "the sign-in is over, and cannot be renewed";
 const REGISTRATION_OVER: &str = "the registration that the sign-in was made with is over";
