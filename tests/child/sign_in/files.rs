@@ -1,6 +1,7 @@
 //! The files of sign-ins are followed: whoever signs in or out with another tool is understood at once.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::stage::Stage;
 use crate::support::{ask, until};
@@ -13,8 +14,10 @@ fn a_sign_in_of_another_tool_is_used_at_once_also_where_nobody_ever_signed_in() 
     let failed = || stage.run(&["credential", "my-dev"]).code == Some(4);
     assert!(failed());
     assert!(!stage.home.path(".aws/sso").exists());
+    let since = Instant::now();
     stage.sign_in_elsewhere();
     until("the sign-in is used", || !failed());
+    assert!(since.elapsed() < Duration::from_secs(10), "the system told of it: the look now and again is every 15 s");
     stage.credential(&["my-dev"]);
     fs::remove_file(stage.token_file()).unwrap();
     until("it is gone", failed);
