@@ -13,11 +13,21 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, Told};
 use crate::machine::{Dice, HOUR, IDENTITIES, MINUTE, Machine, PATIENCE, SECOND};
+use crate::office::{LONG, Office, SHORT};
 
 #[tokio::test(start_paused = true)]
 async fn two_days_of_chance_hand_out_nothing_dead_and_keep_nobody_waiting() {
     for seed in [11, 12] {
-        a_day(seed).await;
+        a_day(seed, Machine::with(seed), &IDENTITIES).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_do_two_days_of_a_sign_in() {
+    for seed in [13, 14] {
+        let office = Office::open(|instance| instance.session = 90 * 24 * HOUR, "");
+        office.aws_sso_login();
+        a_day(seed, office.machine, &[LONG, SHORT]).await;
     }
 }
 
@@ -62,13 +72,12 @@ impl Day {
     }
 }
 
-async fn a_day(seed: u64) {
-    let machine = Machine::with(seed);
+async fn a_day(seed: u64, machine: Machine, identities: &[&'static str]) {
     machine.cloud.set_offset(SignedDuration::from_millis(1500));
     let calm = Mutex::new(Some(Instant::now()));
     let day = Arc::new(Day { machine, calm, set_back: Mutex::default(), over: AtomicBool::new(false) });
     let mut clients = JoinSet::new();
-    for (number, identity) in IDENTITIES.into_iter().enumerate() {
+    for (number, identity) in identities.iter().copied().enumerate() {
         clients.spawn(polls(day.clone(), identity, Dice::new(seed * 100 + number as u64)));
     }
     let ends = Instant::now() + 16 * HOUR;
