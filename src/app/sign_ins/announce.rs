@@ -86,3 +86,7 @@ const SAME: Duration = Duration::from_secs(60);
 
 /// An end that was announced needs no second notice when it comes.
 const LATELY: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+#[path = "announce_tests.rs"]
+mod tests;
