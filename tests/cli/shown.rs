@@ -44,7 +44,8 @@ fn the_table_of_list_is_as_the_readme_shows_it() {
     let home = Home::new();
     let config = "[profile base]\nregion = eu-central-1\n\n[profile my-role]\nrole_arn = arn:aws:iam::111122223333:role/deploy\n\
                   source_profile = base\nregion = eu-west-1\n\n[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\n\
-                  [profile sso-dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n";
+                  [profile my-dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n\
+                  region = eu-central-1\n";
     home.write(".aws/config", config);
     home.write(".aws/credentials", "[base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = not-so-secret\n");
     let readme = include_str!("../../README.md");
@@ -55,7 +56,7 @@ fn the_table_of_list_is_as_the_readme_shows_it() {
     let list = home.json(&["list", "--json"]);
     let row =
         |name: &str| list["identities"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
-    let (role, sso) = (row("my-role"), row("sso-dev"));
+    let (role, sso) = (row("my-role"), row("my-dev"));
     assert_eq!((&role["account"], &role["region"]), (&"111122223333".into(), &"eu-west-1".into()));
     assert_eq!((&role["usable"], &role["reason"]), (&true.into(), &Value::Null));
     assert_eq!((&role["file"], &role["line"]), (&file.as_str().into(), &4.into()));
@@ -64,7 +65,7 @@ fn the_table_of_list_is_as_the_readme_shows_it() {
     assert_eq!(row("base")["account"], Value::Null);
     home.write(".aws/config", &config.replace("sso_session = corp", "sso_session = crop"));
     let list = home.json(&["list", "--json"]);
-    let sso = list["identities"].as_array().unwrap().iter().find(|row| row["name"] == "sso-dev").unwrap();
+    let sso = list["identities"].as_array().unwrap().iter().find(|row| row["name"] == "my-dev").unwrap();
     assert_eq!((&sso["usable"], &sso["account"]), (&false.into(), &"111122223333".into()));
     assert_eq!(sso["reason"], format!("{file}:14: there is no [sso-session crop]: did you mean `corp`?"));
 }
