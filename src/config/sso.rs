@@ -133,9 +133,14 @@ pub(super) fn check_start_url(text: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a text can be a region, such as `eu-central-1`: it becomes part of the name of the host that tokens are sent to.
+pub fn is_region(text: &str) -> bool {
+    endpoint::is_host_label(text)
+}
+
 /// A region becomes part of a host's name; the error is the end of a sentence.
 pub(super) fn check_region(text: &str) -> Result<(), String> {
-    if endpoint::is_host_label(text) { Ok(()) } else { Err(format!("{text} is no region, such as eu-central-1")) }
+    if is_region(text) { Ok(()) } else { Err(format!("{text} is no region, such as eu-central-1")) }
 }
 
 /// What `sso_registration_scopes` asks for, each once, in its order; the access portal's scope is always among them.

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::members::{self, Members, Value, read_time, write_time};
 use super::registration::Registration;
+use crate::config::sso::is_region;
 use crate::secret::Secret;
 
 /// A sign-in.
@@ -49,7 +50,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<StoredToken, String> {
         refresh_token: members.secret(REFRESH_TOKEN)?.filter(|token| !token.is_empty()),
         registration,
         start_url: members.text(START_URL)?,
-        region: members.text(REGION)?,
+        // anything else in its place would lead the refresh token to another host
+        region: members.text(REGION)?.filter(|region| is_region(region)),
     })
 }
 

@@ -110,3 +110,12 @@ proptest! {
         prop_assert!(!members::is_json(&text.expose().as_bytes()[..cut]));
     }
 }
+
+#[test]
+fn a_region_that_is_none_leads_nobody_elsewhere() {
+    for (region, expected) in [("eu-west-1", true), ("evil.example/x?", false), ("a b", false), ("", false)] {
+        let text = serde_json::json!({ "accessToken": "token", "expiresAt": "2026-11-26T09:00:00Z", "region": region });
+        let read = read(text.to_string().as_bytes()).unwrap();
+        assert_eq!(read.region.is_some(), expected, "{region}");
+    }
+}
