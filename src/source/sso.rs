@@ -3,7 +3,7 @@
 
 pub use super::aws_sso::bucket::Bucket;
 pub use super::aws_sso::login::{How, login};
-pub use super::aws_sso::oidc::{DeviceCode, Flow, Grant, Minted, Oidc, Registered};
+pub use super::aws_sso::oidc::{DeviceCode, Flow, Grant, Minted, Oidc};
 pub use super::aws_sso::portal::{Account, Portal};
 pub use super::aws_sso::problem::{SsoProblem, What};
 pub use super::aws_sso::{is_mended_by_login, sign_in, sign_in_anew, wants_login};

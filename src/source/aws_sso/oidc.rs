@@ -12,6 +12,7 @@ use crate::config::SsoSession;
 use crate::credential::{ClockOffset, IdentityName};
 use crate::secret::Secret;
 use crate::source::aws_wire::Wire;
+use crate::store::Registration;
 use crate::world::{World, ourselves};
 
 /// The sign-in service of one `[sso-session X]`.
@@ -30,17 +31,6 @@ pub enum Flow {
         /// Where it comes back to, without a port: `http://127.0.0.1/oauth/callback`.
         redirect_uri: String,
     },
-}
-
-/// What AWS knows us as.
-#[derive(Clone, Debug)]
-pub struct Registered {
-    /// The client's id.
-    pub client_id: String,
-    /// The secret that belongs to it.
-    pub client_secret: Secret,
-    /// When it ends, by AWS's clock.
-    pub expires_at: SystemTime,
 }
 
 /// A sign-in that waits for a person.
@@ -116,7 +106,7 @@ impl Oidc {
     /// # Errors
     ///
     /// What the service or the way to it says; an answer that cannot be true.
-    pub async fn register(&self, flow: Flow) -> Result<Registered, SsoProblem> {
+    pub async fn register(&self, flow: Flow) -> Result<Registration, SsoProblem> {
         let scopes = self.center.session.scopes.clone();
         let issuer = self.center.start_url().to_owned();
         let sent = self.center.send(Call::Register, &[], LIMITS, |wire| {
@@ -139,7 +129,7 @@ impl Oidc {
             let client_secret = sane::token(output.client_secret).ok_or("it holds no client secret")?;
             let expires_at = sane::epoch(u64::try_from(output.client_secret_expires_at).ok().map(Duration::from_secs));
             let expires_at = expires_at.filter(|end| *end > there).ok_or("its registration is over")?;
-            Ok(Registered { client_id, client_secret, expires_at })
+            Ok(Registration { client_id, client_secret, expires_at })
         };
         usable().map_err(|why| self.center.unusable(Call::Register, why))
     }
@@ -149,7 +139,7 @@ impl Oidc {
     /// # Errors
     ///
     /// As [`Oidc::register`]; `ClientDead` where the registration is over.
-    pub async fn start_device(&self, client: &Registered) -> Result<DeviceCode, SsoProblem> {
+    pub async fn start_device(&self, client: &Registration) -> Result<DeviceCode, SsoProblem> {
         let secrets = [client.client_secret.expose()];
         let sent = self.center.send(Call::StartDevice, &secrets, LIMITS, |wire| {
             let request = self
@@ -192,7 +182,7 @@ impl Oidc {
     ///
     /// As [`Oidc::register`]; `Pending` and `SlowDown` until the person has confirmed the device's code; `GrantDead` where
     /// the code or the refresh token is taken no more.
-    pub async fn token(&self, client: &Registered, grant: Grant<'_>) -> Result<Minted, SsoProblem> {
+    pub async fn token(&self, client: &Registration, grant: Grant<'_>) -> Result<Minted, SsoProblem> {
         let call = if matches!(grant, Grant::Refresh(_)) { Call::Refresh } else { Call::TokenForCode };
         let mut secrets = vec![client.client_secret.expose()];
         match grant {
@@ -247,7 +237,7 @@ impl Oidc {
     /// Settings that contradict each other: there is no FIPS form of an address of one's own.
     pub fn authorize_url(
         &self,
-        client: &Registered,
+        client: &Registration,
         redirect_uri: &str,
         state: &Secret,
         challenge: &str,

@@ -88,8 +88,8 @@ fn oidc(upstream: &Arc<Upstream>, change: impl FnOnce(&mut SsoSession)) -> Oidc 
     Oidc::new(Arc::new(session), upstream.world())
 }
 
-fn client() -> Registered {
-    Registered {
+fn client() -> Registration {
+    Registration {
         client_id: "client-1".to_owned(),
         client_secret: Secret::new("client-secret"),
         expires_at: at(NOW + 90 * 24 * 3600),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::oidc::{Grant, Minted, Oidc, Registered};
+use super::oidc::{Grant, Minted, Oidc};
 use super::problem::{SETTINGS_CONTRADICT, SsoProblem, What};
 use crate::config::SsoSession;
 use crate::credential::{ClockOffset, Failure, FailureClass, IdentityName, SignIn};
@@ -52,7 +52,7 @@ impl Renewing {
         &self,
         store: &TokenStore,
         token: StoredToken,
-        client: Registered,
+        client: Registration,
         renewal: &Renewal,
     ) -> Result<SignIn, Failure> {
         let Some(refresh_token) = &token.refresh_token else { return Err(self.login_required(NOT_RENEWABLE)) };
@@ -124,7 +124,7 @@ impl Renewing {
         &self,
         found: &Option<StoredToken>,
         renewal: &Renewal,
-    ) -> Result<(StoredToken, Registered), Failure> {
+    ) -> Result<(StoredToken, Registration), Failure> {
         let Some(token) = found else {
             return Err(match renewal.instead_of {
                 Some(_) => Failure { code: SESSION_ENDED, ..self.login_required(SIGNED_OUT) },
@@ -137,8 +137,7 @@ impl Renewing {
         if registration.expires_at <= self.world.clock.now().wall {
             return Err(self.over(self.login_required(REGISTRATION_OVER), renewal));
         }
-        let Registration { client_id, client_secret, expires_at } = registration.clone();
-        Ok((token.clone(), Registered { client_id, client_secret, expires_at }))
+        Ok((token.clone(), registration.clone()))
     }
 
     /// The refresh token was refused, in whatever words: a person is needed. What is held is not the refresh token's affair,

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::super::oidc::{Flow, Grant, Minted, Registered};
+use super::super::oidc::{Flow, Grant, Minted};
 use super::super::problem::{SsoProblem, What};
 use super::Desk;
 use super::pkce::Pkce;
 use super::redirect::{Callback, Came, WITHOUT_PORT, with_port};
 use crate::credential::{Failure, FailureClass};
 use crate::secret::Secret;
+use crate::store::Registration;
 use crate::world::redirect::{Answer, Listening};
 
 /// Sends the person to their browser, and waits for them up to 10 min.
@@ -23,7 +24,7 @@ use crate::world::redirect::{Answer, Listening};
 /// # Errors
 ///
 /// Where the person did not come back, or without a code; and what AWS or the way to it says.
-pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registered, Minted), Failure> {
+pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registration, Minted), Failure> {
     let (world, mut anew) = (desk.world, false);
     loop {
         let client = desk.registered(Flow::Code { redirect_uri: WITHOUT_PORT.to_owned() }, anew).await?;
@@ -100,7 +101,7 @@ async fn show(desk: &Desk<'_>, url: &str) {
 
 /// A token for the code. A person has just signed in: trouble on the way does not make them do so again. A code is taken
 /// once, so where a try did arrive the next one is told that the code is dead, and the trouble is what is reported.
-async fn redeemed(desk: &Desk<'_>, client: &Registered, grant: Grant<'_>) -> Result<Minted, SsoProblem> {
+async fn redeemed(desk: &Desk<'_>, client: &Registration, grant: Grant<'_>) -> Result<Minted, SsoProblem> {
     let mut waits = [Duration::from_secs(1), Duration::from_secs(3)].into_iter();
     let mut trouble: Option<SsoProblem> = None;
     loop {

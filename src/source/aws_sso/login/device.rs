@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::super::oidc::{DeviceCode, Flow, Grant, Minted, Registered};
+use super::super::oidc::{DeviceCode, Flow, Grant, Minted};
 use super::super::problem::{SsoProblem, What};
 use super::Desk;
 use crate::credential::Failure;
+use crate::store::Registration;
 
 /// Shows codes until one is confirmed.
 ///
 /// # Errors
 ///
 /// Where the person said no, or confirmed none; and what AWS or the way to it says.
-pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registered, Minted), Failure> {
+pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registration, Minted), Failure> {
     let mut client = desk.registered(Flow::Device, false).await?;
     let (mut registered_anew, mut more_codes) = (false, MORE_CODES);
     loop {
@@ -71,7 +72,7 @@ enum Unconfirmed {
 /// Asks at the code's pace until it is confirmed.
 async fn confirmed(
     desk: &Desk<'_>,
-    client: &Registered,
+    client: &Registration,
     code: &DeviceCode,
     started: Duration,
 ) -> Result<Minted, Unconfirmed> {

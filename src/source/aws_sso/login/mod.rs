@@ -14,7 +14,7 @@ mod vanity;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::oidc::{self, Minted, Oidc, Registered};
+use super::oidc::{self, Minted, Oidc};
 use super::problem::{SsoProblem, What};
 use crate::config::SsoSession;
 use crate::credential::{Failure, FailureClass};
@@ -123,12 +123,12 @@ fn another_region(session: &SsoSession, region: &str) -> Failure {
 }
 
 /// Keeps a sign-in as others look for it: by what is written, wherever that led.
-async fn keep(desk: &Desk<'_>, client: Registered, minted: Minted) -> Result<StoredToken, Failure> {
+async fn keep(desk: &Desk<'_>, client: Registration, minted: Minted) -> Result<StoredToken, Failure> {
     let token = StoredToken {
         access_token: minted.access_token,
         expires_at: minted.expires_at,
         refresh_token: minted.refresh_token,
-        registration: Some(kept(client)),
+        registration: Some(client),
         start_url: Some(desk.session.start_url.clone()),
         region: Some(desk.session.region.clone()),
     };
@@ -138,10 +138,6 @@ async fn keep(desk: &Desk<'_>, client: Registered, minted: Minted) -> Result<Sto
     (record.person, record.announced) = (None, None); // it may be somebody else than last time
     let _ = desk.store.save_record(&record).await; // nothing that is missed
     Ok(token)
-}
-
-fn kept(client: Registered) -> Registration {
-    Registration { client_id: client.client_id, client_secret: client.client_secret, expires_at: client.expires_at }
 }
 
 /// One sign-in.
@@ -156,19 +152,19 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     /// What AWS knows us as: from an earlier time, unless `anew`.
-    async fn registered(&self, flow: oidc::Flow, anew: bool) -> Result<Registered, Failure> {
+    async fn registered(&self, flow: oidc::Flow, anew: bool) -> Result<Registration, Failure> {
         let kind = match flow {
             oidc::Flow::Device => Flow::Device,
             oidc::Flow::Code { .. } => Flow::Code,
         };
         let now = self.world.clock.now().wall;
         let earlier = if anew { None } else { self.store.registration(kind, now).await.ok().flatten() };
-        if let Some(Registration { client_id, client_secret, expires_at }) = earlier {
-            return Ok(Registered { client_id, client_secret, expires_at });
+        if let Some(earlier) = earlier {
+            return Ok(earlier);
         }
         let client = self.oidc.register(flow).await?;
         // one that is not kept is made again next time
-        let _ = self.store.save_registration(kind, &kept(client.clone())).await;
+        let _ = self.store.save_registration(kind, &client).await;
         Ok(client)
     }
 
