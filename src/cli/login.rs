@@ -131,12 +131,6 @@ pub(super) fn somebody_is_there() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// The command that signs in by this name.
-pub(super) fn command(name: &str) -> String {
-    let word = shlex::try_quote(name).map_or_else(|_| name.to_owned(), Into::into);
-    format!("credenza login {word}")
-}
-
 fn said(session: &SsoSession, signed_in: &SignedIn) -> String {
     let person = signed_in.person.as_ref().map_or_else(String::new, |person| format!(" as {person}"));
     let until = signed_in.ends.map_or_else(String::new, |end| format!(", until {}", at(end)));

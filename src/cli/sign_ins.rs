@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Context, Trouble, identities};
+use crate::config::sso::login_command;
 use crate::config::toml::nearest;
 use crate::config::{Config, SsoSession};
 
@@ -32,7 +33,7 @@ pub(super) fn named(
             (None, several) => {
                 let labels: Vec<&str> = several.iter().map(|session| session.label()).collect();
                 let why = format!("none is named, and there are several: {}", labels.join(", "));
-                Err(Trouble::usage(what, why).mend(format!("credenza login {}", labels[0])))
+                Err(Trouble::usage(what, why).mend(login_command(labels[0])))
             }
         };
     };

@@ -7,8 +7,9 @@ use clap::Args;
 use tracing::level_filters::LevelFilter;
 
 use super::table::table;
-use super::{Context, Trouble, login, runtime, say};
+use super::{Context, Trouble, runtime, say};
 use crate::app::background;
+use crate::config::sso::login_command;
 use crate::control::view::{Ask, Grant, Job, SignIn, Status};
 use crate::control::{Client, ClientError};
 
@@ -111,7 +112,7 @@ fn sign_in_row(sign_in: &SignIn, now: SystemTime) -> [String; 7] {
     let SignIn { session, state, person, ends, token_ends, next_refresh, .. } = sign_in;
     let mend = match state.as_str() {
         "signed-in" => String::new(),
-        _ => format!("try: {}", login::command(session)),
+        _ => format!("try: {}", login_command(session)),
     };
     [
         session.clone(),

@@ -133,6 +133,16 @@ pub(super) fn check_start_url(text: &str) -> Result<(), String> {
     }
 }
 
+/// The command that signs in by the name of an identity or of a sign-in, as a shell takes it.
+///
+/// ```
+/// use credenza::config::sso::login_command;
+/// assert_eq!(login_command("two words"), "credenza login 'two words'");
+/// ```
+pub fn login_command(name: &str) -> String {
+    format!("credenza login {}", shlex::try_quote(name).map_or_else(|_| name.to_owned(), Into::<String>::into))
+}
+
 /// Whether a text can be a region, such as `eu-central-1`: it becomes part of the name of the host that tokens are sent to.
 pub fn is_region(text: &str) -> bool {
     endpoint::is_host_label(text)

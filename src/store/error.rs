@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::config::places::PlaceError;
+use crate::config::sso::login_command;
 use crate::credential::{Failure, FailureClass};
 use crate::world::keyring::KeyringError;
 
@@ -26,7 +27,7 @@ pub enum StoreError {
         reason: io::Error,
     },
     /// What is there is no sign-in.
-    #[error("{place} is no sign-in: {reason}; sign in again with `credenza login {label}`")]
+    #[error("{place} is no sign-in: {reason}; sign in again with `{}`", login_command(label))]
     Unusable {
         /// Where it lies: a path, or the name of an entry in the keyring.
         place: String,

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::end::{Ending, end_of, ending};
 use super::followed::Followed;
+use crate::config::sso::login_command;
 use crate::credential::SessionKey;
 use crate::engine::{AskState, Engine};
 use crate::source::sso::wants_login;
@@ -65,12 +66,11 @@ impl Announcer {
     }
 
     async fn say(&self, world: &World, label: &str, what: &str) {
-        let word = shlex::try_quote(label).map_or_else(|_| label.to_owned(), Into::into);
         notice::show(
             &*world.processes,
             &world.environment,
             &format!("Credenza: {label}"),
-            &format!("{what}: credenza login {word}"),
+            &format!("{what}: {}", login_command(label)),
         )
         .await;
     }

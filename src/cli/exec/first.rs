@@ -8,6 +8,7 @@ use crate::app::Endpoint;
 use crate::app::login::{ends_soon, wants_login};
 use crate::cli::login::FirstArgs;
 use crate::cli::{Context, Trouble, login, say};
+use crate::config::sso::login_command;
 use crate::config::{Config, SsoSession};
 use crate::credential::{IdentityName, Outcome};
 
@@ -67,7 +68,7 @@ impl First<'_> {
             {
                 told.push(label);
                 let minutes = left.as_secs().div_ceil(60);
-                let mend = login::command(label);
+                let mend = login_command(label);
                 say::err(&format!("credenza: the sign-in of {label} ends in {minutes} min; try: {mend}\n"));
             }
         }

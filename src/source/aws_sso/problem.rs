@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::config::SsoSession;
+use crate::config::sso::login_command;
 use crate::credential::{Failure, FailureClass};
 use crate::source::SESSION_TOKEN_DEAD;
 use crate::source::aws_transport::{Upstream, Why};
@@ -278,7 +279,7 @@ impl Asking<'_> {
     }
 
     fn login_command(&self) -> String {
-        format!("credenza login {}", quoted(self.subject()))
+        login_command(self.subject())
     }
 
     /// Whom it is about: the identity, else the sign-in.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::oidc::{Grant, Minted, Oidc};
 use super::problem::{SETTINGS_CONTRADICT, SsoProblem, What};
 use crate::config::SsoSession;
+use crate::config::sso::login_command;
 use crate::credential::{ClockOffset, Failure, FailureClass, IdentityName, SignIn};
 use crate::source::{Renewal, SESSION_ENDED};
 use crate::store::{LockFor, Registration, SignInRecord, StoreError, StoredToken, TokenStore};
@@ -251,8 +252,7 @@ fn whole_length(lasted: Duration) -> Duration {
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn needs_login(identity: &str) -> String {
-    let word = shlex::try_quote(identity).map_or_else(|_| identity.to_owned(), Into::into);
-    format!("{identity} needs a login: run `credenza login {word}`")
+    format!("{identity} needs a login: run `{}`", login_command(identity))
 }
 
 /// The same failure of the shared sign-in, with this identity's command.

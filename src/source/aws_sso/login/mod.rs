@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use super::oidc::{self, Minted, Oidc};
 use super::problem::{SsoProblem, What};
-use crate::config::SsoSession;
+use crate::config::{SsoSession, sso};
 use crate::credential::{Failure, FailureClass};
 use crate::store::{Flow, Lock, LockFor, Registration, StoredToken, TokenStore};
 use crate::world::World;
@@ -196,7 +196,7 @@ impl Desk<'_> {
 
 fn login_command(session: &SsoSession) -> String {
     let label = session.label();
-    format!("credenza login {}", shlex::try_quote(label).map_or_else(|_| label.into(), Into::<String>::into))
+    sso::login_command(label)
 }
 
 #[cfg(test)]
