@@ -56,19 +56,14 @@ async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     });
     let in_time = in_time.await;
     group.end();
-    let in_time = match in_time {
-        Ok(Ok(())) => {
-            // what it left in the pipes; who still holds them is not waited for
-            let rest = timeout(AFTER_THE_END, async { tokio::try_join!(out.read(), err.read()) }).await;
-            Ok(rest.unwrap_or(Ok(((), ()))).map(|_| ()))
-        }
-        other => other,
-    };
+    // what is left in the pipes; who still holds them is not waited for
+    let _ = timeout(AFTER_THE_END, async { tokio::join!(out.read(), err.read()) }).await;
     let stderr = err.bytes.to_vec();
-    match in_time {
-        Err(_) => return Err(RunError::TimedOut { program, after: run.time_limit, stderr }),
-        Ok(Err(TooMuch)) => return Err(RunError::TooMuch { program, limit: run.output_limit, stderr }),
-        Ok(Ok(())) => {}
+    if in_time.is_err() {
+        return Err(RunError::TimedOut { program, after: run.time_limit, stderr });
+    }
+    if out.is_too_much() || err.is_too_much() {
+        return Err(RunError::TooMuch { program, limit: run.output_limit, stderr });
     }
     let status = group.wait().await.map_err(|error| RunError::Start { program, reason: error.to_string() })?;
     Ok(Ran { code: status.code(), stdout: out.bytes, stderr })
@@ -178,11 +173,15 @@ impl<R: AsyncRead + Unpin> Output<R> {
             let mut bounded = (&mut *from).take(room as u64);
             match bounded.read_buf(&mut *self.bytes).await {
                 Ok(0) | Err(_) => self.from = None,
-                Ok(_) if self.bytes.len() > self.limit => return Err(TooMuch),
+                Ok(_) if self.is_too_much() => return Err(TooMuch),
                 Ok(_) => {}
             }
         }
         Ok(())
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes.len() > self.limit
     }
 }
 
