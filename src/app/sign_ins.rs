@@ -51,7 +51,7 @@ impl SignIns {
             let mut followed = self.followed(&config).await;
             followed.iter().for_each(|one| self.catch_up(one));
             let paths: Vec<PathBuf> = followed.iter().flat_map(Followed::paths).collect();
-            let mut files = (!paths.is_empty()).then(|| FileWatch::later(paths, self.watch_after));
+            let mut files = (!paths.is_empty()).then(|| FileWatch::later(paths, self.watch_after).unsettled());
             loop {
                 tokio::select! {
                     changed = self.config.changed() => match changed {

@@ -29,6 +29,8 @@ pub struct FileWatch {
     names: Arc<Mutex<Vec<OsString>>>,
     watcher: Option<RecommendedWatcher>,
     watched: Vec<Folder>,
+    /// A change is told of when nothing more has happened for so long.
+    settled: Duration,
 }
 
 /// A folder that is watched, and what tells it from another that was made in its place: the system forgets to watch one
@@ -72,7 +74,14 @@ impl FileWatch {
             ask_at,
             watcher: None,
             watched: Vec::new(),
+            settled: SETTLED,
         }
+    }
+
+    /// The same, but a change is told of while others may still be writing: for files whose reader waits until they hold
+    /// still, and whose news somebody waits for.
+    pub fn unsettled(self) -> Self {
+        Self { settled: Duration::ZERO, ..self }
     }
 
     fn ask(&mut self) {
@@ -142,9 +151,12 @@ impl FileWatch {
     }
 
     async fn settled(&mut self) {
+        if self.settled.is_zero() {
+            return;
+        }
         let deadline = Instant::now() + SETTLED_AT_LATEST;
         loop {
-            sleep(SETTLED).await;
+            sleep(self.settled).await;
             if !self.look() || Instant::now() >= deadline {
                 return;
             }
@@ -184,7 +196,7 @@ impl FileWatch {
     }
 }
 
-/// A change is told of when nothing more has happened for so long: editors write in several steps.
+/// Editors write in several steps.
 const SETTLED: Duration = Duration::from_millis(50);
 const SETTLED_AT_LATEST: Duration = Duration::from_secs(1);
 
@@ -280,6 +292,17 @@ mod tests {
         std::fs::write(&file, "one").unwrap();
         assert!(timeout(SETTLED / 2, watch.changed()).await.is_err(), "it has not settled yet");
         assert!(seen(&mut watch).await);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_no_silence_is_told_while_others_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let mut watch = FileWatch::on(vec![file.clone()]).unsettled();
+        std::fs::write(&file, "torn").unwrap();
+        assert!(timeout(Duration::ZERO, watch.changed()).await.is_ok(), "at once");
+        std::fs::write(&file, "whole").unwrap();
+        assert!(seen(&mut watch).await, "and again");
     }
 
     #[tokio::test]
