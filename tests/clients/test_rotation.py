@@ -101,6 +101,9 @@ class Run(threading.Thread):
     def program(self):
         """The client, started."""
         if self.form == "env":
+            # `exec` has its credential before its client starts; here all of them start at once, on whatever machine
+            waited = self.home.credenza("wait", self.role)
+            assert waited.returncode == 0, waited.stderr
             return self.home.shell(self.role, self.client)
         return self.home.exec(self.role, self.client, *FORMS[self.form])
 
