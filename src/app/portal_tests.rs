@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::app::login::wants_login;
 use crate::config::SsoCache;
-use crate::store::{Registration, StoredToken, TokenStore};
+use crate::store::TokenStore;
 use crate::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use crate::world::{Clock as _, Environment};
 
@@ -56,20 +56,7 @@ impl Stage {
     /// Ada signed in elsewhere, with an access token that lives so long.
     async fn sign_in(&self, life: Duration) {
         self.cloud.change_instance(START, |instance| instance.access_token = life);
-        let there = self.cloud.sign_in(START, ADA).unwrap();
-        let registration = Registration {
-            client_id: there.client_id,
-            client_secret: Secret::new(there.client_secret),
-            expires_at: there.registration_expires,
-        };
-        let token = StoredToken {
-            start_url: None,
-            region: None,
-            access_token: Secret::new(there.access_token),
-            expires_at: there.expires,
-            refresh_token: Some(Secret::new(there.refresh_token)),
-            registration: Some(registration),
-        };
+        let token = self.cloud.sign_in(START, ADA).unwrap().into();
         TokenStore::of(&self.session, &self.world).unwrap().save(&token).await.unwrap();
     }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::aws_transport::{Upstream, Why};
+use super::aws_words::with_words;
 use crate::credential::{ClockOffset, Failure, FailureClass};
 use crate::world::http::HttpError;
 
@@ -313,13 +314,8 @@ impl Verdict {
         self
     }
 
-    /// What the upstream said goes to the log and to the person who runs us, never to a client.
     fn with_words(mut self, status: u16, code: &str, message: &str) -> Self {
-        let code = if code.is_empty() { "no code" } else { code };
-        self.failure.private = match message {
-            "" => format!("{} ({code}, status {status})", self.failure.private),
-            words => format!("{} ({code}, status {status}: {words})", self.failure.private),
-        };
+        self.failure.private = with_words(&self.failure.private, status, code, message);
         self
     }
 }

@@ -21,6 +21,16 @@ pub(super) fn words(message: &str, secrets: &[&str]) -> String {
     line.chars().take(LONGEST_WORDS).collect::<String>().trim().to_owned()
 }
 
+/// A failure's private text with what the upstream said: that goes to the log and to the person who runs us, never to a
+/// client. `message` has gone through [`words`].
+pub(super) fn with_words(private: &str, status: u16, code: &str, message: &str) -> String {
+    let code = if code.is_empty() { "no code" } else { code };
+    match message {
+        "" => format!("{private} ({code}, status {status})"),
+        words => format!("{private} ({code}, status {status}: {words})"),
+    }
+}
+
 /// What keys and tokens are written with, percent signs of their encoded form included.
 fn of_a_secret(character: char) -> bool {
     character.is_ascii_alphanumeric() || "+/=%_.~-".contains(character)

@@ -15,21 +15,8 @@ const TOKEN: &str = "/home/ada/.aws/sso/cache/0ad374308c5a4e22f723adf10145eafad7
 const REGISTRATION: &str = "/home/ada/.aws/sso/cache/c9be9519610ac1a9a78410eac5329f5fea2871b3.json";
 
 fn session() -> SsoSession {
-    SsoSession {
-        name: Some("my-sso".into()),
-        start_url: "https://d-1.awsapps.com/start".into(),
-        region: "eu-west-1".into(),
-        scopes: vec![SsoSession::ACCESS.into()],
-        oidc_url: None,
-        portal_url: None,
-        fips: false,
-        dualstack: false,
-        ca_bundle: None,
-        cache: SsoCache::Shared,
-        length: None,
-        announce: SsoSession::ANNOUNCE,
-        max_hold: None,
-    }
+    SsoSession::of_start_url("https://d-1.awsapps.com/start", "eu-west-1", Some("my-sso"), &Environment::default())
+        .unwrap()
 }
 
 fn private() -> SsoSession {

@@ -12,6 +12,25 @@ use super::*;
 const KNOWN: [&str; 8] =
     [START_URL, REGION, ACCESS_TOKEN, EXPIRES_AT, CLIENT_ID, CLIENT_SECRET, REGISTRATION_EXPIRES_AT, REFRESH_TOKEN];
 
+/// What the simulated cloud's own login leaves, for tests everywhere.
+impl From<simcloud::sso::SignedIn> for StoredToken {
+    fn from(there: simcloud::sso::SignedIn) -> Self {
+        let registration = Registration {
+            client_id: there.client_id,
+            client_secret: Secret::new(there.client_secret),
+            expires_at: there.registration_expires,
+        };
+        Self {
+            access_token: Secret::new(there.access_token),
+            expires_at: there.expires,
+            refresh_token: Some(Secret::new(there.refresh_token)),
+            registration: Some(registration),
+            start_url: None,
+            region: None,
+        }
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -13,6 +13,8 @@ mod helpers;
 mod inherited;
 mod nested;
 mod policy;
+#[path = "../cli/pty.rs"]
+mod pty;
 mod quoting;
 mod shell_life;
 mod sign_in;

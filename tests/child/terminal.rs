@@ -2,14 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
+use crate::pty;
 use crate::support::{Home, ask, until};
 
 /// A terminal that a person sits at.
@@ -29,18 +26,13 @@ impl Terminal {
 
     /// One with a program on it in place of a shell.
     pub(crate) fn running(home: &Home, program: &[&str]) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let theirs: OwnedFd = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let (ours, theirs) = pty::open();
         let end = || Stdio::from(theirs.try_clone().unwrap());
         let mut shell = home.command("setsid", &[&["--ctty"], program].concat());
         shell.env("PS1", "").env("TERM", "dumb").stdin(end()).stdout(end()).stderr(end());
         let shell = shell.spawn().unwrap();
         drop(theirs);
-        let mut reader = File::from(ours.try_clone().unwrap());
+        let mut reader = ours.try_clone().unwrap();
         let screen = Arc::new((Mutex::new(String::new()), Condvar::new()));
         let shown = screen.clone();
         std::thread::spawn(move || {
@@ -50,7 +42,7 @@ impl Terminal {
                 shown.1.notify_all();
             }
         });
-        Self { keyboard: File::from(ours), screen, shell }
+        Self { keyboard: ours, screen, shell }
     }
 
     fn press(&mut self, keys: &str) {

@@ -15,6 +15,7 @@ mod home;
 mod hung;
 mod import;
 mod log;
+mod pty;
 mod reload;
 mod restart;
 mod seated;

@@ -2,14 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
 use crate::home::until;
+use crate::pty;
 
 /// A command that has all its ends at a terminal.
 pub(crate) struct Seated {
@@ -20,16 +17,11 @@ pub(crate) struct Seated {
 
 impl Seated {
     pub(crate) fn before(mut command: Command) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let theirs: OwnedFd = rustix::fs::open(name, flags, Mode::empty()).unwrap();
+        let (ours, theirs) = pty::open();
         let end = || Stdio::from(theirs.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         drop((theirs, command));
-        let mut reader = File::from(ours.try_clone().unwrap());
+        let mut reader = ours.try_clone().unwrap();
         let screen = Arc::new(Mutex::new(String::new()));
         let shown = screen.clone();
         std::thread::spawn(move || {
@@ -38,7 +30,7 @@ impl Seated {
                 shown.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
             }
         });
-        Self { keyboard: File::from(ours), screen, child }
+        Self { keyboard: ours, screen, child }
     }
 
     /// Waits until this is shown; all that was shown so far.

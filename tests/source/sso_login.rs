@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credenza::config::{SsoCache, SsoSession};
+use credenza::config::SsoSession;
 use credenza::credential::Failure;
 use credenza::source::sso::{How, login};
 use credenza::store::{StoredToken, TokenStore};
-use credenza::world::World;
 use credenza::world::http::HttpLimits;
 use credenza::world::simulated_person::{SimulatedPerson, SimulatedRedirects};
+use credenza::world::{Environment, World};
 use simcloud::sso::{Instance, Vanity, Visitor};
 use tokio::time::Instant;
 
@@ -33,21 +33,7 @@ fn stage(visitor: Visitor) -> Stage {
 }
 
 fn session(start_url: &str) -> Arc<SsoSession> {
-    Arc::new(SsoSession {
-        name: Some("my-sso".to_owned()),
-        start_url: start_url.to_owned(),
-        region: REGION.to_owned(),
-        scopes: vec![SsoSession::ACCESS.to_owned()],
-        oidc_url: None,
-        portal_url: None,
-        fips: false,
-        dualstack: false,
-        ca_bundle: None,
-        cache: SsoCache::Shared,
-        length: None,
-        announce: SsoSession::ANNOUNCE,
-        max_hold: None,
-    })
+    Arc::new(SsoSession::of_start_url(start_url, REGION, Some("my-sso"), &Environment::default()).unwrap())
 }
 
 /// The machine of a person whose browser opens what it is sent to, and goes where that sends it.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use credenza::config::sso::{SsoCache, SsoSession};
+use credenza::config::sso::SsoSession;
 use credenza::secret::Secret;
 use credenza::store::{Flow, LockFor, Registration, StoredToken, TokenStore};
 use credenza::world::{Environment, World};
@@ -20,21 +20,8 @@ const TOKEN: &str = "0ad374308c5a4e22f723adf10145eafad7c4031c.json";
 const REGISTRATION: &str = "c9be9519610ac1a9a78410eac5329f5fea2871b3.json";
 
 fn session() -> SsoSession {
-    SsoSession {
-        name: Some("my-sso".into()),
-        start_url: "https://d-1.awsapps.com/start".into(),
-        region: "eu-west-1".into(),
-        scopes: vec![SsoSession::ACCESS.into()],
-        oidc_url: None,
-        portal_url: None,
-        fips: false,
-        dualstack: false,
-        ca_bundle: None,
-        cache: SsoCache::Shared,
-        length: None,
-        announce: SsoSession::ANNOUNCE,
-        max_hold: None,
-    }
+    SsoSession::of_start_url("https://d-1.awsapps.com/start", "eu-west-1", Some("my-sso"), &Environment::default())
+        .unwrap()
 }
 
 fn world(home: &Path) -> World {

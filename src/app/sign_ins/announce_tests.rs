@@ -9,8 +9,7 @@ use crate::app::recipes::Book;
 use crate::config::Config;
 use crate::credential::Ask;
 use crate::engine::Settings;
-use crate::secret::Secret;
-use crate::store::{Registration, StoredToken, TokenStore};
+use crate::store::TokenStore;
 use crate::world::process::{Ran, Run, RunError};
 use crate::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use crate::world::{BoxFuture, Clock as _, Environment, Processes};
@@ -72,21 +71,7 @@ async fn stage() -> Stage {
     let config = Arc::new(Config::load(&world).unwrap());
     let session = config.sso_session_of("my-dev").unwrap().clone();
     let store = TokenStore::of(&session, &world).unwrap();
-    let there = cloud.sign_in(START, ADA).unwrap();
-    let registration = Registration {
-        client_id: there.client_id,
-        client_secret: Secret::new(there.client_secret),
-        expires_at: there.registration_expires,
-    };
-    let token = StoredToken {
-        start_url: None,
-        region: None,
-        access_token: Secret::new(there.access_token),
-        expires_at: there.expires,
-        refresh_token: Some(Secret::new(there.refresh_token)),
-        registration: Some(registration),
-    };
-    store.save(&token).await.unwrap();
+    store.save(&cloud.sign_in(START, ADA).unwrap().into()).await.unwrap();
     let signed_in = Some(world.clock.now().wall);
     store.save_record(&SignInRecord { signed_in, ..SignInRecord::default() }).await.unwrap();
     let engine = Engine::start(world.clone(), Arc::new(Book::of(config, world.clone())), Settings::default());

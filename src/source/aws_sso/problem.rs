@@ -12,6 +12,7 @@ use crate::config::sso::login_command;
 use crate::credential::{Failure, FailureClass};
 use crate::source::SESSION_TOKEN_DEAD;
 use crate::source::aws_transport::{Upstream, Why};
+use crate::source::aws_words::with_words;
 use crate::world::http::HttpError;
 
 /// An error of IAM Identity Center: what it is, for whoever asked, and the failure for whoever is told.
@@ -320,13 +321,8 @@ impl SsoProblem {
         self
     }
 
-    /// What the upstream said goes to the log and to the person who runs us, never to a client.
     fn with_words(mut self, status: u16, code: &str, message: &str) -> Self {
-        let code = if code.is_empty() { "no code" } else { code };
-        self.failure.private = match message {
-            "" => format!("{} ({code}, status {status})", self.failure.private),
-            words => format!("{} ({code}, status {status}: {words})", self.failure.private),
-        };
+        self.failure.private = with_words(&self.failure.private, status, code, message);
         self
     }
 }

@@ -1,25 +1,17 @@
 //! The table of errors, one row a test case: call, status and code; what it is, class, our code, words of the sentence.
 
 use super::*;
-use crate::config::SsoCache;
+use crate::world::Environment;
 use FailureClass::{NeedsPerson, Refused, TryLater};
 
 pub(in crate::source::aws_sso) fn session() -> SsoSession {
-    SsoSession {
-        name: Some("corp".into()),
-        start_url: "https://d-1234567890.awsapps.com/start".into(),
-        region: "eu-west-1".into(),
-        scopes: vec![SsoSession::ACCESS.into()],
-        oidc_url: None,
-        portal_url: None,
-        fips: false,
-        dualstack: false,
-        ca_bundle: None,
-        cache: SsoCache::Shared,
-        length: None,
-        announce: SsoSession::ANNOUNCE,
-        max_hold: None,
-    }
+    SsoSession::of_start_url(
+        "https://d-1234567890.awsapps.com/start",
+        "eu-west-1",
+        Some("corp"),
+        &Environment::default(),
+    )
+    .unwrap()
 }
 
 const ROLE: Call<'_> = Call::RoleCredentials { account: "111122223333", role: "Admin" };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::super::{How, login};
-use crate::config::{SsoCache, SsoSession};
+use crate::config::SsoSession;
 use crate::credential::Failure;
 use crate::store::{StoredToken, TokenStore};
 use crate::world::http::{Http, HttpError, HttpLimits};
@@ -175,21 +175,8 @@ impl Stage {
             redirects: Arc::new(redirects.clone()),
             ..World::system()
         };
-        let session = SsoSession {
-            name: Some("my-sso".to_owned()),
-            start_url: START_URL.to_owned(),
-            region: "eu-west-1".to_owned(),
-            scopes: vec![SsoSession::ACCESS.to_owned()],
-            oidc_url: None,
-            portal_url: None,
-            fips: false,
-            dualstack: false,
-            ca_bundle: None,
-            cache: SsoCache::Shared,
-            length: None,
-            announce: SsoSession::ANNOUNCE,
-            max_hold: None,
-        };
+        let session =
+            SsoSession::of_start_url(START_URL, "eu-west-1", Some("my-sso"), &Environment::default()).unwrap();
         Self { center, clock, redirects, person, session: Arc::new(session), world }
     }
 
