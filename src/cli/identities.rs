@@ -3,6 +3,7 @@
 
 use super::child::wiring::IDENTITY;
 use super::{Trouble, exit, say};
+use crate::config::toml::nearest;
 use crate::config::{Complaint, Config, Identity, asked};
 use crate::world::Environment;
 
@@ -87,11 +88,14 @@ pub(super) fn forgotten_dashes(names: &[String], config: &Config) -> Option<Mean
 
 fn unknown(name: &str, config: &Config, what: &str) -> Trouble {
     let why = format!("there is no identity {name}{}", said_of(name, config));
-    let trouble = Trouble::configuration(what, why);
-    let nearest = config.identities.keys().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
-    match nearest.filter(|(distance, known)| *distance <= known.len().max(name.len()) / 3) {
-        Some((_, nearest)) => trouble.mend(format!("{nearest}, or what else `credenza list` shows")),
-        None => trouble.mend("credenza list"),
+    Trouble::configuration(what, why).mend(meant(name, config.identities.keys().map(|known| &**known)))
+}
+
+/// What to type in place of a name that nobody knows.
+pub(super) fn meant<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    match nearest(name, known) {
+        Some(nearest) => format!("{nearest}, or what else `credenza list` shows"),
+        None => "credenza list".to_owned(),
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Context, Trouble, identities};
 use crate::config::sso::login_command;
-use crate::config::toml::nearest;
 use crate::config::{Config, SsoSession};
 
 /// The sign-in of this name; where none is given, that of the identity that is meant, else the only one.
@@ -51,6 +50,6 @@ pub(super) fn named(
         return Err(Trouble::configuration(what, why).mend("credenza list"));
     }
     let known = sessions.iter().map(|session| session.label()).chain(config.identities.keys().map(|name| &**name));
-    let mend = nearest(name, known).unwrap_or("credenza list").to_owned();
-    Err(Trouble::configuration(what, format!("there is no identity and no [sso-session] {name}")).mend(mend))
+    let why = format!("there is no identity and no [sso-session] {name}");
+    Err(Trouble::configuration(what, why).mend(identities::meant(name, known)))
 }
