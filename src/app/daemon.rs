@@ -30,6 +30,7 @@ use crate::server::grant::Grants;
 use crate::server::grant_store::GrantStore;
 use crate::server::listener::Listener;
 use crate::server::service::Service;
+use crate::source::mfa::NoSessions;
 use crate::world::folder::{Folder, Lock};
 use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
@@ -95,7 +96,7 @@ impl App {
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
         files.ours(&path);
         let audit = Audit::start(trail, "daemon", clock.clone());
-        let book = Arc::new(Book::of(config.clone(), world.clone()));
+        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(NoSessions)));
         let engine = Engine::start(world.clone(), book, Settings::default());
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());

@@ -12,6 +12,7 @@ use super::sign_ins::end_of;
 use crate::config::{AwsDefinition, Config, SsoSession};
 use crate::credential::{Ask, Failure, IdentityName};
 use crate::engine::{Engine, Settings};
+use crate::source::mfa::NoSessions;
 use crate::source::sso::{self, Bucket, Portal};
 use crate::store::{Flow, SignInRecord, StoreError, TokenStore};
 use crate::world::World;
@@ -70,7 +71,11 @@ async fn person(world: &World, config: &Arc<Config>, session: &SsoSession) -> Op
     };
     let name = config.identities.keys().find(of_session)?.clone();
     let settings = Settings { renew_ahead: false, ..Settings::default() };
-    let engine = Engine::start(world.clone(), Arc::new(Book::of(Arc::clone(config), world.clone())), settings);
+    let engine = Engine::start(
+        world.clone(),
+        Arc::new(Book::of(Arc::clone(config), world.clone(), Arc::new(NoSessions))),
+        settings,
+    );
     let credential = engine.get(&Ask::aws(Arc::clone(&name)), PERSON_PATIENCE).await;
     engine.stop().await;
     let arn = sso::caller_arn(config.identities.get(&name)?, &credential.ok()?.keys, world).await?;

@@ -7,13 +7,15 @@ use crate::config::{Config, Identity, Unusable};
 use crate::credential::{Ask, Failure, FailureClass, IdentityName};
 use crate::engine;
 use crate::server::service::{Names, known};
-use crate::source::{self, Learnt, Recipe, Recipes, Source};
+use crate::source::mfa::UserSessions;
+use crate::source::{self, Learnt, Means, Recipe, Recipes, Source};
 use crate::world::World;
 
 /// How each identity's credentials are made.
 pub(super) struct Book {
     config: Arc<Config>,
     world: World,
+    sessions: Arc<dyn UserSessions>,
     /// Sources that take the place of an identity's own: a daemon's.
     instead: BTreeMap<IdentityName, Arc<dyn Source>>,
     /// What sources learnt, those of the books before included.
@@ -22,13 +24,17 @@ pub(super) struct Book {
 
 impl Book {
     /// The identities of a configuration, each from its own source.
-    pub(super) fn of(config: Arc<Config>, world: World) -> Self {
-        Self { config, world, instead: BTreeMap::new(), learnt: Mutex::default() }
+    pub(super) fn of(config: Arc<Config>, world: World, sessions: Arc<dyn UserSessions>) -> Self {
+        Self { config, world, sessions, instead: BTreeMap::new(), learnt: Mutex::default() }
     }
 
     /// The same with other sources for some.
     pub(super) fn with(self, instead: BTreeMap<IdentityName, Arc<dyn Source>>) -> Self {
         Self { instead, ..self }
+    }
+
+    fn means(&self) -> Means {
+        Means { world: self.world.clone(), learnt: self.learnt(), sessions: Arc::clone(&self.sessions) }
     }
 }
 
@@ -44,10 +50,10 @@ impl Recipes for Book {
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         if let Some(source) = self.instead.get(&ask.identity) {
             // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
-            let own = Self::of(Arc::clone(&self.config), self.world.clone());
+            let own = Self::of(Arc::clone(&self.config), self.world.clone(), Arc::clone(&self.sessions));
             return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm, max_hold });
         }
-        let source = source::build(definition, identity, &self.world, &self.learnt());
+        let source = source::build(definition, identity, &self.means());
         Ok(Recipe { source, digest: identity.digest, keep_warm, max_hold })
     }
 

@@ -6,6 +6,7 @@ use simcloud::{Cloud, Trust};
 
 use super::*;
 use crate::engine::{Engine, Settings};
+use crate::source::mfa::NoSessions;
 use crate::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use crate::world::{Clock as _, Environment};
 
@@ -39,7 +40,7 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, keys: &str, asked: Duration
 }
 
 fn book(world: &World) -> Arc<Book> {
-    Arc::new(Book::of(Arc::new(Config::load(world).unwrap()), world.clone()))
+    Arc::new(Book::of(Arc::new(Config::load(world).unwrap()), world.clone(), Arc::new(NoSessions)))
 }
 
 /// What the cloud answered since the last time, once the role was fetched.

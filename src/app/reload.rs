@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::control::Daemon;
 use crate::credential::Ask;
 use crate::server::service::Names;
+use crate::source::mfa::NoSessions;
 use crate::world::World;
 use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
@@ -77,7 +78,7 @@ impl Reload {
         if config.server != before.server {
             tracing::warn!("[server] changed: it takes effect with the next start");
         }
-        let book = Arc::new(Book::of(config.clone(), world.clone()));
+        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(NoSessions)));
         daemon.replace(config.clone(), |engine| engine.replace(book));
         known.send_replace(names(&config));
         configs.send_replace(Arc::clone(&config));

@@ -22,6 +22,7 @@ use crate::credential::handover::START_ANEW;
 use crate::engine::Engine;
 use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
+use crate::source::mfa::NoSessions;
 use crate::world::World;
 use crate::world::unix::UnixHttp;
 
@@ -72,7 +73,7 @@ impl Supply {
     /// How each identity's credentials are made, with what the daemon supplies.
     pub(super) fn book(&self, supplier: Option<&Supplier>) -> Book {
         let instead = supplier.map(|supplier| supplier.sources.clone()).unwrap_or_default();
-        Book::of(Arc::clone(&self.config), self.world.clone()).with(instead)
+        Book::of(Arc::clone(&self.config), self.world.clone(), Arc::new(NoSessions)).with(instead)
     }
 
     /// Looks for a daemon and announces the job to it.

@@ -34,12 +34,14 @@ impl Config {
                 AwsDefinition::Keys { origin, .. } => origin,
                 AwsDefinition::Role(role) => match &role.base {
                     RoleBase::Keys(origin) => origin,
+                    RoleBase::Session(session) | RoleBase::Code(session) => &session.keys,
                     // a circle has no definition
                     RoleBase::Identity(base) => {
                         name = base;
                         continue;
                     }
                 },
+                AwsDefinition::Session(session) => &session.keys,
                 AwsDefinition::WebIdentity(_) | AwsDefinition::Sso(_) => return None,
             };
             return match origin {

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::sso::SsoDefinition;
+use super::user_session::{KeysReference, UserSession};
 use crate::credential::{AwsKeys, IdentityName};
-use crate::secret::Digest;
+use crate::secret::{Digest, Secret};
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,8 +58,8 @@ impl Identity {
     /// The ARN of the role that is served, where it is one.
     pub fn role_arn(&self) -> Option<&str> {
         match self.definition.as_ref().ok()? {
-            AwsDefinition::Keys { .. } | AwsDefinition::Sso(_) => None,
-            AwsDefinition::Role(role) => Some(&role.role_arn),
+            AwsDefinition::Keys { .. } | AwsDefinition::Session(_) | AwsDefinition::Sso(_) => None,
+            AwsDefinition::Role(role) => Some(&role.request.role_arn),
             AwsDefinition::WebIdentity(role) => Some(&role.role_arn),
         }
     }
@@ -129,6 +132,8 @@ pub enum AwsDefinition {
     },
     /// A role, assumed from a base.
     Role(RoleDefinition),
+    /// A user's session, handed out as it is.
+    Session(Arc<UserSession>),
     /// A role, assumed with a token that a file holds.
     WebIdentity(WebIdentityDefinition),
     /// A role of an account, by way of IAM Identity Center.
@@ -156,6 +161,13 @@ pub enum KeysOrigin {
         /// `aws_account_id`, where written.
         account_id: Option<String>,
     },
+    /// Meant by reference: `keys` of our own TOML.
+    Reference {
+        /// Where they lie.
+        reference: KeysReference,
+        /// `aws_account_id`, where written.
+        account_id: Option<String>,
+    },
     /// `credential_source = Environment`: the variables we were started with.
     Environment,
     /// `credential_source = EcsContainer`.
@@ -169,8 +181,40 @@ impl KeysOrigin {
     pub fn profile(&self) -> Option<&IdentityName> {
         match self {
             Self::Static { profile, .. } | Self::Process { profile, .. } => Some(profile),
-            Self::Environment | Self::EcsContainer | Self::Ec2InstanceMetadata => None,
+            Self::Reference { .. } | Self::Environment | Self::EcsContainer | Self::Ec2InstanceMetadata => None,
         }
+    }
+
+    /// What people call it: the profile, the reference, or where the surroundings keep them.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Static { profile, .. } | Self::Process { profile, .. } => profile.to_string(),
+            Self::Reference { reference, .. } => reference.label(),
+            Self::Environment => "environment".to_owned(),
+            Self::EcsContainer => "container".to_owned(),
+            Self::Ec2InstanceMetadata => "instance".to_owned(),
+        }
+    }
+
+    /// Tells two of them apart, and what they held from what they hold, without telling what that is.
+    pub fn mark(&self) -> String {
+        let parts: Vec<&str> = match self {
+            Self::Static { keys, .. } => {
+                let token = keys.session_token.as_ref().map_or("", Secret::expose);
+                vec![&keys.access_key_id, keys.secret_access_key.expose(), token]
+            }
+            Self::Process { argv, .. } => argv.iter().map(String::as_str).collect(),
+            Self::Reference { reference: KeysReference::Command { argv, .. }, .. } => {
+                argv.iter().map(String::as_str).collect()
+            }
+            Self::Reference { reference: KeysReference::OnePassword { account, .. }, .. } => {
+                account.as_deref().into_iter().collect()
+            }
+            Self::Reference { .. } | Self::Environment | Self::EcsContainer | Self::Ec2InstanceMetadata => Vec::new(),
+        };
+        let mut digest = Digest::of(parts.join("\0").as_bytes()).to_hex();
+        digest.truncate(8);
+        digest
     }
 }
 
@@ -181,6 +225,7 @@ impl fmt::Debug for KeysOrigin {
             Self::Process { profile, argv, .. } => {
                 write!(f, "Process({profile}, {})", argv.first().map_or("", String::as_str))
             }
+            Self::Reference { reference, .. } => write!(f, "{reference:?}"),
             Self::Environment => f.write_str("Environment"),
             Self::EcsContainer => f.write_str("EcsContainer"),
             Self::Ec2InstanceMetadata => f.write_str("Ec2InstanceMetadata"),
@@ -189,7 +234,7 @@ impl fmt::Debug for KeysOrigin {
 }
 
 /// Which STS is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StsEndpoint {
     /// The region, such as `eu-central-1`; `us-east-1` where nothing names one.
     pub region: String,
@@ -210,15 +255,27 @@ pub enum RoleBase {
     Identity(IdentityName),
     /// Keys, used as they are.
     Keys(KeysOrigin),
+    /// A user's session, which others share.
+    Session(Arc<UserSession>),
+    /// The user's keys, with a code of the device in the call itself: what comes of it is for this role alone, and may last
+    /// longer than an hour.
+    Code(Arc<UserSession>),
 }
 
 /// An assumed role.
 #[derive(Clone, Debug)]
 pub struct RoleDefinition {
-    /// `arn:aws:iam::123456789012:role/deploy`.
-    pub role_arn: String,
+    /// What STS is asked for.
+    pub request: RoleRequest,
     /// What it is assumed from.
     pub base: RoleBase,
+}
+
+/// What STS is asked for to assume a role (`AssumeRole`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRequest {
+    /// `arn:aws:iam::123456789012:role/deploy`.
+    pub role_arn: String,
     /// `RoleSessionName`, 2 to 64 of `[\w+=,.@-]`.
     pub session_name: String,
     /// `ExternalId`.

@@ -17,6 +17,7 @@ pub mod shared;
 pub mod sign_in;
 pub mod sso;
 pub mod toml;
+pub mod user_session;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,13 +25,14 @@ use std::sync::Arc;
 
 pub use complaint::{Complaint, ConfigError};
 pub use identity::{
-    AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, StsEndpoint, Unusable,
+    AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, RoleRequest, StsEndpoint, Unusable,
     WebIdentityDefinition,
 };
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use shared::SharedFiles;
 pub use sso::{SsoCache, SsoDefinition, SsoSession};
+pub use user_session::{Device, KeysReference, Otp, UserSession};
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};

@@ -23,9 +23,9 @@ impl Config {
                 // a circle has no definition
                 AwsDefinition::Role(role) => match &role.base {
                     RoleBase::Identity(base) => base,
-                    RoleBase::Keys(_) => return None,
+                    RoleBase::Keys(_) | RoleBase::Session(_) | RoleBase::Code(_) => return None,
                 },
-                AwsDefinition::Keys { .. } | AwsDefinition::WebIdentity(_) => return None,
+                AwsDefinition::Keys { .. } | AwsDefinition::Session(_) | AwsDefinition::WebIdentity(_) => return None,
             };
         }
     }

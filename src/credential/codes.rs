@@ -12,6 +12,7 @@ const KNOWN: &[&str] = &[
     "ClockSkewed",
     "CodeMissing",
     "CodeRefused",
+    "CodeRequired",
     "CredentialExpired",
     "DurationRefused",
     "ExpiredToken",

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::{aws_container, aws_instance, aws_process, shape};
+use super::{aws_container, aws_instance, aws_process, aws_references, shape};
 use crate::config::KeysOrigin;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued, SessionKey};
-use crate::secret::{Digest, Secret};
+use crate::secret::Secret;
 use crate::world::{Environment, World};
 
 /// Where base keys come from, and the world that they come through.
@@ -21,19 +21,12 @@ impl Origin {
     /// The key of the engine's table, such as `keys:base:0f3a11c2`. It changes with the definition, so that what an old
     /// one brought is never used for a new one.
     pub(super) fn session_key(&self) -> SessionKey {
-        let text = match &self.keys {
-            KeysOrigin::Static { profile, keys, .. } => {
-                let token = keys.session_token.as_ref().map_or("", Secret::expose);
-                let parts = [keys.access_key_id.as_str(), keys.secret_access_key.expose(), token];
-                format!("keys:{profile}:{}", mark(&parts))
-            }
-            KeysOrigin::Process { profile, argv, .. } => {
-                let parts: Vec<&str> = argv.iter().map(String::as_str).collect();
-                format!("process:{profile}:{}", mark(&parts))
-            }
-            KeysOrigin::Environment => "environment".to_owned(),
-            KeysOrigin::EcsContainer => "container".to_owned(),
-            KeysOrigin::Ec2InstanceMetadata => "instance".to_owned(),
+        let (keys, label) = (&self.keys, self.keys.label());
+        let text = match keys {
+            KeysOrigin::Static { .. } => format!("keys:{label}:{}", keys.mark()),
+            KeysOrigin::Process { .. } => format!("process:{label}:{}", keys.mark()),
+            KeysOrigin::Reference { .. } => format!("reference:{label}:{}", keys.mark()),
+            KeysOrigin::Environment | KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata => label,
         };
         SessionKey(text.into())
     }
@@ -42,7 +35,10 @@ impl Origin {
     pub(super) fn changes(&self) -> bool {
         match self.keys {
             KeysOrigin::Static { .. } | KeysOrigin::Environment => false,
-            KeysOrigin::Process { .. } | KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata => true,
+            KeysOrigin::Process { .. }
+            | KeysOrigin::Reference { .. }
+            | KeysOrigin::EcsContainer
+            | KeysOrigin::Ec2InstanceMetadata => true,
         }
     }
 
@@ -64,6 +60,10 @@ impl Origin {
             KeysOrigin::Process { profile, argv, account_id } => {
                 aws_process::keys(&self.world, profile, argv, account_id.as_deref()).await
             }
+            KeysOrigin::Reference { reference, account_id } => {
+                let keys = aws_references::keys(reference, &self.world).await?;
+                Ok(Issued { account_id: keys.account_id.or_else(|| account_id.clone()), ..keys })
+            }
             KeysOrigin::Environment => environment(&self.world.environment),
             KeysOrigin::EcsContainer => aws_container::keys(&self.world).await,
             KeysOrigin::Ec2InstanceMetadata => aws_instance::keys(&self.world).await,
@@ -73,14 +73,7 @@ impl Origin {
 
 const ASK_AGAIN: Duration = Duration::from_secs(3600);
 
-/// Tells definitions apart without telling what they hold.
-fn mark(parts: &[&str]) -> String {
-    let mut digest = Digest::of(parts.join("\0").as_bytes()).to_hex();
-    digest.truncate(8);
-    digest
-}
-
-fn endless(keys: AwsKeys, account_id: Option<String>) -> Issued {
+pub(super) fn endless(keys: AwsKeys, account_id: Option<String>) -> Issued {
     Issued {
         keys,
         expiration: None,

@@ -5,13 +5,13 @@
 use super::aws_origin::Origin;
 use super::aws_sts::Sts;
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
-use crate::config::RoleDefinition;
+use crate::config::RoleRequest;
 use crate::credential::{Ask, Failure, IdentityName, Issued, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// A role, with what it is assumed from.
 pub(super) struct Role {
-    pub(super) definition: RoleDefinition,
+    pub(super) request: RoleRequest,
     pub(super) base: Base,
     pub(super) sts: Sts,
 }
@@ -49,14 +49,14 @@ impl Source for Role {
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (sts, definition) = (self.sts.for_one_issue(), self.definition.clone());
+        let (sts, request) = (self.sts.for_one_issue(), self.request.clone());
         Box::pin(async move {
             let keys = match &ingredient {
                 Ingredient::Session(session) => &session.keys().ok_or_else(wrong_ingredient)?.keys,
                 Ingredient::Credential(credential) => &credential.keys,
                 Ingredient::Nothing => return Err(wrong_ingredient()),
             };
-            sts.assume_role(&definition, keys).await
+            sts.assume_role(&request, keys).await
         })
     }
 

@@ -22,7 +22,7 @@ use super::aws_wire::{Noted, ServerTime, Wire};
 use super::aws_words::words;
 use super::learnt::Learnt;
 use super::shape;
-use crate::config::{RoleDefinition, StsEndpoint, WebIdentityDefinition};
+use crate::config::{RoleRequest, StsEndpoint, WebIdentityDefinition};
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued};
 use crate::secret::{Digest, Secret};
 use crate::world::http::HttpLimits;
@@ -70,7 +70,7 @@ impl Sts {
     }
 
     /// `AssumeRole`. A duration that the role or its base does not allow is clamped to an hour, with a warning.
-    pub(super) async fn assume_role(&self, role: &RoleDefinition, keys: &AwsKeys) -> Result<Issued, Failure> {
+    pub(super) async fn assume_role(&self, role: &RoleRequest, keys: &AwsKeys) -> Result<Issued, Failure> {
         // what temporary keys assume is a chained role: more than an hour is refused (API_AssumeRole, "role chaining")
         if role.duration > AN_HOUR && (!keys.long_term() || self.is_known_to_be_too_long()) {
             return self.assume_role_for_an_hour(role, keys).await;
@@ -84,18 +84,13 @@ impl Sts {
         }
     }
 
-    async fn assume_role_for_an_hour(&self, role: &RoleDefinition, keys: &AwsKeys) -> Result<Issued, Failure> {
+    async fn assume_role_for_an_hour(&self, role: &RoleRequest, keys: &AwsKeys) -> Result<Issued, Failure> {
         let mut issued = self.assume_role_for(role, AN_HOUR, keys).await.map_err(|verdict| verdict.failure)?;
         issued.warnings.push(clamped(&self.identity, role.duration));
         Ok(issued)
     }
 
-    async fn assume_role_for(
-        &self,
-        role: &RoleDefinition,
-        duration: Duration,
-        keys: &AwsKeys,
-    ) -> Result<Issued, Verdict> {
+    async fn assume_role_for(&self, role: &RoleRequest, duration: Duration, keys: &AwsKeys) -> Result<Issued, Verdict> {
         let call = self.call(Asked::Role { arn: &role.role_arn }, Some(keys), Some(duration));
         let asked = role.clone();
         let (output, noted) = self

@@ -6,6 +6,7 @@
 //! engine's to decide.
 
 pub mod daemon;
+pub mod mfa;
 pub mod sso;
 
 use std::sync::Arc;
@@ -20,8 +21,10 @@ mod aws_container;
 mod aws_error;
 mod aws_instance;
 mod aws_keys;
+mod aws_mfa;
 mod aws_origin;
 mod aws_process;
+mod aws_references;
 mod aws_role;
 mod aws_sso;
 mod aws_sts;
@@ -34,7 +37,7 @@ mod said;
 mod shape;
 mod warned;
 
-pub use self::aws_build::build;
+pub use self::aws_build::{Means, build};
 pub use self::learnt::Learnt;
 
 /// How one identity's credentials are made. One implementation a kind of source; one value an identity.

@@ -13,7 +13,7 @@ use credenza::log::audit::{Audit, Known};
 use credenza::log::capped::CappedFile;
 use credenza::server::grant::{GrantSpec, Grants, Holder, Scope};
 use credenza::server::service::Service;
-use credenza::source::{self, Learnt, Recipe, Recipes};
+use credenza::source::{self, Learnt, Means, Recipe, Recipes};
 use credenza::world::folder::Folder;
 use credenza::world::process::{Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
@@ -158,7 +158,8 @@ impl Recipes for Profiles {
         let refused = |text: String| Failure::new(FailureClass::Refused, "Unusable", text);
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
-        let source = source::build(definition, identity, &self.world, &self.learnt);
+        let means = Means { learnt: self.learnt.clone(), ..Means::of(self.world.clone()) };
+        let source = source::build(definition, identity, &means);
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold })
     }

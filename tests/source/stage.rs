@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use credenza::config::Config;
 use credenza::credential::{Credential, Failure, Issued, Now, Session};
-use credenza::source::{self, Ingredient, Learnt, Need, Renewal, Source};
+use credenza::source::{self, Ingredient, Means, Need, Renewal, Source};
 use credenza::world::process::{Processes, Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
 use credenza::world::{BoxFuture, Environment, World};
@@ -163,7 +163,7 @@ pub(crate) fn source_in(world: &World, name: &str) -> Arc<dyn Source> {
     let config = Config::load(world).unwrap();
     let identity = &config.identities[name];
     let definition = identity.definition.as_ref().unwrap_or_else(|unusable| panic!("{name}: {unusable}"));
-    source::build(definition, identity, world, &Learnt::default())
+    source::build(definition, identity, &Means::of(world.clone()))
 }
 
 pub(crate) fn as_cloud_keys(issued: &Issued) -> Keys {

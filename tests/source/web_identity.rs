@@ -125,8 +125,7 @@ async fn fetch_with(stage: &Stage, tokens: &[&str]) -> Result<(), credenza::cred
     let source = credenza::source::build(
         identity.definition.as_ref().unwrap(),
         identity,
-        &world,
-        &credenza::source::Learnt::default(),
+        &credenza::source::Means::of(world.clone()),
     );
     source.issue(Ingredient::Nothing).await.map(|_| ())
 }

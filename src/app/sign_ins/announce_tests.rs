@@ -9,6 +9,7 @@ use crate::app::recipes::Book;
 use crate::config::Config;
 use crate::credential::Ask;
 use crate::engine::Settings;
+use crate::source::mfa::NoSessions;
 use crate::store::TokenStore;
 use crate::world::process::{Ran, Run, RunError};
 use crate::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
@@ -74,7 +75,11 @@ async fn stage() -> Stage {
     store.save(&cloud.sign_in(START, ADA).unwrap().into()).await.unwrap();
     let signed_in = Some(world.clock.now().wall);
     store.save_record(&SignInRecord { signed_in, ..SignInRecord::default() }).await.unwrap();
-    let engine = Engine::start(world.clone(), Arc::new(Book::of(config, world.clone())), Settings::default());
+    let engine = Engine::start(
+        world.clone(),
+        Arc::new(Book::of(config, world.clone(), Arc::new(NoSessions))),
+        Settings::default(),
+    );
     engine.get(&Ask::aws("my-dev"), Duration::from_secs(5)).await.unwrap();
     let followed = Followed::begin(session, vec![Ask::aws("my-dev")], &world).await.unwrap();
     Stage { cloud, world, engine, followed, desktop }

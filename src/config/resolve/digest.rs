@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Resolver;
 use super::view::View;
 use crate::config::identity::{AwsDefinition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
+use crate::config::user_session::{KeysReference, UserSession};
 use crate::secret::Digest;
 
 /// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from.
@@ -30,15 +31,22 @@ pub(super) fn of(
             fields.origin(origin, resolver);
             fields.sts(sts, view);
         }
+        Ok(AwsDefinition::Session(session)) => fields.session(session, resolver),
         Ok(AwsDefinition::Role(role)) => {
-            fields.add("role", &role.role_arn);
+            fields.add("role", &role.request.role_arn);
             match (&role.base, base) {
                 (RoleBase::Keys(origin), _) => fields.origin(origin, resolver),
+                (RoleBase::Session(session), _) => fields.session(session, resolver),
+                (RoleBase::Code(session), _) => {
+                    fields.add("code", "");
+                    fields.session(session, resolver);
+                }
                 (RoleBase::Identity(name), base) => {
                     fields.add("base", &**name);
                     fields.add("base digest", base.map(|digest| digest.0).unwrap_or_default());
                 }
             }
+            let role = &role.request;
             fields.session_name(view, &role.session_name);
             fields.add("external id", role.external_id.as_deref().unwrap_or_default());
             fields.add("duration", role.duration.as_secs().to_be_bytes());
@@ -106,6 +114,15 @@ impl Fields {
                 argv.iter().for_each(|word| self.add("word", Digest::of(word.as_bytes()).0));
                 self.add("account", account_id.as_deref().unwrap_or_default());
             }
+            KeysOrigin::Reference { reference, account_id } => {
+                self.add("reference", reference.label());
+                self.add("mark", origin.mark());
+                self.add("account", account_id.as_deref().unwrap_or_default());
+                if let KeysReference::Environment(prefix) = reference {
+                    let names = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"].map(|half| format!("{prefix}_{half}"));
+                    self.variables(resolver, &[&names[0], &names[1]]);
+                }
+            }
             KeysOrigin::Environment => {
                 self.add("environment", "");
                 self.variables(resolver, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
@@ -119,6 +136,14 @@ impl Fields {
                 self.variables(resolver, INSTANCE);
             }
         }
+    }
+
+    /// Where its code comes from decides nothing of what is served.
+    fn session(&mut self, session: &UserSession, resolver: &Resolver<'_>) {
+        self.add("session", &*session.key().0);
+        self.origin(&session.keys, resolver);
+        self.add("lasts", session.duration.as_secs().to_be_bytes());
+        self.endpoint(&session.sts);
     }
 
     fn variables(&mut self, resolver: &Resolver<'_>, names: &[&str]) {
@@ -141,6 +166,10 @@ impl Fields {
 
     fn sts(&mut self, sts: &StsEndpoint, view: &View<'_>) {
         self.add("region", view.text("region").unwrap_or_default());
+        self.endpoint(sts);
+    }
+
+    fn endpoint(&mut self, sts: &StsEndpoint) {
         self.add("url", sts.url.as_deref().unwrap_or_default());
         self.add("endpoint", [u8::from(sts.fips), u8::from(sts.dualstack)]);
         self.add("skew", [u8::from(sts.correct_skew)]);

@@ -6,7 +6,7 @@ use super::keys::{OwnSource, needs_code};
 use super::view::View;
 use super::{Failed, Resolver, params};
 use crate::config::identity::{
-    AwsDefinition, KeysOrigin, Kind, RoleBase, RoleDefinition, Unusable, WebIdentityDefinition,
+    AwsDefinition, KeysOrigin, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
 };
 use crate::config::sso::SsoDefinition;
 use crate::credential::IdentityName;
@@ -69,10 +69,9 @@ impl Resolver<'_> {
         let chained = is_temporary(&base);
         let (duration, duration_written) = self.duration(view, chained, warnings);
         let (policy, policy_arns) = params::policies(view).map_err(failed)?;
-        Ok(RoleDefinition {
+        let request = RoleRequest {
             sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
             role_arn: role_arn.to_owned(),
-            base,
             session_name: self.session_name(view, warnings),
             external_id: params::external_id(view).map_err(failed)?,
             duration,
@@ -82,7 +81,8 @@ impl Resolver<'_> {
             source_identity: params::source_identity(view).map_err(failed)?,
             policy,
             policy_arns,
-        })
+        };
+        Ok(RoleDefinition { request, base })
     }
 
     fn web_identity(
@@ -183,9 +183,12 @@ impl Resolver<'_> {
 /// container's too, which are keys of a role themselves. Where it shows only later, the source sees to it.
 fn is_temporary(base: &RoleBase) -> bool {
     match base {
-        RoleBase::Identity(_) | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
+        RoleBase::Identity(_)
+        | RoleBase::Session(_)
+        | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
+        RoleBase::Code(_) => false,
         RoleBase::Keys(KeysOrigin::Static { keys, .. }) => !keys.long_term(),
-        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Environment) => false,
+        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Reference { .. } | KeysOrigin::Environment) => false,
     }
 }
 

@@ -77,7 +77,11 @@ impl<'a> View<'a> {
         let digits = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
         let account = match definition {
             Some(AwsDefinition::Keys { .. }) => self.text("aws_account_id"),
-            Some(AwsDefinition::Role(role)) => account_of(&role.role_arn),
+            Some(AwsDefinition::Session(session)) => {
+                let device = session.device.as_ref().and_then(|device| account_of(&device.serial));
+                device.or_else(|| self.text("aws_account_id"))
+            }
+            Some(AwsDefinition::Role(role)) => account_of(&role.request.role_arn),
             Some(AwsDefinition::WebIdentity(role)) => account_of(&role.role_arn),
             Some(AwsDefinition::Sso(sso)) => return Some(sso.account_id.clone()),
             None => self.text("role_arn").and_then(account_of).or_else(|| self.text("sso_account_id")),

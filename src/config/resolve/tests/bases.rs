@@ -98,7 +98,7 @@ fn a_role_is_assumed_from_keys_or_from_another_identity() {
     assert!(matches!(origin(&config, "one"), KeysOrigin::Static { profile, .. } if **profile == *"base"));
     assert!(matches!(origin(&config, "of-process"), KeysOrigin::Process { profile, .. } if **profile == *"p"));
     for (name, base) in [("two", "one"), ("three", "two"), ("of-web", "web")] {
-        assert!(matches!(&role(&config, name).base, RoleBase::Identity(found) if **found == *base), "{name}");
+        assert!(matches!(super::base(&config, name), RoleBase::Identity(found) if **found == *base), "{name}");
     }
 }
 

@@ -8,7 +8,7 @@ mod surroundings;
 mod unusable;
 
 use super::*;
-use crate::config::identity::{KeysOrigin, RoleDefinition};
+use crate::config::identity::{KeysOrigin, RoleDefinition, RoleRequest};
 use crate::config::{Config, ConfigError, Places};
 use crate::world::simulated::MemoryFiles;
 
@@ -55,7 +55,17 @@ fn with_keys(config: &str) -> Config {
 }
 
 #[track_caller]
-fn role<'a>(config: &'a Config, name: &str) -> &'a RoleDefinition {
+fn role<'a>(config: &'a Config, name: &str) -> &'a RoleRequest {
+    &defined(config, name).request
+}
+
+#[track_caller]
+fn base<'a>(config: &'a Config, name: &str) -> &'a RoleBase {
+    &defined(config, name).base
+}
+
+#[track_caller]
+fn defined<'a>(config: &'a Config, name: &str) -> &'a RoleDefinition {
     match &config.identities[name].definition {
         Ok(AwsDefinition::Role(role)) => role,
         other => panic!("{name}: {other:?}"),

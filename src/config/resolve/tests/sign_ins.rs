@@ -64,7 +64,7 @@ fn chains_rest_on_the_sign_in_at_their_end() {
     let of = |name| config.sso_session_of(name);
     assert!(Arc::ptr_eq(of("two").unwrap(), of("admin").unwrap()), "one Arc for one session");
     assert!(of("plain").is_none() && of("base").is_none() && of("nobody").is_none());
-    assert!(matches!(&role(&config, "one").base, RoleBase::Identity(base) if **base == *"dev"));
+    assert!(matches!(base(&config, "one"), RoleBase::Identity(base) if **base == *"dev"));
     assert_eq!(role(&config, "two").sts.region, "eu-west-3");
     let complaints: Vec<String> = config.complaints.iter().map(ToString::to_string).collect();
     assert!(complaints.iter().any(|text| text.ends_with(": [sso-session empty] has no sso_start_url: write it there")));
