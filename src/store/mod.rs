@@ -17,6 +17,7 @@ mod record;
 mod registration;
 mod settle;
 mod token;
+mod user_sessions;
 
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use error::StoreError;
 pub use record::SignInRecord;
 pub use registration::{Flow, Registration};
 pub use token::StoredToken;
+pub use user_sessions::{KeptSession, SessionStore};
 
 use crate::config::Places;
 use crate::config::sso::{SsoCache, SsoSession};

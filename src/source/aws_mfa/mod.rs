@@ -17,6 +17,7 @@ use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::sso::login_command;
 use crate::config::{RoleRequest, UserSession};
 use crate::credential::{Failure, FailureClass, IdentityName, Issued, Now, Renewed, SessionKey, remaining};
+use crate::store::KeptSession;
 use crate::world::{BoxFuture, World};
 
 /// Whoever keeps user sessions, and begins them: the daemon, or the way to it.
@@ -30,15 +31,6 @@ pub trait UserSessions: Send + Sync {
 
     /// Forgets a session. False where there was none.
     fn forget(&self, key: &SessionKey) -> BoxFuture<'static, Result<bool, Failure>>;
-}
-
-/// A session that is kept.
-#[derive(Clone, Debug)]
-pub struct KeptSession {
-    /// Its keys and its end.
-    pub issued: Issued,
-    /// When it began, by both clocks.
-    pub began: Now,
 }
 
 /// Who keeps none, and begins none.
