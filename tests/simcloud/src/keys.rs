@@ -53,6 +53,8 @@ pub struct Issued {
     pub expires: Option<SystemTime>,
     /// Whether they came from a role that was itself assumed with temporary keys.
     pub chained: bool,
+    /// Whether they came from a one-time code, by `GetSessionToken`.
+    pub mfa: bool,
     /// Whether the long-term key is active, or the session not withdrawn.
     pub active: bool,
     /// Session tags, inherited ones among them.
@@ -72,6 +74,7 @@ impl Issued {
             at,
             expires: None,
             chained: false,
+            mfa: false,
             active: true,
             tags: BTreeMap::new(),
             transitive: Vec::new(),

@@ -5,7 +5,7 @@
 //! days run in seconds over in-memory pipes on a paused Tokio runtime.
 //!
 //! - [`cloud`]: [`Cloud`], what it knows and how a test steers it
-//! - [`keys`], [`principal`], [`role`], [`web_identity`]: who may have what
+//! - [`keys`], [`principal`], [`user`], [`role`], [`mfa`], [`web_identity`]: who may have what
 //! - [`sts`]: the Security Token Service, one action a file
 //! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
@@ -30,12 +30,14 @@ pub mod cloud;
 pub mod control;
 pub mod fault;
 pub mod keys;
+pub mod mfa;
 pub mod principal;
 pub mod refusal;
 pub mod role;
 pub mod sigv4;
 pub mod sso;
 pub mod sts;
+pub mod user;
 pub mod web_identity;
 pub mod wire;
 
@@ -45,8 +47,10 @@ pub use cloud::{Clock, Cloud};
 pub use fault::{Fault, Trouble};
 pub use jiff::SignedDuration;
 pub use keys::{Issued, Keys};
+pub use mfa::{Device, SentCode, Verdict};
 pub use principal::Principal;
 pub use refusal::Refusal;
 pub use role::{Role, Trust};
+pub use user::User;
 pub use web_identity::Issuer;
 pub use wire::Listening;

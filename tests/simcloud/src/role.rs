@@ -19,7 +19,7 @@ pub struct Trust {
     pub federated: Vec<Federated>,
     /// `sts:ExternalId` that must be given.
     pub external_id: Option<String>,
-    /// `aws:MultiFactorAuthPresent` must be true: nobody passes, since this cloud knows no device yet.
+    /// `aws:MultiFactorAuthPresent` must be true: a one-time code comes along, or came when the caller's session began.
     pub require_mfa: bool,
 }
 
@@ -38,6 +38,12 @@ impl Trust {
     /// Trust in these principals, with no condition.
     pub fn of<S: Into<String>>(principals: impl IntoIterator<Item = S>) -> Self {
         Self { principals: principals.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// The same, when a second factor was shown.
+    pub fn require_mfa(mut self) -> Self {
+        self.require_mfa = true;
+        self
     }
 
     /// Trust in the tokens of one issuer.
@@ -72,10 +78,10 @@ impl Role {
         Self { arn: arn.to_owned(), id: unique_id("AROA", 17), trust, max_session_duration, revoked: false }
     }
 
-    /// Whether the trust lets this caller in.
-    pub(crate) fn lets_in(&self, caller: &Issued, external_id: Option<&str>) -> bool {
+    /// Whether the trust lets this caller in, who has shown a second factor or has not.
+    pub(crate) fn lets_in(&self, caller: &Issued, external_id: Option<&str>, mfa: bool) -> bool {
         !self.revoked
-            && !self.trust.require_mfa
+            && (mfa || !self.trust.require_mfa)
             && self.trust.external_id.as_deref().is_none_or(|required| external_id == Some(required))
             && self.trust.principals.iter().any(|statement| caller.principal.is_meant_by(statement))
     }

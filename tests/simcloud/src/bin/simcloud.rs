@@ -6,7 +6,10 @@ use std::{error::Error, fs, io::Write as _, net::IpAddr, path::PathBuf, process:
 
 use clap::Parser;
 use serde_json::{Value, json};
-use simcloud::{Cloud, Listening, TestAuthority, control::seed::Seed};
+use simcloud::{
+    Cloud, Listening, TestAuthority,
+    control::{seed::Seed, view},
+};
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 
 /// A simulated AWS: STS with real signatures and steerable faults.
@@ -74,15 +77,21 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> 
     std::process::exit(0)
 }
 
-/// Puts the population of a file into the cloud; access keys by user name come back.
+/// Puts the population of a file into the cloud; access keys and devices by user name come back.
 fn sow(cloud: &Cloud, file: &PathBuf) -> Result<Value, Box<dyn Error + Send + Sync>> {
     let text = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let seed: Seed = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    if let Some(user) = seed.users.iter().find(|user| !user.is_readable()) {
+        return Err(format!("{}: the seed of {}'s device is not base 32", file.display(), user.name).into());
+    }
     let names: Vec<String> = seed.users.iter().map(|user| user.name.clone()).collect();
     let keys = seed.sow(cloud);
     let user = |(name, keys): (String, simcloud::Keys)| {
-        let keys = json!({ "access_key_id": keys.access_key_id, "secret_access_key": keys.secret_access_key });
-        (name, keys)
+        let mut shown = view::user(cloud, &keys);
+        if let Value::Object(fields) = &mut shown {
+            fields.retain(|_, value| !value.is_null());
+        }
+        (name, shown)
     };
     Ok(Value::Object(names.into_iter().zip(keys).map(user).collect()))
 }

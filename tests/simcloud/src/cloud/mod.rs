@@ -15,9 +15,11 @@ use crate::{
     calls::Call,
     fault::{Fault, Met, Trouble},
     keys::{Issued, Keys},
+    mfa::Devices,
     refusal::Refusal,
     role::Role,
     sso::directory::Directory,
+    user::User,
     web_identity::Issuer,
 };
 
@@ -39,6 +41,9 @@ struct Inner {
 pub(crate) struct State {
     pub(crate) offset: SignedDuration,
     pub(crate) date_skew: SignedDuration,
+    /// By ARN.
+    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) devices: Devices,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) issuers: BTreeMap<String, Issuer>,
     /// By access key id.

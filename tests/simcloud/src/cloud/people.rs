@@ -7,6 +7,7 @@ use crate::{
     keys::{Issued, Keys, unique_id},
     principal::Principal,
     role::{Role, Trust},
+    user::{User, is_named},
     web_identity::Issuer,
 };
 
@@ -18,16 +19,31 @@ impl Cloud {
         keys
     }
 
-    /// The same with keys of the caller's choice, for runs that must look alike.
+    /// The same with keys of the caller's choice, for runs that must look alike. A user who is there already gets them as
+    /// further ones.
     pub fn add_user_with_keys(&self, name: &str, account: &str, keys: Keys) {
-        let principal = Principal {
-            arn: format!("arn:aws:iam::{account}:user/{name}"),
-            user_id: unique_id("AIDA", 17),
-            account: account.to_owned(),
-            role: None,
-        };
-        let user = Issued::to_user(keys, principal, self.now());
-        self.state().issued.insert(user.keys.access_key_id.clone(), user);
+        let now = self.now();
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
+        let mut state = self.state();
+        let user = state.users.entry(arn.clone()).or_insert_with(|| User {
+            principal: Principal { arn, user_id: unique_id("AIDA", 17), account: account.to_owned(), role: None },
+            created: now,
+            code_required: false,
+        });
+        let issued = Issued::to_user(keys, user.principal.clone(), now);
+        state.issued.insert(issued.keys.access_key_id.clone(), issued);
+    }
+
+    /// From now on the user (by ARN, or by name) must send a one-time code along whenever long-term keys ask STS for a
+    /// session, as a policy of the user's own may want it. Tells whether there is such a user.
+    pub fn set_code_required(&self, user: &str, required: bool) -> bool {
+        let mut state = self.state();
+        let found = state.users.values_mut().find(|known| is_named(&known.principal.arn, user));
+        found.map(|known| known.code_required = required).is_some()
+    }
+
+    pub(crate) fn is_code_required(&self, user_arn: &str) -> bool {
+        self.state().users.get(user_arn).is_some_and(|user| user.code_required)
     }
 
     /// A role; one of the same ARN is replaced. Real roles have a longest session of 1 to 12 hours.

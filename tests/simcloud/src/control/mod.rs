@@ -1,10 +1,11 @@
 //! Steering over HTTP and JSON, for tests that are not written in Rust: a listener of its own, apart from what it steers.
 //! The routes are described in this crate's `README.md`.
 
+mod devices;
 mod routes;
 pub mod seed;
 mod sso;
-mod view;
+pub mod view;
 
 use std::{convert::Infallible, io};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Complaint,
+    Complaint, devices,
     seed::{NewIssuer, NewRole, NewUser},
     sso, view,
 };
@@ -20,8 +20,12 @@ pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> 
     if let Some(answer) = path.strip_prefix("sso/").and_then(|path| sso::answer(cloud, method.as_str(), path, body)) {
         return answer;
     }
+    let query = uri.query().unwrap_or_default();
+    if let Some(answer) = devices::answer(cloud, method.as_str(), path, query, body) {
+        return answer;
+    }
     match (method.as_str(), path) {
-        ("POST", "users") => Ok(view::keys(&read::<NewUser>(body)?.add_to(cloud))),
+        ("POST", "users") => user(cloud, read(body)?),
         ("POST", "roles") => {
             read::<NewRole>(body)?.add_to(cloud);
             done()
@@ -107,6 +111,13 @@ struct Token {
     subject: String,
     #[serde(default = "five_minutes")]
     life_secs: u64,
+}
+
+fn user(cloud: &Cloud, new: NewUser) -> Result<Value, Complaint> {
+    if !new.is_readable() {
+        return Err(devices::bad_seed());
+    }
+    Ok(view::user(cloud, &new.add_to(cloud)))
 }
 
 fn clock(cloud: &Cloud, step: &Clock) -> Result<Value, Complaint> {

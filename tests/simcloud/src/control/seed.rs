@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::{
-    Cloud, Fault, Issuer, Keys, Trust,
+    Cloud, Device, Fault, Issuer, Keys, Trust,
+    mfa::totp,
     sso::{Account, Instance, Vanity},
 };
 
@@ -79,6 +80,23 @@ pub struct NewUser {
     /// Keys of the user's own choice.
     #[serde(default)]
     pub keys: Option<LongTermKeys>,
+    /// A multi-factor device.
+    #[serde(default)]
+    pub device: Option<NewDevice>,
+    /// Long-term keys alone may not ask STS for a session.
+    #[serde(default)]
+    pub code_required: bool,
+}
+
+/// A multi-factor device; the cloud makes a seed when none is given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDevice {
+    /// `arn:aws:iam::111122223333:mfa/base`.
+    pub serial: String,
+    /// In base 32.
+    #[serde(default)]
+    pub seed: Option<String>,
 }
 
 /// A long-term pair.
@@ -152,7 +170,28 @@ impl NewUser {
             session_token: None,
         });
         cloud.add_user_with_keys(&self.name, &self.account, keys.clone());
+        let arn = format!("arn:aws:iam::{}:user/{}", self.account, self.name);
+        self.device.and_then(|device| device.add_to(cloud, &arn));
+        cloud.set_code_required(&arn, self.code_required);
         keys
+    }
+
+    /// Whether the seed of the device, if one is given, can be read.
+    pub fn is_readable(&self) -> bool {
+        let seed = self.device.as_ref().and_then(|device| device.seed.as_deref());
+        seed.is_none_or(|seed| totp::read_seed(seed).is_some())
+    }
+}
+
+impl NewDevice {
+    /// Gives it to a user; nothing when its seed cannot be read.
+    pub(super) fn add_to(self, cloud: &Cloud, user: &str) -> Option<Device> {
+        match &self.seed {
+            Some(seed) if !cloud.add_device_with_seed(user, &self.serial, seed) => return None,
+            Some(_) => {}
+            None => drop(cloud.add_device(user, &self.serial)),
+        }
+        cloud.devices().into_iter().find(|device| device.serial == self.serial)
     }
 }
 

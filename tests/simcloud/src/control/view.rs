@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Call, Cloud, Fault, Issued, Keys,
+    Call, Cloud, Device, Fault, Issued, Keys, SentCode,
     sso::{Decision, SignedIn, Token, Way},
+    user::is_named,
     web_identity::unix_secs,
 };
 
@@ -20,6 +21,32 @@ pub(super) fn keys(keys: &Keys) -> Value {
     })
 }
 
+/// The keys of a user, and the device, if there is one.
+pub fn user(cloud: &Cloud, keys: &Keys) -> Value {
+    let mut shown = self::keys(keys);
+    let owner = cloud.issued(&keys.access_key_id).map(|issued| issued.principal.arn).unwrap_or_default();
+    let device = cloud.devices().into_iter().find(|device| is_named(&owner, &device.user));
+    if let Some(device) = &device {
+        shown["device"] = self::device(device);
+    }
+    shown
+}
+
+pub(super) fn device(device: &Device) -> Value {
+    json!({ "serial": device.serial, "user": device.user, "seed": device.seed() })
+}
+
+pub(super) fn sent_code(sent: &SentCode) -> Value {
+    json!({
+        "at": time(sent.at),
+        "at_secs": unix_secs(sent.at),
+        "action": sent.action,
+        "step": sent.step,
+        "digest": sent.digest,
+        "verdict": sent.verdict,
+    })
+}
+
 pub(super) fn issued(issued: &Issued) -> Value {
     let mut shown = keys(&issued.keys);
     shown["arn"] = json!(issued.principal.arn);
@@ -28,6 +55,7 @@ pub(super) fn issued(issued: &Issued) -> Value {
     shown["expires"] = issued.expires.map_or(Value::Null, time);
     shown["expires_secs"] = json!(issued.expires.map(unix_secs));
     shown["active"] = json!(issued.active);
+    shown["mfa"] = json!(issued.mfa);
     shown["chained"] = json!(issued.chained);
     shown["tags"] = json!(issued.tags);
     shown["transitive"] = json!(issued.transitive);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{
     Element, check_signed_region,
+    mfa::Code,
     parameters::{Parameters, Violations},
     session::{Wanted, credentials},
-    session_token::check_mfa,
 };
 use crate::{Cloud, Issued, Keys, Principal, Refusal, Role, fault::Trouble, principal::Arn, sigv4::Signed};
 
@@ -33,17 +33,18 @@ pub(super) fn perform(
         violations.length("externalId", external_id, 2, 1224);
         violations.word("externalId", external_id, r"+=,.@:/-", r"[\w+=,.@:\/-]*");
     }
+    let code = Code::read(parameters, &mut violations);
     let wanted = Wanted::read(parameters, &mut violations);
     violations.check()?;
     let mut wanted = wanted?;
     let role = known_role(cloud, role_arn)?;
-    let role = role.filter(|role| role.lets_in(caller, external_id)).ok_or_else(|| {
+    let mfa = code.check(cloud, caller)? || caller.mfa;
+    let role = role.filter(|role| role.lets_in(caller, external_id, mfa)).ok_or_else(|| {
         let user = &caller.principal.arn;
         Refusal::access_denied(format!(
             "User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
         ))
     })?;
-    check_mfa(parameters)?;
     wanted.inherit(caller, role_arn)?;
     wanted.check_size()?;
     check_duration(duration, &role, caller.is_temporary())?;
@@ -88,7 +89,8 @@ pub(super) fn check_duration(asked: Option<Duration>, role: &Role, chained: bool
     Ok(())
 }
 
-/// A session with fresh keys, not given out yet.
+/// A session with fresh keys, not given out yet. It carries no second factor, whatever opened it: only a session of
+/// `GetSessionToken` does. (IAM User Guide, "Secure API access with MFA".)
 pub(super) fn session_of(role: &Role, session_name: &str, chained: bool, cloud: &Cloud) -> Issued {
     let arn = Arn::parse(&role.arn).expect("the ARN of a known role was read before");
     let name = arn.role_name().unwrap_or_default();

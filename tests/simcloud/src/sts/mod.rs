@@ -4,6 +4,7 @@
 
 mod assume_role;
 mod caller_identity;
+mod mfa;
 mod parameters;
 mod session;
 mod session_token;
@@ -50,6 +51,15 @@ impl<'a> Request<'a> {
             role: text("RoleArn"),
             parameters: self.parameters.all().filter(|(name, _)| shown(name)).map(own).collect(),
             outcome: "unfinished".to_owned(),
+        }
+    }
+
+    /// Writes down the one-time code that came along, before anything can come between.
+    pub(crate) fn note_code(&self, cloud: &Cloud) {
+        let text = |name| self.parameters.text(name);
+        if let (Some(serial), Some(code)) = (text("SerialNumber"), text("TokenCode")) {
+            let now = cloud.now();
+            cloud.state().devices.note(serial, code, text("Action").unwrap_or_default(), now);
         }
     }
 

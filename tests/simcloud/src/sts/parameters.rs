@@ -81,6 +81,13 @@ impl Violations {
         }
     }
 
+    /// Digits and nothing else.
+    pub(super) fn digits(&mut self, name: &str, value: &str) {
+        if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.add(name, value, r"Member must satisfy regular expression pattern: [\d]*");
+        }
+    }
+
     /// `roleSessionName` and `sourceIdentity` share their rule.
     pub(super) fn session_name(&mut self, name: &str, value: &str) {
         self.length(name, value, 2, 64);

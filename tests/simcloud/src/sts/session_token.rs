@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Element, check_signed_region,
+    mfa::Code,
     parameters::{Parameters, Violations},
     session::credentials,
 };
@@ -24,20 +25,11 @@ pub(super) fn perform(
     let duration = parameters.duration()?;
     let mut violations = Violations::default();
     violations.duration(duration, MOST_SECS);
+    let code = Code::read(parameters, &mut violations);
     violations.check()?;
-    check_mfa(parameters)?;
+    let with_code = code.check(cloud, &signed.by)?;
     check_signed_region(cloud, signed)?;
-    let session = Issued { keys: Keys::temporary(), ..signed.by.clone() };
+    let session = Issued { keys: Keys::temporary(), mfa: with_code, ..signed.by.clone() };
     let issued = cloud.issue(session, duration.unwrap_or(DEFAULT), trouble);
     Ok(Element::group("GetSessionToken", [credentials(&issued, trouble)]))
-}
-
-/// No device is registered with this cloud, so whoever gives a code gives a wrong one.
-pub(super) fn check_mfa(parameters: &Parameters) -> Result<(), Refusal> {
-    if parameters.text("SerialNumber").is_none() && parameters.text("TokenCode").is_none() {
-        return Ok(());
-    }
-    Err(Refusal::access_denied(
-        "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.",
-    ))
 }

@@ -23,6 +23,13 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Writes down what must be known even when the call comes to nothing.
+    pub(super) fn note(&self, cloud: &Cloud) {
+        if let Self::Sts(request) = self {
+            request.note_code(cloud);
+        }
+    }
+
     pub(super) fn perform(&self, cloud: &Cloud, trouble: Option<&Trouble>) -> Result<Answer, Refusal> {
         match self {
             Self::Sts(request) => request.perform(cloud, trouble).map(|answer| sts::write(&Ok(answer), &request_id())),

@@ -49,6 +49,7 @@ pub(super) async fn respond(
     let call = request.as_call(&cloud);
     let met = cloud.meet(&call.action, call.role.as_deref(), call.principal.as_deref());
     let number = cloud.record(call);
+    request.note(&cloud);
     tokio::time::sleep(met.before).await;
     let answered = answer(&cloud, &request, &met);
     cloud.settle(number, answered.outcome);
