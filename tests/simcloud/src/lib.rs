@@ -32,6 +32,7 @@ pub mod fault;
 pub mod keys;
 pub mod mfa;
 pub mod principal;
+mod query;
 pub mod refusal;
 pub mod role;
 pub mod sigv4;

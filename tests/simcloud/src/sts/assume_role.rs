@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use super::{
-    Element, check_signed_region,
+    check_signed_region,
     mfa::Code,
-    parameters::{Parameters, Violations},
     session::{Wanted, credentials},
 };
-use crate::{Cloud, Issued, Keys, Principal, Refusal, Role, fault::Trouble, principal::Arn, sigv4::Signed};
+use crate::{
+    Cloud, Issued, Keys, Principal, Refusal, Role,
+    fault::Trouble,
+    principal::Arn,
+    query::{Element, Parameters, Violations},
+    sigv4::Signed,
+};
 
 pub(super) const DEFAULT: Duration = Duration::from_secs(3600);
 pub(super) const MOST_SECS: u64 = 43_200;

@@ -1,7 +1,6 @@
 //! `GetCallerIdentity`: whose keys these are. It needs no permission, so it is the proof that keys work.
 
-use super::Element;
-use crate::sigv4::Signed;
+use crate::{query::Element, sigv4::Signed};
 
 pub(super) fn perform(signed: &Signed) -> Element {
     let principal = &signed.by.principal;

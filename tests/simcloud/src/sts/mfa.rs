@@ -1,7 +1,10 @@
 //! `SerialNumber` and `TokenCode`: a one-time code that comes along with a request.
 
-use super::parameters::{Parameters, Violations};
-use crate::{Cloud, Issued, Refusal, mfa::Verdict};
+use crate::{
+    Cloud, Issued, Refusal,
+    mfa::Verdict,
+    query::{Parameters, Violations},
+};
 
 /// A device and its code, as sent, within their limits.
 pub(super) struct Code<'a> {

@@ -1,14 +1,12 @@
 //! What a role session carries besides its keys: tags, source identity, policies; and how its keys are written.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
-use super::{
-    Element,
-    parameters::{Parameters, Violations},
+use crate::{
+    Issued, Refusal,
+    fault::Trouble,
+    query::{Element, Parameters, Violations, utc},
 };
-use crate::{Issued, Refusal, fault::Trouble};
 
 /// `sessionPolicyDocumentType`: the plain text of the inline policy and of the ARNs together. (IAM User Guide, "IAM and AWS
 /// STS quotas".)
@@ -127,11 +125,6 @@ pub(super) fn credentials(issued: &Issued, trouble: Option<&Trouble>) -> Element
             field("Expiration", issued.expires.map(utc).unwrap_or_default()),
         ],
     )
-}
-
-/// `2026-01-31T12:00:00Z`
-fn utc(time: SystemTime) -> String {
-    Timestamp::try_from(time).map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn check_tags(keys: &[&str], transitive: &[&str]) -> Result<(), Refusal> {

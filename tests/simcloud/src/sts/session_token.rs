@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{
-    Element, check_signed_region,
-    mfa::Code,
-    parameters::{Parameters, Violations},
-    session::credentials,
+use super::{check_signed_region, mfa::Code, session::credentials};
+use crate::{
+    Cloud, Issued, Keys, Refusal,
+    fault::Trouble,
+    query::{Element, Parameters, Violations},
+    sigv4::Signed,
 };
-use crate::{Cloud, Issued, Keys, Refusal, fault::Trouble, sigv4::Signed};
 
 const DEFAULT: Duration = Duration::from_secs(43_200);
 const MOST_SECS: u64 = 129_600;

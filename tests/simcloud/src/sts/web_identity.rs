@@ -1,13 +1,16 @@
 //! `AssumeRoleWithWebIdentity`: a session of a role for the bearer of a signed token. The request itself is not signed.
 
 use super::{
-    Element,
     assume_role::{DEFAULT, MOST_SECS, assumed_role_user, check_duration, check_names, known_role, session_of},
     check_region,
-    parameters::{Parameters, Violations},
     session::{Wanted, credentials},
 };
-use crate::{Cloud, Refusal, fault::Trouble, web_identity};
+use crate::{
+    Cloud, Refusal,
+    fault::Trouble,
+    query::{Element, Parameters, Violations},
+    web_identity,
+};
 
 pub(super) fn perform(
     cloud: &Cloud,

@@ -1,19 +1,25 @@
 //! Which service a request is for, behind one face.
 
 use super::{Answer, Received};
-use crate::{Call, Cloud, Refusal, fault::Trouble, keys::request_id, sso, sts};
+use crate::{
+    Call, Cloud, Refusal,
+    fault::Trouble,
+    keys::request_id,
+    query::{self, Element},
+    sso, sts,
+};
 
 /// One request, not judged yet.
 pub(super) enum Asked<'a> {
     /// The Security Token Service: what is for nobody else.
-    Sts(sts::Request<'a>),
+    Sts(query::Request<'a>),
     /// IAM Identity Center.
     Sso(sso::Request<'a>),
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn read(cloud: &Cloud, received: &'a Received) -> Self {
-        sso::Request::read(cloud, received).map_or_else(|| Self::Sts(sts::Request::read(received)), Self::Sso)
+        sso::Request::read(cloud, received).map_or_else(|| Self::Sts(query::Request::read(received)), Self::Sso)
     }
 
     pub(super) fn as_call(&self, cloud: &Cloud) -> Call {
@@ -26,13 +32,15 @@ impl<'a> Asked<'a> {
     /// Writes down what must be known even when the call comes to nothing.
     pub(super) fn note(&self, cloud: &Cloud) {
         if let Self::Sts(request) = self {
-            request.note_code(cloud);
+            sts::note_code(cloud, request);
         }
     }
 
     pub(super) fn perform(&self, cloud: &Cloud, trouble: Option<&Trouble>) -> Result<Answer, Refusal> {
         match self {
-            Self::Sts(request) => request.perform(cloud, trouble).map(|answer| sts::write(&Ok(answer), &request_id())),
+            Self::Sts(request) => {
+                sts::perform(cloud, request, trouble).map(|answer| written(Ok(answer), sts::NAMESPACE))
+            }
             Self::Sso(request) => request.perform(cloud, trouble),
         }
     }
@@ -40,7 +48,7 @@ impl<'a> Asked<'a> {
     /// A refusal in the service's own envelope.
     pub(super) fn write_error(&self, refusal: Refusal) -> Answer {
         match self {
-            Self::Sts(_) => sts::write(&Err(refusal), &request_id()),
+            Self::Sts(_) => written(Err(refusal), sts::NAMESPACE),
             Self::Sso(request) => request.write_error(&refusal),
         }
     }
@@ -55,8 +63,12 @@ impl<'a> Asked<'a> {
 
     pub(super) fn answer_to_another_question(&self) -> Answer {
         match self {
-            Self::Sts(_) => sts::write(&Ok(sts::answer_to_another_question()), &request_id()),
+            Self::Sts(_) => written(Ok(sts::answer_to_another_question()), sts::NAMESPACE),
             Self::Sso(_) => sso::Request::answer_to_another_question(),
         }
     }
+}
+
+fn written(result: Result<Element, Refusal>, namespace: &str) -> Answer {
+    query::write(&result, namespace, &request_id())
 }

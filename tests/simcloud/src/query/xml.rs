@@ -6,8 +6,6 @@ use quick_xml::{Writer, escape::partial_escape, events::BytesText};
 
 use crate::Refusal;
 
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
 /// A piece of an answer. The outermost group bears the name of its action.
 pub(crate) enum Element {
     /// `<Name>text</Name>`
@@ -27,13 +25,17 @@ impl Element {
 }
 
 /// `<ActionResponse><ActionResult>...</ActionResult><ResponseMetadata>...</ResponseMetadata></ActionResponse>`
-pub(super) fn response(result: &Element, request_id: &str) -> String {
+/// An action that answers nothing has no result either.
+pub(crate) fn response(result: &Element, namespace: &str, request_id: &str) -> String {
     let (action, elements) = match result {
         Element::Group(action, elements) => (*action, elements.as_slice()),
         Element::Text(action, _) => (*action, std::slice::from_ref(result)),
     };
     let metadata = Element::group("ResponseMetadata", [Element::text("RequestId", request_id)]);
-    envelope(&format!("{action}Response"), |writer| {
+    envelope(&format!("{action}Response"), namespace, |writer| {
+        if elements.is_empty() {
+            return write_element(writer, &metadata);
+        }
         writer
             .create_element(format!("{action}Result"))
             .write_inner_content(|writer| elements.iter().try_for_each(|element| write_element(writer, element)))?;
@@ -42,7 +44,7 @@ pub(super) fn response(result: &Element, request_id: &str) -> String {
 }
 
 /// `<ErrorResponse><Error><Type/><Code/><Message/></Error><RequestId/></ErrorResponse>`
-pub(super) fn error(refusal: &Refusal, request_id: &str) -> String {
+pub(crate) fn error(refusal: &Refusal, namespace: &str, request_id: &str) -> String {
     let fault = if refusal.status < 500 { "Sender" } else { "Receiver" };
     let error = Element::group(
         "Error",
@@ -52,15 +54,15 @@ pub(super) fn error(refusal: &Refusal, request_id: &str) -> String {
             Element::text("Message", &refusal.message),
         ],
     );
-    envelope("ErrorResponse", |writer| {
+    envelope("ErrorResponse", namespace, |writer| {
         write_element(writer, &error)?;
         write_element(writer, &Element::text("RequestId", request_id))
     })
 }
 
-fn envelope(name: &str, inside: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>) -> String {
+fn envelope(name: &str, namespace: &str, inside: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    let root = writer.create_element(name).with_attribute(("xmlns", NAMESPACE));
+    let root = writer.create_element(name).with_attribute(("xmlns", namespace));
     root.write_inner_content(inside).expect("a vector takes every byte");
     String::from_utf8(writer.into_inner()).expect("only text was written")
 }
