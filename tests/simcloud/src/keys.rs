@@ -55,6 +55,10 @@ pub struct Issued {
     pub chained: bool,
     /// Whether they came from a one-time code, by `GetSessionToken`.
     pub mfa: bool,
+    /// When it becomes known, for a key that IAM made; at once when absent.
+    pub known_from: Option<SystemTime>,
+    /// When it signed a request last that was in order.
+    pub last_used: Option<LastUse>,
     /// Whether the long-term key is active, or the session not withdrawn.
     pub active: bool,
     /// Session tags, inherited ones among them.
@@ -63,6 +67,17 @@ pub struct Issued {
     pub transitive: Vec<String>,
     /// Set once in a chain, then kept.
     pub source_identity: Option<String>,
+}
+
+/// The last time that keys signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// By the cloud's clock.
+    pub at: SystemTime,
+    /// `sts`, `iam`.
+    pub service: String,
+    /// `eu-central-1`.
+    pub region: String,
 }
 
 impl Issued {
@@ -75,6 +90,8 @@ impl Issued {
             expires: None,
             chained: false,
             mfa: false,
+            known_from: None,
+            last_used: None,
             active: true,
             tags: BTreeMap::new(),
             transitive: Vec::new(),
@@ -85,6 +102,11 @@ impl Issued {
     /// Whether these are temporary keys.
     pub fn is_temporary(&self) -> bool {
         self.keys.session_token.is_some()
+    }
+
+    /// Whether these are a user's own temporary keys, from `GetSessionToken`.
+    pub fn is_user_session(&self) -> bool {
+        self.is_temporary() && self.principal.role.is_none()
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`cloud`]: [`Cloud`], what it knows and how a test steers it
 //! - [`keys`], [`principal`], [`user`], [`role`], [`mfa`], [`web_identity`]: who may have what
 //! - [`sts`]: the Security Token Service, one action a file
+//! - `iam`: access keys
 //! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
@@ -29,6 +30,7 @@ pub mod calls;
 pub mod cloud;
 pub mod control;
 pub mod fault;
+mod iam;
 pub mod keys;
 pub mod mfa;
 pub mod principal;
@@ -47,7 +49,7 @@ pub use calls::Call;
 pub use cloud::{Clock, Cloud};
 pub use fault::{Fault, Trouble};
 pub use jiff::SignedDuration;
-pub use keys::{Issued, Keys};
+pub use keys::{Issued, Keys, LastUse};
 pub use mfa::{Device, SentCode, Verdict};
 pub use principal::Principal;
 pub use refusal::Refusal;

@@ -44,6 +44,7 @@ pub(crate) struct State {
     /// By ARN.
     pub(crate) users: BTreeMap<String, User>,
     pub(crate) devices: Devices,
+    pub(crate) key_delay: Duration,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) issuers: BTreeMap<String, Issuer>,
     /// By access key id.
@@ -101,6 +102,7 @@ impl Cloud {
         let issued = state
             .issued
             .get(access_key_id)
+            .filter(|issued| issued.known_from.is_none_or(|from| from <= now))
             .filter(|issued| issued.active && issued.keys.session_token.as_deref() == session_token)
             .ok_or_else(Refusal::unknown_key)?;
         if issued.expires.is_some_and(|end| end <= now) {

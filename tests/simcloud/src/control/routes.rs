@@ -59,6 +59,10 @@ pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> 
         ("POST", "keys/judge") => Ok(judge(cloud, read(body)?)),
         ("POST", "keys/expire") => found(cloud.expire(&read::<Key>(body)?.access_key_id), "temporary key"),
         ("POST", "keys/deactivate") => found(cloud.deactivate(&read::<Key>(body)?.access_key_id), "key"),
+        ("POST", "keys/delay") => {
+            cloud.set_key_delay(Duration::from_secs(read::<Delay>(body)?.secs));
+            done()
+        }
         ("POST", "keys/activate") => found(cloud.activate(&read::<Key>(body)?.access_key_id), "key"),
         ("DELETE", path) => match path.strip_prefix("faults/").and_then(|number| number.parse().ok()) {
             Some(number) => found(cloud.clear_fault(number), "fault"),
@@ -84,6 +88,12 @@ struct Region {
 #[serde(deny_unknown_fields)]
 struct Key {
     access_key_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delay {
+    secs: u64,
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use aws_sigv4::{
 use http::HeaderMap;
 use jiff::{Timestamp, civil, tz::Offset};
 
-use crate::{Cloud, Issued, Refusal, wire::Received};
+use crate::{Cloud, Issued, Refusal, keys::LastUse, wire::Received};
 
 mod parse;
 
@@ -48,6 +48,10 @@ pub(crate) fn verify(
     let expected = signature_of(request, &authorization, &by, stamp.time)?;
     if expected != authorization.signature {
         return Err(Refusal::wrong_signature());
+    }
+    let used = LastUse { at: cloud.now(), service: authorization.service, region: authorization.region.clone() };
+    if let Some(issued) = cloud.state().issued.get_mut(&by.keys.access_key_id) {
+        issued.last_used = Some(used);
     }
     Ok(Signed { by, region: authorization.region })
 }

@@ -4,6 +4,7 @@ use super::{Answer, Received};
 use crate::{
     Call, Cloud, Refusal,
     fault::Trouble,
+    iam,
     keys::request_id,
     query::{self, Element},
     sso, sts,
@@ -13,18 +14,24 @@ use crate::{
 pub(super) enum Asked<'a> {
     /// The Security Token Service: what is for nobody else.
     Sts(query::Request<'a>),
+    /// IAM.
+    Iam(query::Request<'a>),
     /// IAM Identity Center.
     Sso(sso::Request<'a>),
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn read(cloud: &Cloud, received: &'a Received) -> Self {
-        sso::Request::read(cloud, received).map_or_else(|| Self::Sts(query::Request::read(received)), Self::Sso)
+        if let Some(request) = sso::Request::read(cloud, received) {
+            return Self::Sso(request);
+        }
+        let request = query::Request::read(received);
+        if iam::is_meant_by(&request) { Self::Iam(request) } else { Self::Sts(request) }
     }
 
     pub(super) fn as_call(&self, cloud: &Cloud) -> Call {
         match self {
-            Self::Sts(request) => request.as_call(cloud),
+            Self::Sts(request) | Self::Iam(request) => request.as_call(cloud),
             Self::Sso(request) => request.as_call(cloud),
         }
     }
@@ -41,6 +48,9 @@ impl<'a> Asked<'a> {
             Self::Sts(request) => {
                 sts::perform(cloud, request, trouble).map(|answer| written(Ok(answer), sts::NAMESPACE))
             }
+            Self::Iam(request) => {
+                iam::perform(cloud, request, trouble).map(|answer| written(Ok(answer), iam::NAMESPACE))
+            }
             Self::Sso(request) => request.perform(cloud, trouble),
         }
     }
@@ -49,6 +59,7 @@ impl<'a> Asked<'a> {
     pub(super) fn write_error(&self, refusal: Refusal) -> Answer {
         match self {
             Self::Sts(_) => written(Err(refusal), sts::NAMESPACE),
+            Self::Iam(_) => written(Err(refusal), iam::NAMESPACE),
             Self::Sso(request) => request.write_error(&refusal),
         }
     }
@@ -57,6 +68,7 @@ impl<'a> Asked<'a> {
     pub(super) fn known_refusal(&self, code: &str) -> Refusal {
         match self {
             Self::Sts(_) => Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code)),
+            Self::Iam(_) => iam::known_refusal(code),
             Self::Sso(request) => request.known_refusal(code),
         }
     }
@@ -64,6 +76,7 @@ impl<'a> Asked<'a> {
     pub(super) fn answer_to_another_question(&self) -> Answer {
         match self {
             Self::Sts(_) => written(Ok(sts::answer_to_another_question()), sts::NAMESPACE),
+            Self::Iam(_) => written(Ok(iam::answer_to_another_question()), iam::NAMESPACE),
             Self::Sso(_) => sso::Request::answer_to_another_question(),
         }
     }

@@ -34,10 +34,15 @@ impl<'a> Signing<'a> {
 }
 
 impl Request {
-    /// A form for an action, unsigned.
+    /// A form for an action of STS, unsigned.
     pub fn new(action: &str, parameters: &[(&str, &str)]) -> Self {
+        Self::of_version("2011-06-15", action, parameters)
+    }
+
+    /// A form for an action of whatever service has this version, unsigned.
+    pub fn of_version(version: &str, action: &str, parameters: &[(&str, &str)]) -> Self {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", action).append_pair("Version", "2011-06-15").extend_pairs(parameters);
+        form.append_pair("Action", action).append_pair("Version", version).extend_pairs(parameters);
         Self {
             method: "POST".to_owned(),
             path: "/".to_owned(),
