@@ -8,6 +8,7 @@
 //! - [`keys`], [`principal`], [`user`], [`role`], [`mfa`], [`web_identity`]: who may have what
 //! - [`sts`]: the Security Token Service, one action a file
 //! - `iam`: access keys
+//! - [`github`]: the OIDC endpoint of GitHub Actions
 //! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
@@ -30,6 +31,7 @@ pub mod calls;
 pub mod cloud;
 pub mod control;
 pub mod fault;
+pub mod github;
 mod iam;
 pub mod keys;
 pub mod mfa;
@@ -48,6 +50,7 @@ pub use authority::TestAuthority;
 pub use calls::Call;
 pub use cloud::{Clock, Cloud};
 pub use fault::{Fault, Trouble};
+pub use github::Workflow;
 pub use jiff::SignedDuration;
 pub use keys::{Issued, Keys, LastUse};
 pub use mfa::{Device, SentCode, Verdict};
@@ -55,5 +58,5 @@ pub use principal::Principal;
 pub use refusal::Refusal;
 pub use role::{Role, Trust};
 pub use user::User;
-pub use web_identity::Issuer;
+pub use web_identity::{Exchange, Issuer};
 pub use wire::Listening;

@@ -29,7 +29,7 @@ pub struct Trust {
 pub struct Federated {
     /// The issuer's URL, as in the token's `iss`.
     pub issuer: String,
-    /// The token's `sub`, when only one subject may come in.
+    /// The token's `sub`, when not every subject may come in; `*` stands for any letters, as in a condition `StringLike`.
     #[serde(default)]
     pub subject: Option<String>,
 }
@@ -91,7 +91,36 @@ impl Role {
         !self.revoked
             && self.trust.federated.iter().any(|federated| {
                 federated.issuer == claims.iss
-                    && federated.subject.as_deref().is_none_or(|subject| subject == claims.sub)
+                    && federated.subject.as_deref().is_none_or(|subject| is_like(&claims.sub, subject))
             })
+    }
+}
+
+/// (IAM User Guide, "String condition operators")
+fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return text == pattern };
+    let Some(tail) = text.strip_prefix(start) else { return false };
+    (0..=tail.len()).filter_map(|at| tail.get(at..)).any(|tail| is_like(tail, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_letters() {
+        let text = "repo:octo-org/octo-repo:ref:refs/heads/main";
+        for (pattern, expected) in [
+            (text, true),
+            ("repo:octo-org/octo-repo:*", true),
+            ("*", true),
+            ("repo:*:ref:refs/heads/main", true),
+            ("repo:octo-org/*:ref:*/main", true),
+            ("repo:octo-org/other:*", false),
+            ("repo:octo-org/octo-repo", false),
+            ("repo:*:ref:refs/heads/mai", false),
+        ] {
+            assert_eq!(is_like(text, pattern), expected, "{pattern}");
+        }
     }
 }

@@ -171,31 +171,31 @@ async fn a_request_must_be_signed_for_iam_and_its_one_region() {
 async fn parameters_have_their_limits() {
     let world = World::new();
     let id = "x".repeat(15);
-    let cases: [(&str, &[(&str, &str)], String); 4] = [
+    let cases = [
         (
             "DeleteAccessKey",
-            &[("AccessKeyId", &id)],
+            vec![("AccessKeyId", id.as_str())],
             format!("Value '{id}' at 'accessKeyId' failed to satisfy constraint: Member must have length greater than or equal to 16"),
         ),
         (
             "DeleteAccessKey",
-            &[],
+            vec![],
             "Value null at 'accessKeyId' failed to satisfy constraint: Member must not be null".to_owned(),
         ),
         (
             "UpdateAccessKey",
-            &[("AccessKeyId", "AKIA000000000000"), ("Status", "Off")],
+            vec![("AccessKeyId", "AKIA000000000000"), ("Status", "Off")],
             "Value 'Off' at 'status' failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]".to_owned(),
         ),
         (
             "GetUser",
-            &[("UserName", "a b")],
+            vec![("UserName", "a b")],
             r"Value 'a b' at 'userName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+".to_owned(),
         ),
     ];
     for (action, parameters, message) in cases {
         let message = format!("1 validation error detected: {message}");
-        let answer = iam(&world.cloud, &world.base, action, parameters).await;
+        let answer = iam(&world.cloud, &world.base, action, &parameters).await;
         assert_eq!(answer.error(), (400, "ValidationError", message.as_str()), "{action}");
     }
 }

@@ -7,7 +7,7 @@ use std::{error::Error, fs, io::Write as _, net::IpAddr, path::PathBuf, process:
 use clap::Parser;
 use serde_json::{Value, json};
 use simcloud::{
-    Cloud, Listening, TestAuthority,
+    Cloud, Listening, TestAuthority, Workflow,
     control::{seed::Seed, view},
 };
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
@@ -61,11 +61,14 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> 
     let control = cloud.listen_control(TcpListener::bind(("127.0.0.1", arguments.control_port)).await?)?;
     let (sts, ca) = listen(&cloud, listener, arguments)?;
     let scheme = if ca.is_some() { "https" } else { "http" };
+    let origin = format!("{scheme}://{}", sts.address());
+    let workflows: Value = cloud.workflows().iter().map(|workflow| job(&origin, workflow)).collect();
     let line = json!({
-        "sts": format!("{scheme}://{}", sts.address()),
+        "sts": origin,
         "control": format!("http://{}/_simcloud", control.address()),
         "ca": ca,
         "users": users,
+        "workflows": workflows,
     });
     writeln!(std::io::stdout(), "{line}")?;
     tokio::select! {
@@ -94,6 +97,13 @@ fn sow(cloud: &Cloud, file: &PathBuf) -> Result<Value, Box<dyn Error + Send + Sy
         (name, shown)
     };
     Ok(Value::Object(names.into_iter().zip(keys).map(user).collect()))
+}
+
+/// What a job finds in its environment, with the whole URL.
+fn job(origin: &str, workflow: &Workflow) -> Value {
+    let mut shown = view::workflow(workflow);
+    shown["request_url"] = json!(format!("{origin}{}", workflow.request_path));
+    shown
 }
 
 fn listen(

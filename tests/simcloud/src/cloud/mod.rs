@@ -14,13 +14,14 @@ use jiff::SignedDuration;
 use crate::{
     calls::Call,
     fault::{Fault, Met, Trouble},
+    github::Github,
     keys::{Issued, Keys},
     mfa::Devices,
     refusal::Refusal,
     role::Role,
     sso::directory::Directory,
     user::User,
-    web_identity::Issuer,
+    web_identity::{Exchange, Issuer},
 };
 
 /// Where the cloud reads the time; its offset comes on top.
@@ -49,6 +50,9 @@ pub(crate) struct State {
     pub(crate) issuers: BTreeMap<String, Issuer>,
     /// By access key id.
     pub(crate) issued: HashMap<String, Issued>,
+    pub(crate) github: Github,
+    /// Web identities that were in order, as they came.
+    pub(crate) exchanges: Vec<Exchange>,
     /// IAM Identity Center.
     pub(crate) sso: Directory,
     pub(crate) disabled_regions: BTreeSet<String>,

@@ -2,6 +2,7 @@
 //! The routes are described in this crate's `README.md`.
 
 mod devices;
+mod github;
 mod routes;
 pub mod seed;
 mod sso;

@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Complaint, devices,
+    Complaint, devices, github,
     seed::{NewIssuer, NewRole, NewUser},
     sso, view,
 };
@@ -18,6 +18,9 @@ use crate::{Cloud, Fault, Keys};
 pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> Result<Value, Complaint> {
     let path = uri.path().strip_prefix("/_simcloud/").ok_or_else(|| no_route(method, uri))?;
     if let Some(answer) = path.strip_prefix("sso/").and_then(|path| sso::answer(cloud, method.as_str(), path, body)) {
+        return answer;
+    }
+    if let Some(answer) = github::answer(cloud, method.as_str(), path, body) {
         return answer;
     }
     let query = uri.query().unwrap_or_default();

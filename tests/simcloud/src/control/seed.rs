@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::{
-    Cloud, Device, Fault, Issuer, Keys, Trust,
+    Cloud, Device, Fault, Issuer, Keys, Trust, Workflow,
     mfa::totp,
     sso::{Account, Instance, Vanity},
 };
 
-/// A whole population: `{"users": [...], "roles": [...], "issuers": [...], "faults": [...]}`, each part optional.
+/// A whole population: `{"users": [...], "roles": [...], "issuers": [...], "workflows": [...], "faults": [...]}`, each part optional.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Seed {
@@ -20,6 +20,8 @@ pub struct Seed {
     pub roles: Vec<NewRole>,
     /// Issuers of web identities.
     pub issuers: Vec<NewIssuer>,
+    /// Jobs of GitHub Actions.
+    pub workflows: Vec<NewWorkflow>,
     /// Faults in force from the start.
     pub faults: Vec<Fault>,
     /// IAM Identity Center.
@@ -137,6 +139,17 @@ pub struct NewIssuer {
     pub audience: Option<String>,
 }
 
+/// A job of GitHub Actions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewWorkflow {
+    /// `octo-org/octo-repo`.
+    pub repository: String,
+    /// `refs/heads/main`, `environment:production`, `pull_request`.
+    #[serde(default = "main_branch")]
+    pub reference: String,
+}
+
 /// How an issuer signs (RFC 7518, section 3.1).
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub enum Algorithm {
@@ -154,6 +167,7 @@ impl Seed {
     pub fn sow(self, cloud: &Cloud) -> Vec<Keys> {
         self.roles.into_iter().for_each(|role| role.add_to(cloud));
         self.issuers.into_iter().for_each(|issuer| issuer.add_to(cloud));
+        self.workflows.into_iter().for_each(|workflow| drop(workflow.add_to(cloud)));
         self.sso.sow(cloud);
         for fault in self.faults {
             cloud.add_fault(fault);
@@ -192,6 +206,12 @@ impl NewDevice {
             None => drop(cloud.add_device(user, &self.serial)),
         }
         cloud.devices().into_iter().find(|device| device.serial == self.serial)
+    }
+}
+
+impl NewWorkflow {
+    pub(super) fn add_to(self, cloud: &Cloud) -> Workflow {
+        cloud.add_workflow(&self.repository, &self.reference)
     }
 }
 
@@ -237,6 +257,10 @@ impl NewAssignment {
     pub(super) fn add_to(self, cloud: &Cloud) {
         cloud.assign(&self.person, &self.account, &self.role, Duration::from_secs(self.session_secs));
     }
+}
+
+fn main_branch() -> String {
+    "refs/heads/main".to_owned()
 }
 
 fn yes() -> bool {

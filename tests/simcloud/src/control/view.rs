@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Call, Cloud, Device, Fault, Issued, Keys, SentCode,
+    Call, Cloud, Device, Exchange, Fault, Issued, Keys, SentCode, Workflow,
     sso::{Decision, SignedIn, Token, Way},
     user::is_named,
     web_identity::unix_secs,
@@ -18,6 +18,27 @@ pub(super) fn keys(keys: &Keys) -> Value {
         "access_key_id": keys.access_key_id,
         "secret_access_key": keys.secret_access_key,
         "session_token": keys.session_token,
+    })
+}
+
+/// A job, with what its environment holds.
+pub fn workflow(workflow: &Workflow) -> Value {
+    json!({
+        "request_path": workflow.request_path,
+        "request_token": workflow.request_token,
+        "subject": workflow.subject,
+        "repository": workflow.repository,
+        "reference": workflow.reference,
+    })
+}
+
+pub(super) fn exchange(exchange: &Exchange) -> Value {
+    json!({
+        "at": time(exchange.at),
+        "at_secs": unix_secs(exchange.at),
+        "issuer": exchange.issuer,
+        "subject": exchange.subject,
+        "digest": exchange.digest,
     })
 }
 

@@ -32,6 +32,7 @@ pub(super) fn perform(
     violations.check()?;
     let wanted = wanted?;
     let claims = web_identity::read(cloud, token, cloud.now())?;
+    cloud.note_exchange(&claims, token);
     let role = known_role(cloud, role_arn)?
         .filter(|role| role.lets_in_bearer(&claims))
         .ok_or_else(|| Refusal::access_denied("Not authorized to perform sts:AssumeRoleWithWebIdentity"))?;

@@ -1,6 +1,7 @@
 //! Web identities: issuers that roles trust, and their signed tokens (JSON Web Tokens, RFC 7519), as
 //! `AssumeRoleWithWebIdentity` takes them.
 
+mod exchange;
 mod token;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 };
 
 use ring::{
+    digest::{SHA256, digest},
     rand::SystemRandom,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -19,6 +21,7 @@ use ring::{
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
+pub use exchange::Exchange;
 pub(crate) use token::read;
 
 /// An issuer of web identities, with its signing key: it can mint tokens, so that a test needs no other party.
@@ -98,9 +101,19 @@ impl Issuer {
         })
     }
 
-    /// A token that says whatever the claims say, true or not.
-    pub fn sign(&self, claims: &Claims) -> String {
-        token::write(claims, self.algorithm(), |message| self.key.sign(message))
+    /// A token that says whatever the claims say ([`Claims`], or more than those), true or not.
+    pub fn sign(&self, claims: &impl Serialize) -> String {
+        let header = token::Header::new(self.algorithm(), Some(self.key_id()));
+        token::write(&header, claims, |message| self.key.sign(message))
+    }
+
+    /// The `kid` of its tokens: what its key is called in the set of keys that it publishes (RFC 7517, section 4.5).
+    pub fn key_id(&self) -> String {
+        let public = match &*self.key {
+            Key::Es256(key) => digest(&SHA256, key.public_key().as_ref()),
+            Key::Rs256(key) => digest(&SHA256, key.public_key().as_ref()),
+        };
+        public.as_ref().iter().take(20).map(|byte| format!("{byte:02X}")).collect()
     }
 
     pub(crate) fn accepts_audience(&self, audience: &str) -> bool {

@@ -9,10 +9,18 @@ use super::{Claims, Issuer, unix_secs};
 use crate::{Cloud, Refusal};
 
 #[derive(Deserialize, Serialize)]
-struct Header {
+pub(super) struct Header {
     alg: String,
     #[serde(default)]
     typ: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+}
+
+impl Header {
+    pub(super) fn new(algorithm: &str, key_id: Option<String>) -> Self {
+        Self { alg: algorithm.to_owned(), typ: "JWT".to_owned(), kid: key_id }
+    }
 }
 
 /// What a token says, when an issuer known here signed it, it is meant for STS, and `now` lies in its life.
@@ -23,6 +31,12 @@ pub(crate) fn read(cloud: &Cloud, token: &str, now: SystemTime) -> Result<Claims
     let issuer = cloud.state().issuers.get(&claims.iss).cloned();
     let issuer: Issuer = issuer
         .ok_or_else(|| invalid(&format!("No OpenIDConnect provider found in your account for {}", claims.iss)))?;
+    // The blanks are the real service's. (awslabs/aws-sdk-rust#827)
+    if header.kid.is_some_and(|kid| kid != issuer.key_id()) {
+        return Err(invalid(
+            "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
+        ));
+    }
     if header.alg != issuer.algorithm() || !issuer.verifies(message.as_bytes(), &signature) {
         return Err(invalid("Invalid signature of the ID Token"));
     }
@@ -45,9 +59,8 @@ pub(crate) fn read(cloud: &Cloud, token: &str, now: SystemTime) -> Result<Claims
 }
 
 /// A token with these claims, signed by `sign`.
-pub(super) fn write(claims: &Claims, algorithm: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-    let header = Header { alg: algorithm.to_owned(), typ: "JWT".to_owned() };
-    let message = format!("{}.{}", encode(&header), encode(claims));
+pub(super) fn write(header: &Header, claims: &impl Serialize, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let message = format!("{}.{}", encode(header), encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
@@ -72,6 +85,8 @@ fn invalid(message: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use ring::{hmac, signature::KeyPair as _};
+
     use super::*;
 
     #[test]
@@ -88,9 +103,21 @@ mod tests {
             nbf: 0,
             iat: 0,
         };
-        let token = |algorithm: &str| write(&claims, algorithm, |message| issuer.key.sign(message));
+        let token = |algorithm: &str| write(&Header::new(algorithm, None), &claims, |message| issuer.key.sign(message));
         assert!(read(&cloud, &token("ES256"), now).is_ok());
         assert_eq!(read(&cloud, &token("RS256"), now).unwrap_err().code, "InvalidIdentityToken");
         assert_eq!(read(&cloud, &token("none"), now).unwrap_err().code, "InvalidIdentityToken");
+        // A public key is known to everybody, so whoever takes it for a shared secret is lost (RFC 8725, section 2.1).
+        let public = match &*issuer.key {
+            super::super::Key::Es256(key) => key.public_key().as_ref().to_vec(),
+            super::super::Key::Rs256(key) => key.public_key().as_ref().to_vec(),
+        };
+        let shared = hmac::Key::new(hmac::HMAC_SHA256, &public);
+        let header = Header::new("HS256", Some(issuer.key_id()));
+        let forged = write(&header, &claims, |message| hmac::sign(&shared, message).as_ref().to_vec());
+        assert_eq!(read(&cloud, &forged, now).unwrap_err().message, "Invalid signature of the ID Token");
+        let other = Header::new("ES256", Some("other".to_owned()));
+        let other = write(&other, &claims, |message| issuer.key.sign(message));
+        assert!(read(&cloud, &other, now).unwrap_err().message.starts_with("Couldn't retrieve verification key"));
     }
 }

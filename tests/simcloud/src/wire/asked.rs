@@ -4,7 +4,7 @@ use super::{Answer, Received};
 use crate::{
     Call, Cloud, Refusal,
     fault::Trouble,
-    iam,
+    github, iam,
     keys::request_id,
     query::{self, Element},
     sso, sts,
@@ -16,12 +16,17 @@ pub(super) enum Asked<'a> {
     Sts(query::Request<'a>),
     /// IAM.
     Iam(query::Request<'a>),
+    /// GitHub Actions.
+    Github(github::Request<'a>),
     /// IAM Identity Center.
     Sso(sso::Request<'a>),
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn read(cloud: &Cloud, received: &'a Received) -> Self {
+        if let Some(request) = github::Request::read(received) {
+            return Self::Github(request);
+        }
         if let Some(request) = sso::Request::read(cloud, received) {
             return Self::Sso(request);
         }
@@ -32,6 +37,7 @@ impl<'a> Asked<'a> {
     pub(super) fn as_call(&self, cloud: &Cloud) -> Call {
         match self {
             Self::Sts(request) | Self::Iam(request) => request.as_call(cloud),
+            Self::Github(request) => request.as_call(cloud),
             Self::Sso(request) => request.as_call(cloud),
         }
     }
@@ -51,6 +57,7 @@ impl<'a> Asked<'a> {
             Self::Iam(request) => {
                 iam::perform(cloud, request, trouble).map(|answer| written(Ok(answer), iam::NAMESPACE))
             }
+            Self::Github(request) => request.perform(cloud),
             Self::Sso(request) => request.perform(cloud, trouble),
         }
     }
@@ -60,6 +67,7 @@ impl<'a> Asked<'a> {
         match self {
             Self::Sts(_) => written(Err(refusal), sts::NAMESPACE),
             Self::Iam(_) => written(Err(refusal), iam::NAMESPACE),
+            Self::Github(_) => github::write_error(&refusal),
             Self::Sso(request) => request.write_error(&refusal),
         }
     }
@@ -67,7 +75,7 @@ impl<'a> Asked<'a> {
     /// The status and words that the service has for a code.
     pub(super) fn known_refusal(&self, code: &str) -> Refusal {
         match self {
-            Self::Sts(_) => Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code)),
+            Self::Sts(_) | Self::Github(_) => Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code)),
             Self::Iam(_) => iam::known_refusal(code),
             Self::Sso(request) => request.known_refusal(code),
         }
@@ -77,6 +85,7 @@ impl<'a> Asked<'a> {
         match self {
             Self::Sts(_) => written(Ok(sts::answer_to_another_question()), sts::NAMESPACE),
             Self::Iam(_) => written(Ok(iam::answer_to_another_question()), iam::NAMESPACE),
+            Self::Github(_) => github::answer_to_another_question(),
             Self::Sso(_) => sso::Request::answer_to_another_question(),
         }
     }
