@@ -13,7 +13,7 @@ use crate::config::asked;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, Issued};
 use crate::secret::Secret;
 use crate::world::World;
-use crate::world::process::{Run, RunError};
+use crate::world::process::{Run, RunError, Seat};
 
 /// How long a program may take: time enough for a keychain that asks its person.
 const TIME_LIMIT: Duration = Duration::from_secs(55);
@@ -40,6 +40,7 @@ pub(super) async fn keys(
         input: None,
         time_limit: TIME_LIMIT,
         output_limit: OUTPUT_LIMIT,
+        seat: Seat::Background,
     };
     let ran = world.processes.run(run).await.map_err(|error| could_not_run(profile, &error))?;
     let saying = |failure: Failure| {
@@ -59,7 +60,9 @@ pub(super) async fn keys(
 /// What it said goes to the person who runs us, never to a client.
 fn could_not_run(profile: &str, error: &RunError) -> Failure {
     let (failure, stderr) = match error {
-        RunError::Start { .. } => (failed(profile, "could not be started", "check the path of its command"), None),
+        RunError::Start { .. } | RunError::NoTerminal { .. } | RunError::Interrupted { .. } => {
+            (failed(profile, "could not be started", "check the path of its command"), None)
+        }
         RunError::NoRoom { .. } => {
             let text =
                 format!("the credential_process of profile `{profile}` could not be started now; it is run again soon");

@@ -7,6 +7,7 @@
 
 pub mod daemon;
 pub mod mfa;
+pub mod otp;
 pub mod sso;
 
 use std::sync::Arc;

@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use rustix::io::Errno;
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::Environment;
 use super::system::{self, ChildStart, Group, Signals};
+use super::terminal;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub fn start(start: Start) -> Result<Child, StartError> {
 /// `trap ''`): it is neither heard nor passed on.
 fn listen() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let terminal = terminal().is_some();
+    let terminal = terminal::open().is_some();
     for (kind, sent) in [
         (SignalKind::child(), Signal::CHILD),
         (SignalKind::terminate(), Signal::TERM),
@@ -171,7 +171,7 @@ impl Child {
     fn shell_waits(&self) -> bool {
         use rustix::process::{getpgid, getpgrp, getppid, getsid};
         let (ours, parent) = (getpgrp(), getppid());
-        let foreground = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+        let foreground = terminal::open().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
         let lent = foreground.is_some_and(|group| group == ours || getpgid(Some(self.pid)) == Ok(group));
         let shell = |parent| getsid(Some(parent)) == getsid(None) && getpgid(Some(parent)).is_ok_and(|it| it != ours);
         lent && parent.is_some_and(shell)
@@ -181,12 +181,6 @@ impl Child {
         let options = options | WaitIdOptions::NOHANG;
         Ok(rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(self.pid), options))?)
     }
-}
-
-/// The controlling terminal, which may be attached even when input and output are redirected.
-fn terminal() -> Option<OwnedFd> {
-    use rustix::fs::{Mode, OFlags};
-    rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
 fn ended(status: &WaitIdStatus) -> Option<Ended> {

@@ -34,6 +34,7 @@ pub mod simulated_person;
 #[cfg(target_os = "linux")]
 mod sockets;
 pub mod system;
+pub mod terminal;
 pub mod told_to_end;
 pub mod unix;
 pub mod watch;

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::process::Run;
+use super::process::{Run, Seat};
 use super::{Environment, Processes};
 
 /// Shows a notice; `false` where none could be shown, as on a machine without a desktop.
@@ -17,6 +17,7 @@ pub async fn show(processes: &dyn Processes, environment: &Environment, title: &
         environment: environment.clone(),
         time_limit: LIMIT,
         output_limit: 4096,
+        seat: Seat::Background,
     };
     processes.run(run).await.is_ok_and(|ran| ran.code == Some(0))
 }

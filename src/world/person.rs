@@ -1,4 +1,4 @@
-//! The person at the terminal: is told things, and has a browser opened. Never asks anything of anybody by itself.
+//! The person at the terminal: is told things, is asked for a code, and has a browser opened. Never asks anything of anybody by itself.
 //!
 //! In the background the person is [`Nobody`]: a daemon opens no browser and talks to no terminal. Commands that may involve
 //! a person put a [`Terminal`] into their World. Called by what begins a sign-in.
@@ -17,7 +17,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::system::{ChildStart, Group, Signals};
-use super::{BoxFuture, Environment};
+use super::{BoxFuture, Environment, terminal};
+use crate::secret::Secret;
 
 /// Whoever can be told something and can sign in.
 pub trait Person: Send + Sync {
@@ -35,6 +36,10 @@ pub trait Person: Send + Sync {
     /// Opens an address, `https://...` (or `http://...`), in the person's browser. Takes no longer than a moment; false where
     /// none could be opened, as far as that shows within it.
     fn open(&self, url: &str) -> BoxFuture<'static, bool>;
+
+    /// Asks for something secret, such as `One-time code of ada: `. What is typed is not shown. `None`: nobody is there, or
+    /// they gave nothing. Waits as long as they need; dropped, it asks no more.
+    fn ask_code(&self, question: &str) -> BoxFuture<'static, Option<Secret>>;
 }
 
 /// No person at all.
@@ -54,6 +59,10 @@ impl Person for Nobody {
 
     fn open(&self, _: &str) -> BoxFuture<'static, bool> {
         Box::pin(async { false })
+    }
+
+    fn ask_code(&self, _: &str) -> BoxFuture<'static, Option<Secret>> {
+        Box::pin(async { None })
     }
 }
 
@@ -96,6 +105,10 @@ impl Person for Terminal {
             }
             false
         })
+    }
+
+    fn ask_code(&self, question: &str) -> BoxFuture<'static, Option<Secret>> {
+        Box::pin(terminal::ask_unseen(question.to_owned()))
     }
 }
 

@@ -32,6 +32,22 @@ pub struct Run {
     pub time_limit: Duration,
     /// How much it may write to its standard output, in bytes; as much again to its standard error.
     pub output_limit: usize,
+    /// Where it runs.
+    pub seat: Seat,
+}
+
+/// Where a program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seat {
+    /// In a session of its own, without a terminal.
+    #[default]
+    Background,
+    /// At our controlling terminal, which is its own while it runs: its standard input and error are the terminal, so its
+    /// `input` must be `None`, and what it says is not told. Ctrl-C reaches it and not us.
+    Terminal,
+    /// The same, but what it says passes through us: shown as it comes, and told. It need not know that its standard error is
+    /// no terminal.
+    Overheard,
 }
 
 /// What came of it.
@@ -83,5 +99,17 @@ pub enum RunError {
         limit: usize,
         /// What it had said to a person.
         stderr: Vec<u8>,
+    },
+    /// It was to run at the terminal, and there is none; or we are a background job there.
+    #[error("{program} asks its person at a terminal, and there is none here")]
+    NoTerminal {
+        /// The program's name.
+        program: String,
+    },
+    /// The person ended it by Ctrl-C, at the terminal.
+    #[error("{program} was ended by Ctrl-C")]
+    Interrupted {
+        /// The program's name.
+        program: String,
     },
 }

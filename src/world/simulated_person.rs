@@ -1,7 +1,7 @@
 //! A person with a browser, for tests: reads what is told, and opens addresses as the test says. No socket is needed: what
 //! the browser is sent back to is a rule in the same process. Nothing in the product builds one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,11 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::BoxFuture;
 use super::person::Person;
 use super::redirect::{Listening, Redirects, Rule};
+use crate::secret::Secret;
 
 /// A person for tests.
 pub struct SimulatedPerson {
     browser: Option<Box<Browser>>,
     told: Mutex<Vec<String>>,
+    /// What they type when they are asked, one after the other.
+    codes: Mutex<VecDeque<Secret>>,
 }
 
 /// What opening an address does; false: it could not be opened.
@@ -24,15 +27,20 @@ type Browser = dyn Fn(&str) -> bool + Send + Sync;
 impl SimulatedPerson {
     /// A person who reads, and has no browser here.
     pub fn without_browser() -> Self {
-        Self { browser: None, told: Mutex::default() }
+        Self { browser: None, told: Mutex::default(), codes: Mutex::default() }
     }
 
     /// A person whose browser is `open`, called with each address.
     pub fn with_browser(open: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self { browser: Some(Box::new(open)), told: Mutex::default() }
+        Self { browser: Some(Box::new(open)), told: Mutex::default(), codes: Mutex::default() }
     }
 
-    /// Every line that was told so far.
+    /// Types this when they are asked next, after what is to be typed already. Who has nothing left to type gives nothing.
+    pub fn will_type(&self, code: &str) {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).push_back(Secret::new(code));
+    }
+
+    /// Every line that was told so far, and every question.
     pub fn told(&self) -> Vec<String> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -54,6 +62,12 @@ impl Person for SimulatedPerson {
     fn open(&self, url: &str) -> BoxFuture<'static, bool> {
         let opened = self.browser.as_ref().is_some_and(|open| open(url));
         Box::pin(async move { opened })
+    }
+
+    fn ask_code(&self, question: &str) -> BoxFuture<'static, Option<Secret>> {
+        self.tell(question);
+        let code = self.codes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        Box::pin(async move { code })
     }
 }
 

@@ -221,6 +221,8 @@ pub enum Group {
     Ours,
     /// That of a new session: no terminal at all (setsid(2)), and it can be ended as a whole.
     NewSession,
+    /// One of its own, which takes the terminal at its standard input (tcsetpgrp(3)): Ctrl-C reaches it and not us.
+    Foreground,
 }
 
 impl ChildStart {
@@ -230,9 +232,15 @@ impl ChildStart {
         let inherited = *inherited();
         let highest = getrlimit(Resource::Nofile).current;
         // SAFETY: the closure runs between fork and exec and calls only async-signal-safe functions (signal-safety(7)):
-        // sigaction, pthread_sigmask, setrlimit, setsid, umask, close_range, fcntl. It allocates nothing and takes no lock.
+        // sigaction, pthread_sigmask, setrlimit, setsid, setpgid, tcsetpgrp, umask, close_range, fcntl. It allocates nothing and takes no lock.
         unsafe {
             command.pre_exec(move || {
+                if self.group == Group::Foreground {
+                    rustix::process::setpgid(None, None)?;
+                    without_terminal_stops(|| {
+                        rustix::termios::tcsetpgrp(rustix::stdio::stdin(), rustix::process::getpid())
+                    })?;
+                }
                 self.restore_signals(&inherited);
                 setrlimit(Resource::Core, inherited.core)?;
                 setrlimit(Resource::Nofile, inherited.files)?;
@@ -276,6 +284,23 @@ impl ChildStart {
         // SAFETY: `mask` is a whole set; a null old set is allowed.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut()) };
     }
+}
+
+/// Does what a background process is otherwise stopped for: it takes the terminal, or writes to it (POSIX.1-2024, "General
+/// Terminal Interface", 11.1.4: not while the calling thread blocks SIGTTOU). Is async-signal-safe if `act` is.
+pub(super) fn without_terminal_stops<T>(act: impl FnOnce() -> T) -> T {
+    let mut stops = MaybeUninit::<libc::sigset_t>::zeroed();
+    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigemptyset writes a whole set; `before` is room for the old one.
+    unsafe {
+        libc::sigemptyset(stops.as_mut_ptr());
+        libc::sigaddset(stops.as_mut_ptr(), libc::SIGTTOU);
+        libc::pthread_sigmask(libc::SIG_BLOCK, stops.as_ptr(), before.as_mut_ptr());
+    }
+    let done = act();
+    // SAFETY: the call above wrote the old set; a null old set is allowed.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    done
 }
 
 /// Marks every descriptor from 3 on to be closed at `execve`; not closed at once, because the standard library tells its

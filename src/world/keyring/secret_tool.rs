@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{Keyring, KeyringError};
 use crate::secret::Secret;
-use crate::world::process::{Ran, Run, RunError};
+use crate::world::process::{Ran, Run, RunError, Seat};
 use crate::world::{BoxFuture, Environment, Processes};
 
 /// The Secret Service of who is logged in.
@@ -105,6 +105,7 @@ impl SecretTool {
             input,
             time_limit: TIME_LIMIT,
             output_limit: 64 << 10,
+            seat: Seat::Background,
         };
         self.processes.run(run).await.map_err(|error| match error {
             RunError::Start { .. } => KeyringError::Missing(format!(

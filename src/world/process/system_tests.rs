@@ -12,6 +12,7 @@ fn shell(script: &str) -> Run {
         input: None,
         time_limit: Duration::from_secs(20),
         output_limit: 1 << 10,
+        seat: Seat::Background,
     }
 }
 
@@ -147,7 +148,8 @@ async fn what_a_program_said_before_it_was_ended_is_told() {
 async fn a_program_that_cannot_be_watched_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let go = folder.path().join("go");
-    let mut group = ChildGroup::start(&shell(&format!("until [ -e {} ]; do sleep 0.01; done", go.display()))).unwrap();
+    let mut group =
+        ChildGroup::start(&shell(&format!("until [ -e {} ]; do sleep 0.01; done", go.display())), None).unwrap();
     group.watch = None;
     let mut ended = Box::pin(group.leader_ended());
     assert!(timeout(Duration::from_millis(50), &mut ended).await.is_err(), "it still runs");
