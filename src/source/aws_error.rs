@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::aws_transport::{Upstream, Why};
 use super::aws_words::with_words;
+use crate::config::sso::login_command;
 use crate::credential::{ClockOffset, Failure, FailureClass};
 use crate::world::http::HttpError;
 
@@ -128,21 +129,23 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
     let verdict = match code {
         // before the next row, whose clue its sentence may hold as well
         "AccessDenied" if says("must provide both MFA serial number and one time pass code") => {
-            call.verdict(Refused, "CodeMissing", "it wants a one-time code", WITH_A_CODE)
+            call.verdict(Refused, "CodeMissing", "it wants a one-time code", "write mfa_serial into the profile")
         }
         "AccessDenied" if says("MultiFactorAuthentication failed") => call.verdict(
             NeedsPerson,
             "CodeRefused",
             "the one-time code was wrong, or used before",
             &format!(
-                "{WITH_A_CODE}; if the next code fails too, check this machine's clock, or resync the device in IAM"
+                "run `{}` with the next one; if that fails too, check this machine's clock, or resync the device in IAM \
+                 (ResyncMFADevice)",
+                login_command(call.identity)
             ),
         ),
         "AccessDenied" if says("Cannot call GetSessionToken with session credentials") => call.verdict(
             Refused,
             "KeysTemporary",
-            &format!("{key} is temporary, and its session token is missing"),
-            "write aws_session_token beside the key",
+            &format!("{key} is temporary, and only an IAM user's long-term keys make a session"),
+            "name those, or write aws_session_token beside the key and leave mfa_serial out",
         ),
         "AccessDenied" | "AccessDeniedException" if matches!(call.asked, Asked::WebIdentity { .. }) => call.verdict(
             Refused,
@@ -154,7 +157,8 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
             Refused,
             "AccessDenied",
             &format!("{key} may not assume it"),
-            "have the role's trust policy and the policies of the key's owner allow it",
+            "have the role's trust policy and the policies of the key's owner allow it, or write mfa_serial into the \
+             profile if they want a one-time code",
         ),
         "AccessDenied" | "AccessDeniedException" => call.verdict(
             Refused,
@@ -231,10 +235,6 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
     };
     verdict.with_words(status, code, message)
 }
-
-/// This version sends no one-time codes, so that keys which carry one are made by hand.
-const WITH_A_CODE: &str = "run `aws sts get-session-token --serial-number DEVICE --token-code CODE`, and write the keys that \
-                           it prints into the source profile";
 
 fn is_about_time(code: &str) -> bool {
     matches!(code, "RequestExpired" | "RequestTimeTooSkewed")

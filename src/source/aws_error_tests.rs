@@ -44,10 +44,10 @@ fn every_code_of_assume_role_has_its_class_action_and_remedy() {
     const OVER_MAX: &str = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
     #[rustfmt::skip]
     let rows: &[Row] = &[
-        (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["aws sts get-session-token", "resync"]),
-        (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["aws sts get-session-token"]),
-        (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["aws sts get-session-token"]),
-        (403, "AccessDenied", NOT_AUTHORIZED, Refused, "AccessDenied", GiveUp, &["...MPLE may not assume it", "trust policy"]),
+        (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["`credenza login prod`", "clock", "ResyncMFADevice"]),
+        (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["write mfa_serial"]),
+        (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["write mfa_serial"]),
+        (403, "AccessDenied", NOT_AUTHORIZED, Refused, "AccessDenied", GiveUp, &["...MPLE may not assume it", "trust policy", "mfa_serial"]),
         (403, "AccessDenied", "explicit deny", Refused, "AccessDenied", GiveUp, &["denies it to access key ...MPLE"]),
         (403, "ExpiredToken", "", Refused, "ExpiredToken", GiveUp, &["...MPLE is over", "renew"]),
         (403, "InvalidClientTokenId", "", Refused, "InvalidClientTokenId", GiveUp, &["...MPLE", "in IAM"]),
@@ -99,9 +99,17 @@ fn every_code_of_web_identity_has_its_class_action_and_remedy() {
 }
 
 #[test]
-fn keys_that_are_temporary_without_a_token_make_no_session() {
+fn temporary_keys_make_no_session() {
     let clue = "Cannot call GetSessionToken with session credentials";
-    let row = (403, "AccessDenied", clue, Refused, "KeysTemporary", Action::GiveUp, &["aws_session_token"] as &[&str]);
+    let row = (
+        403,
+        "AccessDenied",
+        clue,
+        Refused,
+        "KeysTemporary",
+        Action::GiveUp,
+        &["...MPLE is temporary", "long-term", "aws_session_token"] as &[&str],
+    );
     check(&row, &call(Asked::Session));
 }
 

@@ -13,6 +13,8 @@ use aws_sdk_sts::config::{
     BehaviorVersion, Credentials, IdentityCache, Region, SharedAsyncSleep, StalledStreamProtectionConfig,
 };
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 use aws_sdk_sts::types;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -51,7 +53,7 @@ const LIMITS: HttpLimits =
     HttpLimits { connect: Duration::from_secs(5), total: Duration::from_secs(20), body_bytes: 64 << 10 };
 
 /// A call's outcome in the SDK's words.
-type Sent<T, E> = Result<T, SdkError<E, HttpResponse>>;
+pub(super) type Sent<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
 /// Whose keys a call was signed with.
 pub(super) struct Caller {
@@ -94,23 +96,21 @@ impl Sts {
         let call = self.call(Asked::Role { arn: &role.role_arn }, Some(keys), Some(duration));
         let asked = role.clone();
         let (output, noted) = self
-            .send(&call, Some(keys), &[], move |client| {
-                let request = client
-                    .assume_role()
-                    .role_arn(&asked.role_arn)
-                    .role_session_name(&asked.session_name)
-                    .duration_seconds(secs(duration))
-                    .set_external_id(asked.external_id.clone())
-                    .set_source_identity(asked.source_identity.clone())
-                    .set_policy(asked.policy.clone())
-                    .set_policy_arns(policies(&asked.policy_arns))
-                    .set_tags(tags(&asked.tags))
-                    .set_transitive_tag_keys(some(asked.transitive_tag_keys.clone()));
-                Box::pin(request.send())
-            })
+            .send(&call, Some(keys), &[], move |client| Box::pin(role_request(&client, &asked, duration).send()))
             .await?;
-        let issued = self.issued(output.credentials, noted, duration).map_err(given_up)?;
-        self.assumed(&role.role_arn, output.assumed_role_user, issued).map_err(given_up)
+        self.role_issued(output, &noted, role, duration).map_err(given_up)
+    }
+
+    /// What an answer to `AssumeRole` holds.
+    pub(super) fn role_issued(
+        &self,
+        output: AssumeRoleOutput,
+        noted: &Noted,
+        role: &RoleRequest,
+        duration: Duration,
+    ) -> Result<Issued, Failure> {
+        let issued = self.issued(output.credentials, noted, duration)?;
+        self.assumed(&role.role_arn, output.assumed_role_user, issued)
     }
 
     /// `AssumeRoleWithWebIdentity`: unsigned, the token is the proof. The verdict says whether another token may help.
@@ -153,7 +153,7 @@ impl Sts {
                 Box::pin(request.send())
             })
             .await?;
-        let issued = self.issued(output.credentials, noted, duration).map_err(given_up)?;
+        let issued = self.issued(output.credentials, &noted, duration).map_err(given_up)?;
         self.assumed(&role.role_arn, output.assumed_role_user, issued).map_err(given_up)
     }
 
@@ -164,7 +164,7 @@ impl Sts {
             Box::pin(client.get_session_token().duration_seconds(secs(duration)).send())
         });
         let (output, noted) = sent.await.map_err(|verdict| verdict.failure)?;
-        self.issued(output.credentials, noted, duration)
+        self.issued(output.credentials, &noted, duration)
     }
 
     /// `GetCallerIdentity`: whether keys work now, and whose they are. Needs no permission (API_GetCallerIdentity).
@@ -175,15 +175,20 @@ impl Sts {
         Ok(Caller { arn: output.arn, account_id: output.account, server_offset: noted.offset })
     }
 
-    fn note_that_it_is_too_long(&self) {
+    pub(super) fn note_that_it_is_too_long(&self) {
         self.learnt.note(self.digest, self.world.clock.now().boot);
     }
 
-    fn is_known_to_be_too_long(&self) -> bool {
+    pub(super) fn is_known_to_be_too_long(&self) -> bool {
         self.learnt.is_too_long(self.digest, self.world.clock.now().boot)
     }
 
-    fn call<'a>(&'a self, asked: Asked<'a>, keys: Option<&'a AwsKeys>, duration: Option<Duration>) -> Call<'a> {
+    pub(super) fn call<'a>(
+        &'a self,
+        asked: Asked<'a>,
+        keys: Option<&'a AwsKeys>,
+        duration: Option<Duration>,
+    ) -> Call<'a> {
         Call {
             identity: &self.identity,
             asked,
@@ -202,21 +207,12 @@ impl Sts {
         secrets: &[&str],
         request: impl Fn(Client) -> BoxFuture<'static, Sent<T, E>>,
     ) -> Result<(T, Noted), Verdict> {
-        let mut secrets = secrets.to_vec();
-        if let Some(keys) = keys {
-            secrets.push(keys.secret_access_key.expose());
-            secrets.extend(keys.session_token.as_ref().map(Secret::expose));
-        }
         let mut signed_by = ClockOffset::None;
         loop {
-            let left = self.until.map(|until| until.saturating_sub(self.world.clock.now().boot));
-            let limits = HttpLimits { total: LIMITS.total.min(left.unwrap_or(LIMITS.total)), ..LIMITS };
-            let wire = Wire::new(self.world.clone(), self.ca_bundle.clone(), limits);
-            let error = match request(self.client(keys, signed_by, wire.clone())).await {
-                Ok(output) => return Ok((output, wire.noted())),
-                Err(error) => error,
+            let mut problem = match self.send_once(keys, secrets, signed_by, &request).await {
+                (Ok(output), noted) => return Ok((output, noted)),
+                (Err(problem), _) => problem,
             };
-            let mut problem = problem_of(&error, wire.noted(), &secrets);
             if let Problem::Answer { offset, .. } = &mut problem
                 && (signed_by != ClockOffset::None || !self.endpoint.correct_skew)
             {
@@ -228,6 +224,27 @@ impl Sts {
                 _ => return Err(verdict),
             }
         }
+    }
+
+    /// Sends a request, once and whatever comes of it.
+    pub(super) async fn send_once<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
+        &self,
+        keys: Option<&AwsKeys>,
+        secrets: &[&str],
+        signed_by: ClockOffset,
+        request: impl Fn(Client) -> BoxFuture<'static, Sent<T, E>>,
+    ) -> (Result<T, Problem>, Noted) {
+        let mut secrets = secrets.to_vec();
+        if let Some(keys) = keys {
+            secrets.push(keys.secret_access_key.expose());
+            secrets.extend(keys.session_token.as_ref().map(Secret::expose));
+        }
+        let left = self.until.map(|until| until.saturating_sub(self.world.clock.now().boot));
+        let limits = HttpLimits { total: LIMITS.total.min(left.unwrap_or(LIMITS.total)), ..LIMITS };
+        let wire = Wire::new(self.world.clone(), self.ca_bundle.clone(), limits);
+        let answer = request(self.client(keys, signed_by, wire.clone())).await;
+        let noted = wire.noted();
+        (answer.map_err(|error| problem_of(&error, noted.clone(), &secrets)), noted)
     }
 
     fn client(&self, keys: Option<&AwsKeys>, signed_by: ClockOffset, wire: Wire) -> Client {
@@ -276,10 +293,10 @@ impl Sts {
     }
 
     /// The keys of an answer to what was asked for so long.
-    fn issued(
+    pub(super) fn issued(
         &self,
         credentials: Option<types::Credentials>,
-        noted: Noted,
+        noted: &Noted,
         asked: Duration,
     ) -> Result<Issued, Failure> {
         let Some(credentials) = credentials else { return Err(self.unusable("it holds no credentials")) };
@@ -322,14 +339,15 @@ const UNSURE: Duration = Duration::from_secs(5 * 60);
 /// The same where no `Date` shows the server's clock: signatures are taken from clocks that are 15 min off.
 const UNSURE_WITHOUT_DATE: Duration = Duration::from_secs(20 * 60);
 
-fn given_up(failure: Failure) -> Verdict {
+pub(super) fn given_up(failure: Failure) -> Verdict {
     Verdict { action: Action::GiveUp, failure }
 }
 
-fn clamped(identity: &str, asked: Duration) -> String {
+pub(super) fn clamped(identity: &str, asked: Duration) -> String {
     format!(
         "{identity} asks for sessions of {} s, which AWS does not allow: they are of an hour (a role that is assumed \
-         with temporary keys never has more; else raise the role's MaxSessionDuration)",
+         with temporary keys, a user's session among them, never has more: with `strategy = \"direct\"` it is assumed \
+         with the code itself; else raise the role's MaxSessionDuration)",
         asked.as_secs()
     )
 }
@@ -370,7 +388,22 @@ fn problem_of<E: ProvideErrorMetadata + std::error::Error + 'static>(
     Problem::Answer { status, code: code.to_owned(), message, offset: noted.offset, of_another_time }
 }
 
-fn secs(duration: Duration) -> i32 {
+/// `AssumeRole`, but for a code.
+pub(super) fn role_request(client: &Client, role: &RoleRequest, duration: Duration) -> AssumeRoleFluentBuilder {
+    client
+        .assume_role()
+        .role_arn(&role.role_arn)
+        .role_session_name(&role.session_name)
+        .duration_seconds(secs(duration))
+        .set_external_id(role.external_id.clone())
+        .set_source_identity(role.source_identity.clone())
+        .set_policy(role.policy.clone())
+        .set_policy_arns(policies(&role.policy_arns))
+        .set_tags(tags(&role.tags))
+        .set_transitive_tag_keys(some(role.transitive_tag_keys.clone()))
+}
+
+pub(super) fn secs(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 

@@ -1,4 +1,7 @@
 //! User sessions, for who is no source: the daemon, which keeps and begins them, and the commands that hand it keys and code.
 
-pub use super::aws_mfa::{CODE_REQUIRED, Device, Exchange, ExchangeCall, NoSessions, UserSessions};
+pub use super::aws_mfa::{
+    CODE_REQUIRED, Device, Exchange, ExchangeCall, Here, How, NoSessions, UserSessions, Wanted, Who, begin,
+    needs_person, read_kept, write_kept,
+};
 pub use crate::store::KeptSession;

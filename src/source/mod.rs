@@ -29,6 +29,7 @@ mod aws_references;
 mod aws_role;
 mod aws_sso;
 mod aws_sts;
+mod aws_sts_code;
 mod aws_transport;
 mod aws_web_identity;
 mod aws_wire;

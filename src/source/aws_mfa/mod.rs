@@ -5,18 +5,32 @@
 //! A code is spent by the call that carries it, so sessions are begun in one place for all processes ([`UserSessions`]): the
 //! daemon. A source only takes what is kept there, and begins one by itself only where neither keys nor code need a person.
 
+mod attempt;
+mod begin;
+mod book;
+mod code;
 mod exchange;
+mod here;
+mod passed;
+mod record;
+mod spent;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use begin::{How, Wanted, Who, begin, needs_person};
 pub use exchange::{Device, Exchange, ExchangeCall};
+pub use here::Here;
+pub use passed::{read_kept, write_kept};
 
 use super::aws_sts::Sts;
+use super::learnt::Learnt;
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::sso::login_command;
 use crate::config::{RoleRequest, UserSession};
 use crate::credential::{Failure, FailureClass, IdentityName, Issued, Now, Renewed, SessionKey, remaining};
+use crate::secret::Digest;
 use crate::store::KeptSession;
 use crate::world::{BoxFuture, World};
 
@@ -80,6 +94,14 @@ impl Mfa {
             Served::RoleByCode(role) => self.session.key_of_role(role),
         }
     }
+
+    fn wanted(&self) -> Wanted {
+        let call = match &self.served {
+            Served::Session | Served::Role(_) => ExchangeCall::Session { duration: self.session.duration },
+            Served::RoleByCode(role) => ExchangeCall::Role(Box::new(role.clone())),
+        };
+        Wanted { identity: self.identity.clone(), session: Arc::clone(&self.session), key: self.key(), call }
+    }
 }
 
 impl Source for Mfa {
@@ -89,13 +111,15 @@ impl Source for Mfa {
     }
 
     fn renew(&self, renewal: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
-        let (identity, world) = (self.identity.clone(), self.world.clone());
-        let held = self.sessions.held(&self.key());
+        let (wanted, sessions, world) = (self.wanted(), Arc::clone(&self.sessions), self.world.clone());
         Box::pin(async move {
-            match held.await? {
-                Some(kept) if will_do(&kept, &renewal, world.clock.now()) => Ok(Renewed::Keys(kept.issued)),
-                _ => Err(code_required(&identity)),
-            }
+            let held = sessions.held(&wanted.key).await?;
+            let unless_since = match held {
+                Some(kept) if will_do(&kept, &renewal, world.clock.now()) => return Ok(Renewed::Keys(kept.issued)),
+                held => held.map(|kept| kept.began.wall),
+            };
+            let how = How { who: Who::Nobody, given: None, unless_since };
+            begin(&wanted, how, &*sessions, &world).await.map(|kept| Renewed::Keys(kept.issued))
         })
     }
 
@@ -108,7 +132,7 @@ impl Source for Mfa {
                 Served::Role(role) => sts.assume_role(&role, &issued.keys).await,
                 // its life began with the session's, and a clock that was set since must not lengthen it
                 Served::Session | Served::RoleByCode(_) => {
-                    Ok(Issued { received: Some(session.received), ..issued.clone() })
+                    Ok(Issued { received: issued.received.or(Some(session.received)), ..issued.clone() })
                 }
             }
         })
@@ -138,12 +162,31 @@ fn code_required(identity: &IdentityName) -> Failure {
 
 /// Whether a session that is kept may be used: it has more than a minute left, and is not the one that is to be replaced.
 fn will_do(kept: &KeptSession, renewal: &Renewal, now: Now) -> bool {
-    let Some(end) = kept.issued.expiration else { return false };
-    if remaining(end, kept.issued.server_offset, kept.began, now) <= LAST_MINUTE {
+    if !lives(kept, now) {
         return false;
     }
     let replaced = renewal.instead_of.as_ref().and_then(|session| session.keys());
     replaced.is_none_or(|replaced| replaced.keys.access_key_id != kept.issued.keys.access_key_id)
+}
+
+/// Whether it has more than a minute left.
+fn lives(kept: &KeptSession, now: Now) -> bool {
+    let issued = &kept.issued;
+    issued.expiration.is_some_and(|end| remaining(end, issued.server_offset, kept.began, now) > LAST_MINUTE)
+}
+
+/// The way to the STS that an exchange asks.
+fn sts_of(exchange: &Exchange, world: &World, learnt: &Learnt) -> Sts {
+    Sts {
+        identity: exchange.identity.clone(),
+        // the key tells apart all that is asked for
+        digest: Digest::of(exchange.session.0.as_bytes()),
+        endpoint: exchange.sts.clone(),
+        ca_bundle: exchange.ca_bundle.clone(),
+        world: world.clone(),
+        learnt: learnt.clone(),
+        until: None,
+    }
 }
 
 const LAST_MINUTE: Duration = Duration::from_secs(60);
