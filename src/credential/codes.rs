@@ -30,6 +30,7 @@ const KNOWN: &[&str] = &[
     "KeyringMissing",
     "KeysTemporary",
     "KeysUnusable",
+    "KeysWithheld",
     "LoginDenied",
     "LoginRequired",
     "MalformedPolicyDocument",

@@ -96,7 +96,7 @@ struct Printed {
 }
 
 /// Reads what was printed; the error says what is wrong with it, in words that hold nothing of it.
-fn read(stdout: &[u8], now: SystemTime) -> Result<Issued, String> {
+pub(super) fn read(stdout: &[u8], now: SystemTime) -> Result<Issued, String> {
     let printed: Printed = serde_json::from_slice(stdout).map_err(|error| {
         // the library's own words may quote the value that it did not expect
         let what = if error.is_data() { "a field is not of its type" } else { "it is not JSON" };

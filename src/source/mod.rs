@@ -6,6 +6,7 @@
 //! engine's to decide.
 
 pub mod daemon;
+pub mod keys;
 pub mod mfa;
 pub mod otp;
 pub mod sso;
