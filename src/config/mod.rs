@@ -13,6 +13,7 @@ pub mod limits;
 pub mod own;
 pub mod places;
 pub mod resolve;
+pub mod sessions;
 pub mod shared;
 pub mod sign_in;
 pub mod sso;
@@ -30,6 +31,7 @@ pub use identity::{
 };
 pub use own::Server;
 pub use places::{PlaceError, Places};
+pub use sessions::SessionsAtRest;
 pub use shared::SharedFiles;
 pub use sso::{SsoCache, SsoDefinition, SsoSession};
 pub use user_session::{Device, KeysReference, Otp, UserSession};

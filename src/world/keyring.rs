@@ -1,6 +1,6 @@
 //! The system's keyring: secrets that the system keeps sealed while nobody is logged in.
 //!
-//! Called by the store of sign-ins, for `cache = "private"`.
+//! Called by the store: of sign-ins, for `cache = "private"`, and of user sessions, for the key that they are sealed under.
 
 use std::sync::Arc;
 

@@ -20,6 +20,7 @@ use ::toml::de::DeTable;
 use super::complaint::{Complaint, ConfigError};
 use super::identity::Place;
 use super::places::Places;
+use super::sessions::SessionsAtRest;
 use super::shared::SharedFiles;
 use super::toml::{Keys, Reader, Written, address, nearest};
 use super::{duration, limits};
@@ -43,12 +44,19 @@ pub struct Own {
 pub struct Server {
     /// `listen`, where it was written: then this address and no other is taken.
     pub listen: Option<Written<SocketAddr>>,
+    /// `sessions`, where it was written.
+    pub sessions: Option<Written<SessionsAtRest>>,
 }
 
 impl Server {
     /// The address that is tried first.
     pub fn address(&self) -> SocketAddr {
         self.listen.as_ref().map_or(DEFAULT_ADDRESS, |listen| listen.value)
+    }
+
+    /// Whether user sessions outlive the daemon: in memory only, where nothing is written.
+    pub fn sessions_at_rest(&self) -> SessionsAtRest {
+        self.sessions.as_ref().map(|sessions| sessions.value).unwrap_or_default()
     }
 }
 
@@ -120,6 +128,7 @@ impl Own {
 
     fn lay_over(&mut self, upper: Self) {
         self.server.listen = upper.server.listen.or(self.server.listen.take());
+        self.server.sessions = upper.server.sessions.or(self.server.sessions.take());
         for (name, upper) in upper.identities {
             match self.identities.get_mut(&name) {
                 Some(lower) => lower.lay_over(upper),
@@ -173,7 +182,7 @@ impl Said {
 
 const ROOT: Keys =
     Keys { table: "the file", known: &["server", "identity", "sso"], later: &["listener", "policy", "otp", "azure"] };
-const SERVER: Keys = Keys { table: "[server]", known: &["listen"], later: &[] };
+const SERVER: Keys = Keys { table: "[server]", known: &["listen", "sessions"], later: &[] };
 const IDENTITY: Keys = Keys {
     table: "[identity]",
     known: &[
@@ -199,6 +208,8 @@ fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
     if let Some(server) = document.get("server").and_then(|item| reader.table("server", item)) {
         reader.check_keys(&SERVER, server);
         own.server.listen = server.get("listen").and_then(|item| reader.parsed("listen", item, address));
+        let sessions = server.get("sessions");
+        own.server.sessions = sessions.and_then(|item| reader.parsed("sessions", item, SessionsAtRest::parse));
     }
     if let Some(identities) = document.get("identity").and_then(|item| reader.table("identity", item)) {
         for (name, item) in identities {

@@ -99,14 +99,28 @@ fn what_is_no_toml_is_said_with_its_line() {
 }
 
 #[test]
+fn sessions_are_in_memory_unless_it_is_said_otherwise() {
+    let at_rest = |text: &str| read(text).unwrap().server.sessions_at_rest();
+    assert_eq!(at_rest(""), SessionsAtRest::Memory);
+    for mode in [SessionsAtRest::Memory, SessionsAtRest::Keyring, SessionsAtRest::Passphrase] {
+        assert_eq!(at_rest(&format!("[server]\nsessions = \"{}\"\n", mode.word())), mode);
+    }
+    // a key in clear beside the file is no encryption, and there is no word for it
+    for other in ["file", "plain", "Keyring", "age"] {
+        let found = complaints(&format!("[server]\nsessions = \"{other}\"\n"));
+        assert!(found[0].starts_with(&format!(":2: `sessions`: `{other}` is none of")), "{found:?}");
+    }
+}
+
+#[test]
 fn the_users_file_lies_over_the_systems_key_by_key() {
-    let system =
-        "[server]\nlisten = \"127.0.0.1:1\"\n[identity.a]\nkeep_warm = true\nduration = \"1h\"\n[identity.b]\n";
+    let system = "[server]\nlisten = \"127.0.0.1:1\"\nsessions = \"keyring\"\n[identity.a]\nkeep_warm = true\nduration = \"1h\"\n[identity.b]\n";
     let files = MemoryFiles::default()
         .with(&*places().system_config, system)
         .with(USER, "[identity.a]\nduration = \"2h\"\n[identity.c]\n");
     let own = Own::read(&places(), &files).unwrap();
     assert_eq!(own.server.address().port(), 1);
+    assert_eq!(own.server.sessions_at_rest(), SessionsAtRest::Keyring);
     assert_eq!(own.identities.keys().map(|name| &**name).collect::<Vec<_>>(), ["a", "b", "c"]);
     let a = &own.identities["a"];
     assert_eq!(a.keep_warm.as_ref().map(|written| written.value), Some(true));
