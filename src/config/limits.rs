@@ -65,6 +65,16 @@ pub fn external_id(id: &str) -> Result<(), String> {
     }
 }
 
+/// `SerialNumber`: 9 to 256 of `[\w+=/:,.@-]`.
+pub fn mfa_serial(serial: &str) -> Result<(), String> {
+    let allowed = |byte: u8| in_names(byte) || matches!(byte, b':' | b'/');
+    if (9..=256).contains(&serial.len()) && serial.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err("mfa_serial is no device, such as arn:aws:iam::123456789012:mfa/ada or GAHT12345678".to_owned())
+    }
+}
+
 /// Session tags: at most 50, keys of 1 to 128 characters that do not begin with `aws:`, values of at most 256, no key twice
 /// (case does not count).
 pub fn tags(tags: &[(String, String)]) -> Result<(), String> {

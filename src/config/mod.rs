@@ -7,6 +7,7 @@ pub mod asked;
 pub mod child_files;
 pub mod complaint;
 pub mod duration;
+pub mod env_file;
 pub mod identity;
 pub mod import;
 pub mod limits;
@@ -19,12 +20,14 @@ pub mod sign_in;
 pub mod sso;
 pub mod toml;
 pub mod user_session;
+pub mod user_sessions;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use complaint::{Complaint, ConfigError};
+pub use env_file::Variables;
 pub use identity::{
     AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, RoleRequest, StsEndpoint, Unusable,
     WebIdentityDefinition,
@@ -34,7 +37,7 @@ pub use places::{PlaceError, Places};
 pub use sessions::SessionsAtRest;
 pub use shared::SharedFiles;
 pub use sso::{SsoCache, SsoDefinition, SsoSession};
-pub use user_session::{Device, KeysReference, Otp, UserSession};
+pub use user_session::{Device, KeysReference, Otp, Strategy, UserSession};
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};
@@ -65,9 +68,16 @@ impl Config {
     ///
     /// Fails where a place cannot be known, and for our own TOML, with every complaint about it. Exit code 3.
     pub fn load(world: &World) -> Result<Self, ConfigError> {
+        Self::load_with(world, &Variables::default())
+    }
+
+    /// The same with an env file's variables for `${NAME}` in `[identity.X]`. They say nothing of where files lie: the
+    /// environment alone does.
+    pub fn load_with(world: &World, variables: &Variables) -> Result<Self, ConfigError> {
         let places = places(world)?;
         let surroundings = Surroundings {
             environment: &world.environment,
+            variables,
             session_name: format!("{}@{}", ourselves::user_name(&world.environment), ourselves::host_name()),
             own_program: ourselves::executable().ok(),
             folder: crate::world::places::absolute(Path::new(".")),
@@ -80,7 +90,12 @@ impl Config {
     /// cannot be read any more (no permission, no descriptor left, a folder in its place): that is no reason to forget what
     /// it said. One that could not be read `before` either has nothing to lose.
     pub fn load_again(world: &World, before: &SharedFiles) -> Result<Self, ConfigError> {
-        let config = Self::load(world)?;
+        Self::load_again_with(world, &Variables::default(), before)
+    }
+
+    /// The same with an env file's variables.
+    pub fn load_again_with(world: &World, variables: &Variables, before: &SharedFiles) -> Result<Self, ConfigError> {
+        let config = Self::load_with(world, variables)?;
         let lost = config.shared.unread.iter().filter(|complaint| !before.unread.contains(complaint));
         let complaints: Vec<_> = lost.cloned().collect();
         if complaints.is_empty() { Ok(config) } else { Err(ConfigError { complaints }) }
@@ -93,7 +108,7 @@ impl Config {
 
     /// The same with everything given: pure but for the files.
     pub fn read(places: &Places, files: &dyn Files, surroundings: &Surroundings<'_>) -> Result<Self, ConfigError> {
-        let own = Own::read(places, files)?;
+        let own = Own::read(places, files)?.with_variables(&|name| surroundings.variable(name));
         let shared = SharedFiles::read(places, files);
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
         let (sessions, unused) = resolve::sso::sessions(&shared, &own, surroundings, identities.values());

@@ -41,7 +41,7 @@ pub(super) struct Keys {
 }
 
 type Table<'a> = DeTable<'a>;
-type Item<'a> = Spanned<DeValue<'a>>;
+pub(super) type Item<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> Reader<'a> {
     /// Reads a file's bytes. A file that is no TOML gives its complaints and what could be read of it.
@@ -140,6 +140,18 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// One of a few words, each of which means something.
+    pub(super) fn word<T: Copy>(&mut self, name: &str, item: &Item<'_>, words: &[(&str, T)]) -> Option<Written<T>> {
+        self.parsed(name, item, |text| {
+            let known = || words.iter().map(|(word, _)| *word);
+            let found = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+            found.ok_or_else(|| match nearest(text, known()) {
+                Some(nearest) => format!("`{text}` means nothing here: did you mean `{nearest}`?"),
+                None => format!("`{text}` means nothing here: known are {}", known().collect::<Vec<_>>().join(", ")),
+            })
+        })
     }
 
     /// The place of a byte of the file.

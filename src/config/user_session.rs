@@ -37,6 +37,18 @@ pub struct Device {
     pub otp: Otp,
 }
 
+/// How a role is assumed with a device: `strategy` of our TOML.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// `direct` where the role is alone on its device and wants more than an hour; else `session`.
+    #[default]
+    Auto,
+    /// From the user's session: one code for all that share it, an hour at most for each role.
+    Session,
+    /// With a code in the call itself: one code for this role alone, as long as the role may last.
+    Direct,
+}
+
 /// Where one-time codes come from. A command prints only as its program's name: its arguments may hold a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Otp {
@@ -115,6 +127,10 @@ pub enum KeysReference {
 impl UserSession {
     /// How long a session is asked to last where nothing is written: what AWS takes for its own default (API_GetSessionToken).
     pub const DURATION: Duration = Duration::from_secs(12 * 3600);
+    /// The least that STS grants.
+    pub const LEAST: Duration = Duration::from_secs(900);
+    /// The most that STS grants.
+    pub const MOST: Duration = Duration::from_secs(36 * 3600);
 
     /// The key of the engine's table, such as `user:ada:0f3a11c2`: the same for all that share a device at the same STS,
     /// whichever keys of the user's they name.

@@ -4,6 +4,8 @@
 //! `config/example.toml` shows every key, and a test loads it.
 
 mod sso;
+mod user;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -18,15 +20,17 @@ use std::time::Duration;
 use ::toml::de::DeTable;
 
 use super::complaint::{Complaint, ConfigError};
-use super::identity::Place;
+use super::identity::{Place, Unusable};
 use super::places::Places;
 use super::sessions::SessionsAtRest;
-use super::shared::SharedFiles;
+use super::shared::{SharedFiles, Value};
 use super::toml::{Keys, Reader, Written, address, nearest};
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
 pub use sso::SaidOfSession;
+pub use user::{SaidOfKeys, SaidOfUser};
+pub(super) use variables::is_name;
 
 /// What our TOML says.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +92,14 @@ pub struct Said {
     pub policy_arns: Option<Written<Vec<String>>>,
     /// `ExternalId`
     pub external_id: Option<Written<String>>,
+    /// Instead of the profile's: `role_arn`.
+    pub role_arn: Option<Value>,
+    /// Instead of the profile's: `region`.
+    pub region: Option<Value>,
+    /// Its long-term keys, its device and its session.
+    pub user: SaidOfUser,
+    /// A variable that it names and nobody set: then it cannot be used.
+    pub unset: Option<Unusable>,
 }
 
 impl Own {
@@ -112,7 +124,7 @@ impl Own {
         let complaint = |(name, said): (&IdentityName, &Said)| {
             let written = said.profile.as_ref();
             let profile = written.map_or(&**name, |written| written.value.as_str());
-            if shared.profiles.contains_key(profile) {
+            if shared.profiles.contains_key(profile) || said.stands_alone() {
                 return None;
             }
             let place = written.map_or(&said.place, |written| &written.place).clone();
@@ -124,6 +136,14 @@ impl Own {
         };
         let identities = self.identities.iter().filter_map(complaint);
         identities.chain(sso::missing(&self.sessions, shared)).collect()
+    }
+
+    /// The same with every `${NAME}` replaced: by an env file's variable, else by the environment's.
+    pub(super) fn with_variables(mut self, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        for (name, said) in &mut self.identities {
+            variables::replace(name, said, variable);
+        }
+        self
     }
 
     fn lay_over(&mut self, upper: Self) {
@@ -149,6 +169,21 @@ impl Own {
 }
 
 impl Said {
+    /// What it says instead of a key of the profile.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        match key {
+            "role_arn" => self.role_arn.as_ref(),
+            "region" => self.region.as_ref(),
+            "mfa_serial" => self.user.mfa_serial.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is something without any profile: then none is missing.
+    pub fn stands_alone(&self) -> bool {
+        self.profile.is_none() && (self.role_arn.is_some() || self.user.keys.is_some())
+    }
+
     fn new(place: Place) -> Self {
         Self {
             place,
@@ -162,6 +197,10 @@ impl Said {
             policy: None,
             policy_arns: None,
             external_id: None,
+            role_arn: None,
+            region: None,
+            user: SaidOfUser::default(),
+            unset: None,
         }
     }
 
@@ -177,11 +216,14 @@ impl Said {
         self.policy = upper.policy.or(self.policy.take());
         self.policy_arns = upper.policy_arns.or(self.policy_arns.take());
         self.external_id = upper.external_id.or(self.external_id.take());
+        self.role_arn = upper.role_arn.or(self.role_arn.take());
+        self.region = upper.region.or(self.region.take());
+        self.user.lay_over(upper.user);
     }
 }
 
 const ROOT: Keys =
-    Keys { table: "the file", known: &["server", "identity", "sso"], later: &["listener", "policy", "otp", "azure"] };
+    Keys { table: "the file", known: &["server", "identity", "sso"], later: &["listener", "policy", "azure"] };
 const SERVER: Keys = Keys { table: "[server]", known: &["listen", "sessions"], later: &[] };
 const IDENTITY: Keys = Keys {
     table: "[identity]",
@@ -196,8 +238,15 @@ const IDENTITY: Keys = Keys {
         "policy",
         "policy_arns",
         "external_id",
+        "role_arn",
+        "region",
+        "keys",
+        "otp",
+        "mfa_serial",
+        "strategy",
+        "session_duration",
     ],
-    later: &["keys", "otp", "azure"],
+    later: &["azure"],
 };
 
 /// Reads one file's text.
@@ -254,6 +303,9 @@ fn said<'a>(reader: &mut Reader<'a>, place: Place, table: &DeTable<'a>) -> Said 
     said.external_id = item("external_id").and_then(|item| {
         reader.parsed("external_id", item, |text| limits::external_id(text).map(|()| text.to_owned()))
     });
+    said.role_arn = item("role_arn").and_then(|item| user::value(reader, "role_arn", item));
+    said.region = item("region").and_then(|item| user::value(reader, "region", item));
+    said.user = SaidOfUser::read(reader, table);
     said
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::view::View;
 use super::{Failed, Resolved, Resolver};
 use crate::config::identity::{AwsDefinition, Identity, Kind, RoleBase};
+use crate::config::own::Said;
 use crate::credential::IdentityName;
 
 impl<'a> Resolver<'a> {
@@ -75,13 +76,31 @@ impl<'a> Resolver<'a> {
         if !view.assumes_role() {
             return None;
         }
+        if view.keys().is_some() {
+            return None;
+        }
         let source = view.text("source_profile").filter(|source| **source != *view.profile)?;
-        let (source, _) = self.shared.profiles.get_key_value(source)?;
-        let source_view = View::new(self.shared, None, source);
+        let source = self.source_name(source)?;
+        let source_view = self.source_view(source);
         let role = source_view.assumes_role() && !source_view.has_static_keys();
         let issued = source_view.value("web_identity_token_file").is_some()
             || source_view.has_sso_role() && !source_view.assumes_role();
-        (role || issued).then(|| source.clone())
+        (role || issued && source_view.keys().is_none()).then(|| source.clone())
+    }
+
+    /// Who is meant by `source_profile`: a profile, or an identity that our TOML makes without one.
+    pub(super) fn source_name(&self, source: &str) -> Option<&'a IdentityName> {
+        let profile = self.shared.profiles.get_key_value(source).map(|(name, _)| name);
+        profile.or_else(|| {
+            let (name, said) = self.own.identities.get_key_value(source)?;
+            said.stands_alone().then_some(name)
+        })
+    }
+
+    /// A source, with what our TOML says of it by its own name.
+    pub(super) fn source_view(&self, source: &IdentityName) -> View<'a> {
+        let itself = |said: &&Said| said.profile.as_ref().is_none_or(|profile| profile.value == **source);
+        View::new(self.shared, self.own.identities.get(source).filter(itself), source)
     }
 
     pub(super) fn view(&self, name: &IdentityName) -> View<'a> {

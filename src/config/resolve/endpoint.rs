@@ -21,7 +21,7 @@ impl Resolver<'_> {
             return self.done.get(&base).and_then(|base| base.region.clone());
         }
         let source = view.text("source_profile").filter(|_| view.assumes_role())?;
-        self.shared.profiles.get(source)?.text("region").map(str::to_owned)
+        self.source_view(self.source_name(source)?).text("region").map(str::to_owned)
     }
 
     pub(super) fn sts(

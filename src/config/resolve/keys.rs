@@ -24,6 +24,12 @@ pub(super) enum OwnSource {
 
 impl Resolver<'_> {
     pub(super) fn own_source(&self, view: &View<'_>) -> Result<OwnSource, Failed> {
+        if let Some(unset) = view.said.and_then(|said| said.unset.clone()) {
+            return Err(Failed::new(Kind::Keys, unset));
+        }
+        if let Some(keys) = view.keys() {
+            return self.keys_by_reference(view, keys).map(|origin| OwnSource::Keys(Kind::Keys, origin));
+        }
         let key_in_credentials_file =
             view.value("aws_access_key_id").is_some_and(|value| *value.place.file == *self.shared.credentials);
         if view.value("web_identity_token_file").is_some() {
@@ -33,7 +39,7 @@ impl Resolver<'_> {
         } else if key_in_credentials_file {
             static_keys(view)
         } else if view.value("login_session").is_some() {
-            Err(later(view, Kind::Login, "login_session"))
+            Err(login(view))
         } else if view.value("credential_process").is_some() {
             self.process(view)
         } else if view.value("aws_access_key_id").is_some() {
@@ -116,15 +122,9 @@ fn static_keys(view: &View<'_>) -> Result<OwnSource, Failed> {
 }
 
 /// A kind that a later version serves.
-fn later(view: &View<'_>, kind: Kind, key: &str) -> Failed {
-    let what = if kind == Kind::Login { "`aws login`" } else { "a one-time code" };
-    let reason = format!("the profile uses {what} ({key}), which this version of Credenza does not serve yet");
-    Failed::new(kind, view.unusable(key, reason))
-}
-
-/// A role that asks for a one-time code.
-pub(super) fn needs_code(view: &View<'_>) -> Failed {
-    later(view, Kind::Mfa, "mfa_serial")
+fn login(view: &View<'_>) -> Failed {
+    let reason = "the profile uses `aws login` (login_session), which this version of Credenza does not serve yet";
+    Failed::new(Kind::Login, view.unusable("login_session", reason))
 }
 
 fn nothing(view: &View<'_>) -> Failed {
@@ -144,7 +144,7 @@ fn nothing(view: &View<'_>) -> Failed {
 
 /// Whether a command would ask Credenza: by its own name or path, or as `credenza credential` within a shell's or `env`'s
 /// words. By any other name, such as a script's, it is stopped when it runs: `config/asked.rs`.
-fn calls_us(argv: &[String], own_program: Option<&Path>) -> bool {
+pub(super) fn calls_us(argv: &[String], own_program: Option<&Path>) -> bool {
     let own_name = own_program.and_then(Path::file_name);
     let is_us = |word: &str| {
         let name = Path::new(word).file_name();

@@ -12,6 +12,7 @@ mod params;
 mod relative;
 mod role;
 pub(super) mod sso;
+mod user;
 mod view;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::complaint::Complaint;
+use super::env_file::Variables;
 use super::identity::{AwsDefinition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
 use super::own::Own;
 use super::shared::SharedFiles;
@@ -36,6 +38,8 @@ use view::View;
 pub struct Surroundings<'a> {
     /// The variables.
     pub environment: &'a Environment,
+    /// An env file's variables: for `${NAME}` in `[identity.X]`, where they come before the environment's.
+    pub variables: &'a Variables,
     /// The role session name where none is written, such as `ada@laptop`; any text, it is sanitised here.
     pub session_name: String,
     /// The absolute path of our own program: a `credential_process` that names it would ask itself.
@@ -49,8 +53,19 @@ pub struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// Variables, and nothing else that is known.
     pub fn of(environment: &'a Environment) -> Self {
-        let folder = PathBuf::from("/");
-        Self { environment, session_name: String::new(), own_program: None, folder, kept_address: None }
+        Self {
+            environment,
+            variables: Variables::NONE,
+            session_name: String::new(),
+            own_program: None,
+            folder: PathBuf::from("/"),
+            kept_address: None,
+        }
+    }
+
+    /// What `${NAME}` stands for; `None` where it is set nowhere, is empty, or no text.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        self.variables.text(name).or_else(|| self.environment.text(name)).map(str::to_owned)
     }
 }
 
@@ -62,6 +77,7 @@ pub fn resolve(
 ) -> (BTreeMap<IdentityName, Identity>, Vec<Complaint>) {
     let mut resolver = Resolver::new(shared, own, surroundings);
     let names: BTreeSet<_> = shared.profiles.keys().chain(own.identities.keys()).collect();
+    resolver.uses = resolver.uses(&names);
     for name in names {
         resolver.resolve_with_bases(name);
     }
@@ -76,6 +92,8 @@ struct Resolver<'a> {
     done: BTreeMap<IdentityName, Resolved>,
     /// Every distinct sign-in so far.
     sessions: Vec<Arc<SsoSession>>,
+    /// What each device is there for.
+    uses: user::UsesOf,
     complaints: Vec<Complaint>,
 }
 
@@ -105,7 +123,8 @@ impl Failed {
 
 impl<'a> Resolver<'a> {
     fn new(shared: &'a SharedFiles, own: &'a Own, surroundings: &'a Surroundings<'a>) -> Self {
-        Self { shared, own, surroundings, done: BTreeMap::new(), sessions: Vec::new(), complaints: Vec::new() }
+        let (done, sessions, uses, complaints) = Default::default();
+        Self { shared, own, surroundings, done, sessions, uses, complaints }
     }
 
     /// An identity whole, usable or not. Its base is in `done` already.
@@ -128,6 +147,10 @@ impl<'a> Resolver<'a> {
         };
         let rests_on = match &definition {
             Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin.profile().cloned(),
+            Ok(AwsDefinition::Role(RoleDefinition {
+                base: RoleBase::Session(session) | RoleBase::Code(session),
+                ..
+            })) => session.keys.profile().cloned(),
             _ => base.and_then(|base| base.rests_on.clone()),
         };
         let identity = Identity {

@@ -9,27 +9,18 @@ use std::time::Duration;
 use super::view::View;
 use super::{Failed, Resolver};
 use crate::config::complaint::Complaint;
-use crate::config::identity::{Kind, Place, Unusable};
+use crate::config::identity::{KeysOrigin, Kind, Place, RoleBase, Unusable};
 use crate::config::limits;
 use crate::config::own::Said;
 use crate::config::toml::Written;
 
 impl Resolver<'_> {
-    /// `DurationSeconds`, and whether it was written.
-    pub(super) fn duration(&mut self, view: &View<'_>, chained: bool, warnings: &mut Vec<String>) -> (Duration, bool) {
-        let written = match view.said.and_then(|said| said.duration.as_ref()) {
+    /// `DurationSeconds`, as it was written.
+    pub(super) fn duration(&mut self, view: &View<'_>, warnings: &mut Vec<String>) -> Option<Duration> {
+        match view.said.and_then(|said| said.duration.as_ref()) {
             Some(written) => Some(written.value),
             None => self.duration_seconds(view, warnings),
-        };
-        let asked = written.unwrap_or(limits::DEFAULT_DURATION);
-        if chained && asked > limits::MOST_CHAINED_DURATION {
-            warnings.push(format!(
-                "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed with temporary keys",
-                Human(asked)
-            ));
-            return (limits::MOST_CHAINED_DURATION, true);
         }
-        (asked, written.is_some())
     }
 
     /// `duration_seconds`; what is no number is left out, as botocore does.
@@ -65,6 +56,44 @@ impl Resolver<'_> {
         let sanitised = limits::sanitised_session_name(name);
         warnings.push(format!("role_session_name has characters or a length that STS refuses: `{sanitised}` is sent"));
         sanitised
+    }
+}
+
+/// How long a role's sessions are asked to last: no more than an hour where its base is temporary.
+pub(super) fn granted(
+    view: &View<'_>,
+    base: &RoleBase,
+    asked: Option<Duration>,
+    warnings: &mut Vec<String>,
+) -> Duration {
+    let asked = asked.unwrap_or(limits::DEFAULT_DURATION);
+    if !is_temporary(base) || asked <= limits::MOST_CHAINED_DURATION {
+        return asked;
+    }
+    let (with, mend) = match base {
+        RoleBase::Session(_) => {
+            let mend = format!(". With `strategy = \"direct\"` in [identity.{}] it is assumed without one", view.name);
+            ("a user's session", mend)
+        }
+        _ => ("temporary keys", String::new()),
+    };
+    warnings.push(format!(
+        "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed with {with}{mend}",
+        Human(asked)
+    ));
+    limits::MOST_CHAINED_DURATION
+}
+
+/// Whether a base is known to be temporary keys: what they assume is a chained role to AWS, an instance's and a
+/// container's too, which are keys of a role themselves. Where it shows only later, the source sees to it.
+fn is_temporary(base: &RoleBase) -> bool {
+    match base {
+        RoleBase::Identity(_)
+        | RoleBase::Session(_)
+        | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
+        RoleBase::Code(_) => false,
+        RoleBase::Keys(KeysOrigin::Static { keys, .. }) => !keys.long_term(),
+        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Reference { .. } | KeysOrigin::Environment) => false,
     }
 }
 
@@ -197,7 +226,7 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// A duration as a person says it: `12 h`, `15 min`, `90 s`.
-struct Human(Duration);
+pub(super) struct Human(pub(super) Duration);
 
 impl fmt::Display for Human {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

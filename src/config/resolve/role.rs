@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keys::{OwnSource, needs_code};
+use super::keys::OwnSource;
 use super::view::View;
 use super::{Failed, Resolver, params};
 use crate::config::identity::{
-    AwsDefinition, KeysOrigin, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
+    AwsDefinition, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
 };
+use crate::config::limits;
 use crate::config::sso::SsoDefinition;
 use crate::credential::IdentityName;
 use crate::world::places;
@@ -21,7 +22,13 @@ impl Resolver<'_> {
     ) -> Result<(Kind, AwsDefinition), Failed> {
         self.refuse_shadowing(view)?;
         if view.assumes_role() {
-            return self.role(view, region, warnings).map(|role| (Kind::Role, AwsDefinition::Role(role)));
+            let role = self.role(view, region, warnings)?;
+            let with_a_code = match &role.base {
+                RoleBase::Session(session) | RoleBase::Code(session) => session.device.is_some(),
+                RoleBase::Identity(_) | RoleBase::Keys(_) => false,
+            };
+            let kind = if with_a_code { Kind::Mfa } else { Kind::Role };
+            return Ok((kind, AwsDefinition::Role(role)));
         }
         match self.own_source(view)? {
             OwnSource::WebIdentity => {
@@ -38,7 +45,7 @@ impl Resolver<'_> {
                 params::refuse_settings(view, kind, params::FOR_ROLES)?;
                 params::refuse_settings(view, kind, params::FOR_SESSIONS)?;
                 let sts = self.sts(view, region, None).map_err(|unusable| Failed::new(kind, unusable))?;
-                Ok((kind, AwsDefinition::Keys { origin, sts }))
+                self.own_keys(view, kind, origin, sts, warnings)
             }
         }
     }
@@ -61,21 +68,22 @@ impl Resolver<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<RoleDefinition, Failed> {
         let failed = |unusable| Failed::new(Kind::Role, unusable);
-        let role_arn = role_arn(view).map_err(failed)?;
-        if view.value("mfa_serial").is_some() {
-            return Err(needs_code(view));
+        if let Some(unset) = view.said.and_then(|said| said.unset.clone()) {
+            return Err(failed(unset));
         }
+        let role_arn = role_arn(view).map_err(failed)?;
         let base = self.base(view)?;
-        let chained = is_temporary(&base);
-        let (duration, duration_written) = self.duration(view, chained, warnings);
+        let asked = self.duration(view, warnings);
+        let sts = self.sts(view, region, Some(role_arn)).map_err(failed)?;
+        let base = self.base_of_user(view, base, &sts, asked, warnings)?;
         let (policy, policy_arns) = params::policies(view).map_err(failed)?;
         let request = RoleRequest {
-            sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
+            sts,
             role_arn: role_arn.to_owned(),
             session_name: self.session_name(view, warnings),
             external_id: params::external_id(view).map_err(failed)?,
-            duration,
-            duration_written,
+            duration: params::granted(view, &base, asked, warnings),
+            duration_written: asked.is_some(),
             tags: params::tags(view).map_err(failed)?,
             transitive_tag_keys: params::transitive_tag_keys(view).map_err(failed)?,
             source_identity: params::source_identity(view).map_err(failed)?,
@@ -105,7 +113,7 @@ impl Resolver<'_> {
             role_arn: role_arn.to_owned(),
             token_file: self.token_file(view).map_err(failed)?,
             session_name: self.session_name(view, warnings),
-            duration: self.duration(view, false, warnings).0,
+            duration: self.duration(view, warnings).unwrap_or(limits::DEFAULT_DURATION),
             policy,
             policy_arns,
         })
@@ -124,6 +132,10 @@ impl Resolver<'_> {
     /// What a role is assumed from: exactly one of `source_profile` and `credential_source` says so.
     fn base(&self, view: &View<'_>) -> Result<RoleBase, Failed> {
         let failed = |key: &str, reason: String| Failed::new(Kind::Role, view.unusable(key, reason));
+        if let Some(keys) = view.keys() {
+            let origin = self.keys_by_reference(view, keys);
+            return origin.map(RoleBase::Keys).map_err(|failed| Failed { kind: Kind::Role, ..failed });
+        }
         let source = match (view.text("source_profile"), view.text("credential_source")) {
             (Some(_), Some(_)) => {
                 let reason = "role_arn has both source_profile and credential_source: take one of them out";
@@ -135,7 +147,10 @@ impl Resolver<'_> {
                 return Err(failed("web_identity_token_process", reason.to_owned()));
             }
             (None, None) => {
-                let reason = "role_arn needs source_profile or credential_source, which say what it is assumed with";
+                let reason = match view.section {
+                    Some(_) => "role_arn needs source_profile or credential_source, which say what it is assumed with",
+                    None => "role_arn needs keys, which say what it is assumed with",
+                };
                 return Err(failed("role_arn", reason.to_owned()));
             }
             (None, Some(name)) => {
@@ -156,10 +171,10 @@ impl Resolver<'_> {
                 Ok(_) => Ok(RoleBase::Identity(base)),
             };
         }
-        let Some((name, _)) = self.shared.profiles.get_key_value(source) else {
+        let Some(name) = self.source_name(source) else {
             return Err(failed("source_profile", format!("source_profile = {source}, but there is no such profile")));
         };
-        match self.own_source(&View::new(self.shared, None, name)) {
+        match self.own_source(&self.source_view(name)) {
             Ok(OwnSource::Keys(_, origin)) => Ok(RoleBase::Keys(origin)),
             Ok(OwnSource::WebIdentity) => Ok(RoleBase::Identity(name.clone())),
             // by this name the role is served, so what its own sign-in gives has none
@@ -176,19 +191,6 @@ impl Resolver<'_> {
             }
             Err(source) => Err(because_of(view, (name.clone(), source.unusable.to_string()))),
         }
-    }
-}
-
-/// Whether a base is known to be temporary keys: what they assume is a chained role to AWS, an instance's and a
-/// container's too, which are keys of a role themselves. Where it shows only later, the source sees to it.
-fn is_temporary(base: &RoleBase) -> bool {
-    match base {
-        RoleBase::Identity(_)
-        | RoleBase::Session(_)
-        | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
-        RoleBase::Code(_) => false,
-        RoleBase::Keys(KeysOrigin::Static { keys, .. }) => !keys.long_term(),
-        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Reference { .. } | KeysOrigin::Environment) => false,
     }
 }
 

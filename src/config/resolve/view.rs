@@ -1,8 +1,9 @@
 //! [`View`]: one identity as it was written: what our TOML says, then its profile, then the profile that it includes.
 
 use crate::config::identity::{AwsDefinition, Place, Unusable};
-use crate::config::own::Said;
+use crate::config::own::{Said, SaidOfKeys};
 use crate::config::shared::{Section, SharedFiles, Value};
+use crate::config::toml::Written;
 use crate::credential::IdentityName;
 
 /// One identity as it was written.
@@ -29,10 +30,11 @@ impl<'a> View<'a> {
         Self { name: name.clone(), included: included(shared, section), section, profile, said }
     }
 
-    /// The value of a key: the profile's own, else that of an included profile. Keys and what belongs to them are never
-    /// taken from another profile.
+    /// The value of a key: what our TOML says instead, else the profile's own, else that of an included profile. Keys and
+    /// what belongs to them are never taken from another profile.
     pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
-        let own = self.section.and_then(|section| section.value(key));
+        let said = self.said.and_then(|said| said.value(key));
+        let own = said.or_else(|| self.section.and_then(|section| section.value(key)));
         if own.is_some() || key.starts_with("aws_") {
             return own;
         }
@@ -58,7 +60,13 @@ impl<'a> View<'a> {
     /// A role that is assumed with other keys. `web_identity_token_file` takes a profile out of that, as in botocore and
     /// in aws-config.
     pub(super) fn assumes_role(&self) -> bool {
-        self.value("role_arn").is_some() && self.value("web_identity_token_file").is_none()
+        let with_a_token = self.value("web_identity_token_file").is_some() && self.keys().is_none();
+        self.value("role_arn").is_some() && !with_a_token
+    }
+
+    /// Where our TOML says that its keys lie.
+    pub(super) fn keys(&self) -> Option<&'a Written<SaidOfKeys>> {
+        self.said.and_then(|said| said.user.keys.as_ref())
     }
 
     /// A role of IAM Identity Center, whole or not: either key makes it one (botocore's `SSOProvider._load_sso_config`).

@@ -20,7 +20,7 @@ pub struct Value {
 
 impl Value {
     /// A value with its place.
-    pub(super) fn new(text: &str, place: Place) -> Self {
+    pub(in crate::config) fn new(text: &str, place: Place) -> Self {
         Self { text: Zeroizing::new(text.to_owned()), place, nested: Vec::new() }
     }
 

@@ -1,11 +1,13 @@
 //! What profiles mean: each source, chains and loops, and every reason for which one cannot be served.
 
 mod bases;
+mod mfa;
 mod params;
 mod sign_ins;
 mod sso;
 mod surroundings;
 mod unusable;
+mod variables;
 
 use super::*;
 use crate::config::identity::{KeysOrigin, RoleDefinition, RoleRequest};
@@ -34,6 +36,7 @@ impl Given<'_> {
             .with(&*places.config, self.toml);
         let surroundings = Surroundings {
             environment: &environment,
+            variables: Variables::NONE,
             session_name: "ada lovelace@laptop".to_owned(),
             own_program: Some("/opt/bin/cz".into()),
             folder: "/projects".into(),

@@ -12,8 +12,6 @@ fn fails(lines: &str, expected: &str) {
 fn kinds_of_later_versions_say_so() {
     let later = "which this version of Credenza does not serve yet";
     fails("x = 1\nlogin_session = x\n", &format!("3: the profile uses `aws login` (login_session), {later}"));
-    let mfa = format!("{ROLE}source_profile = base\nmfa_serial = arn:aws:iam::1:mfa/a\n");
-    fails(&mfa, &format!("4: the profile uses a one-time code (mfa_serial), {later}"));
 }
 
 #[test]
