@@ -4,6 +4,7 @@
 //! - [`Endpoint`]: what `exec` gives its child: an address, an engine and one grant of its own
 //! - [`generated`]: the AWS files that a child or a shell reads
 //! - [`background`]: the daemon started, found and ended by commands
+//! - [`user_sessions`]: sessions of IAM users, which a person begins and the daemon keeps
 //! - [`portal`], [`aws_config`]: what a sign-in gives, and the file that it is written into
 //!
 //! Called by the commands.
@@ -34,6 +35,7 @@ mod sign_ins;
 mod smallness;
 mod supply;
 mod trail;
+pub mod user_sessions;
 mod wait;
 
 pub use crate::server::listener::BindError;

@@ -17,6 +17,7 @@ use super::marker::Marker;
 use super::recipes::{Book, names};
 use super::reload::Reload;
 use super::sign_ins::{SignIns, views};
+use super::user_sessions::{Announcer, Keeper};
 use super::{AppError, address, reload};
 use crate::config::own::Own;
 use crate::config::{Config, Places};
@@ -30,7 +31,7 @@ use crate::server::grant::Grants;
 use crate::server::grant_store::GrantStore;
 use crate::server::listener::Listener;
 use crate::server::service::Service;
-use crate::source::mfa::NoSessions;
+use crate::store::SessionStore;
 use crate::world::folder::{Folder, Lock};
 use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
@@ -44,6 +45,7 @@ pub struct App {
     socket: Arc<LocalSocket>,
     reload: Reload,
     sign_ins: SignIns,
+    announcer: Announcer,
     state: Arc<Folder>,
     _locks: [Lock; 2],
 }
@@ -96,12 +98,15 @@ impl App {
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
         files.ours(&path);
         let audit = Audit::start(trail, "daemon", clock.clone());
-        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(NoSessions)));
+        let (configs, followed) = watch::channel(Arc::clone(&config));
+        let keeper = Keeper::new(&world, SessionStore::in_memory(), followed.clone());
+        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(keeper.clone())));
         let engine = Engine::start(world.clone(), book, Settings::default());
+        keeper.serves(&engine);
+        let announcer = Announcer { world: world.clone(), engine: engine.clone(), keeper: keeper.clone() };
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
         let (looks, asked) = mpsc::unbounded_channel();
-        let (configs, followed) = watch::channel(Arc::clone(&config));
         let sign_ins = SignIns {
             world: world.clone(),
             engine: engine.clone(),
@@ -112,6 +117,7 @@ impl App {
         };
         let daemon = Daemon {
             sign_ins: views_of(&world, &engine, followed),
+            user_sessions: Arc::new(keeper.clone()),
             engine,
             grants,
             holders,
@@ -136,8 +142,9 @@ impl App {
             names,
             configs,
             shells,
+            sessions: Arc::new(keeper),
         };
-        Ok(Self { daemon, service, listener, socket, reload, sign_ins, state, _locks: locks })
+        Ok(Self { daemon, service, listener, socket, reload, sign_ins, announcer, state, _locks: locks })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -156,7 +163,7 @@ impl App {
     ///
     /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { daemon, service, listener, socket, reload, sign_ins, state, _locks } = self;
+        let Self { daemon, service, listener, socket, reload, sign_ins, announcer, state, _locks } = self;
         reload::tell_complaints(&daemon.config(), None);
         reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
@@ -168,6 +175,7 @@ impl App {
         background.spawn(daemon.holders.clone().tidy());
         background.spawn(reload.run());
         background.spawn(sign_ins.run());
+        background.spawn(announcer.run());
         background.spawn(super::smallness::stay_small(thinned));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");
         let early = tokio::select! {

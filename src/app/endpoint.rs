@@ -17,6 +17,7 @@ use super::sign_ins::SignIns;
 use super::smallness::stay_small;
 use super::supply::{News, Sought, Supply};
 use super::trail::{self, HandedOut};
+use super::user_sessions::Follower;
 use crate::config::Config;
 use crate::credential::{Ask, Credential, IdentityName, Now, Outcome};
 use crate::engine::{AskState, Engine, Reset, Settings};
@@ -26,7 +27,6 @@ use crate::server::grant::{GrantSpec, Grants, Holder, Scope};
 use crate::server::listener::Listener;
 use crate::server::service::{Names, Service};
 use crate::source::daemon::DAEMON_AWAY;
-use crate::source::sso::wants_login;
 use crate::world::World;
 use crate::world::folder::{Folder, FolderError};
 
@@ -53,7 +53,7 @@ pub struct Endpoint {
     serving: JoinHandle<()>,
     supplying: JoinHandle<()>,
     staying_small: JoinHandle<()>,
-    following: JoinHandle<()>,
+    following: JoinHandle<((), ())>,
     configs: watch::Sender<Arc<Config>>,
     news: mpsc::UnboundedSender<News>,
 }
@@ -114,7 +114,14 @@ impl Endpoint {
             supplied: true,
             watch_after: MOST_ARE_OVER,
         };
-        let following = tokio::spawn(sign_ins.run());
+        let user_sessions = Follower {
+            world: world.clone(),
+            engine: engine.clone(),
+            config: sign_ins.config.clone(),
+            identities: sign_ins.identities.clone().unwrap_or_default(),
+            watch_after: MOST_ARE_OVER,
+        };
+        let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
         Ok(Self {
             address,
             token,
@@ -183,14 +190,12 @@ impl Endpoint {
             .note(&self.audit, now);
     }
 
-    /// Those of its identities that cannot be had before somebody signs in, as far as is known by now.
-    pub fn needing_login(&self) -> Vec<IdentityName> {
+    /// Those of its identities that cannot be had without a person, as far as is known by now, and the failures' codes.
+    pub fn needing_person(&self) -> Vec<(IdentityName, &'static str)> {
         let asks = self.engine.snapshot().asks.into_iter();
-        let needing = asks.filter(|view| {
-            let failure = view.last_failure.as_ref().map(|(failure, _)| failure);
-            view.state == AskState::NeedsPerson && failure.is_some_and(wants_login)
-        });
-        needing.map(|view| view.ask.identity).filter(|name| self.others.contains(name)).collect()
+        let needing =
+            asks.filter(|view| view.state == AskState::NeedsPerson && self.others.contains(&view.ask.identity));
+        needing.filter_map(|view| Some((view.ask.identity, view.last_failure?.0.code))).collect()
     }
 
     /// Begins to fetch a credential ahead of its first use.

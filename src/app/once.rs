@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::notes;
 use super::recipes::Book;
 use super::trail::{self, HandedOut};
+use super::user_sessions::AtDaemon;
 use crate::config::Config;
 use crate::credential::{Ask, IdentityName, Outcome};
 use crate::engine::{Engine, Settings};
 use crate::server::service;
-use crate::source::mfa::NoSessions;
 use crate::world::{World, ourselves};
 
 /// What came of it.
@@ -30,7 +30,7 @@ pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, pa
     let known = config.identities.get(&identity).map(service::known).unwrap_or_default();
     let engine = Engine::start(
         world.clone(),
-        Arc::new(Book::of(config, world.clone(), Arc::new(NoSessions))),
+        Arc::new(Book::of(config, world.clone(), Arc::new(AtDaemon::of(world, Vec::new())))),
         Settings { renew_ahead: false, ..Settings::default() },
     );
     let outcome = engine.get(&Ask::aws(Arc::clone(&identity)), patience).await;

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::control::Daemon;
 use crate::credential::Ask;
 use crate::server::service::Names;
-use crate::source::mfa::NoSessions;
+use crate::source::mfa::UserSessions;
 use crate::world::World;
 use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
@@ -33,6 +33,8 @@ pub(super) struct Reload {
     pub(super) configs: watch::Sender<Arc<Config>>,
     /// The files of shells.
     pub(super) shells: AwsFiles,
+    /// Who keeps user sessions: the same for every configuration.
+    pub(super) sessions: Arc<dyn UserSessions>,
 }
 
 impl Reload {
@@ -60,7 +62,7 @@ impl Reload {
     }
 
     fn read_again(&mut self) {
-        let Self { world, daemon, names: known, configs, shells, .. } = self;
+        let Self { world, daemon, names: known, configs, shells, sessions, .. } = self;
         let before = daemon.config();
         let config = match Config::load_again(world, &before.shared) {
             Ok(config) => Arc::new(config),
@@ -78,7 +80,7 @@ impl Reload {
         if config.server != before.server {
             tracing::warn!("[server] changed: it takes effect with the next start");
         }
-        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(NoSessions)));
+        let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::clone(sessions)));
         daemon.replace(config.clone(), |engine| engine.replace(book));
         known.send_replace(names(&config));
         configs.send_replace(Arc::clone(&config));

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use self::pace::{Found, Pace};
 use super::background;
 use super::recipes::Book;
+use super::user_sessions::AtDaemon;
 use crate::config::Config;
 use crate::control::{ClientError, wire};
 use crate::credential::IdentityName;
@@ -22,7 +23,6 @@ use crate::credential::handover::START_ANEW;
 use crate::engine::Engine;
 use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
-use crate::source::mfa::NoSessions;
 use crate::world::World;
 use crate::world::unix::UnixHttp;
 
@@ -73,7 +73,8 @@ impl Supply {
     /// How each identity's credentials are made, with what the daemon supplies.
     pub(super) fn book(&self, supplier: Option<&Supplier>) -> Book {
         let instead = supplier.map(|supplier| supplier.sources.clone()).unwrap_or_default();
-        Book::of(Arc::clone(&self.config), self.world.clone(), Arc::new(NoSessions)).with(instead)
+        Book::of(Arc::clone(&self.config), self.world.clone(), Arc::new(AtDaemon::of(&self.world, Vec::new())))
+            .with(instead)
     }
 
     /// Looks for a daemon and announces the job to it.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::sign_ins::SignIns;
 use super::supply::Supply;
+use super::user_sessions::Follower;
 use crate::config::Config;
 use crate::credential::{Ask, Failure, FailureClass, IdentityName};
 use crate::engine::{Engine, Reset, Settings};
@@ -48,7 +49,14 @@ pub async fn wait(
         supplied: true,
         watch_after: Duration::ZERO,
     };
-    let following = tokio::spawn(sign_ins.run());
+    let user_sessions = Follower {
+        world: world.clone(),
+        engine: engine.clone(),
+        config: sign_ins.config.clone(),
+        identities: identities.clone(),
+        watch_after: Duration::ZERO,
+    };
+    let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let waited = wait_for(&engine, &identities, supplied, deadline).await;
     supplying.abort();

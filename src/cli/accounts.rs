@@ -18,7 +18,7 @@ use crate::config::{Config, SsoSession};
 /// Shows all that a sign-in gives.
 pub(super) async fn show(name: &str, first: FirstArgs, json: bool, context: &Context) -> Result<u8, Trouble> {
     let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &AppError::from(error)))?;
-    let session = sign_ins::named(Some(name), &config, context, CANNOT)?;
+    let session = sign_ins::center(Some(name), &config, context, CANNOT)?;
     let listing = listed(context, &Arc::new(config), &session, first, CANNOT).await?;
     if json {
         let shown = Accounts::of(&session, &listing.pairs);

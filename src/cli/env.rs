@@ -11,8 +11,10 @@ use clap::{Args, ValueEnum};
 use super::child::wiring::{Layer, layer};
 use super::child::{Token, Wiring, address, original::undoing};
 use super::login::FirstArgs;
+use super::mending::Mending;
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::background;
+use crate::app::user_sessions::AtDaemon;
 use crate::config::{Config, duration};
 use crate::control::wire::{GrantGiven, GrantWanted, Holder, Named};
 use crate::world::ourselves;
@@ -102,7 +104,11 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let config = Arc::new(Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?);
     let inside = identities::inside(outer, &world.environment);
     let identities = identities::named(&arguments.identities, &config, &inside, CANNOT)?;
-    arguments.first.sign_in_for_daemon(context, &config, &identities, CANNOT).await?;
+    let daemon = AtDaemon::of(world, runtime::log_arguments(&context.globals));
+    let since = world.clock.now().wall;
+    let mut mending =
+        Mending { asks: arguments.first, context, config: &config, daemon: &daemon, since, done: Vec::new() };
+    mending.mend_for_daemon(&identities, CANNOT).await?;
     let default = identities[0];
     let named = identities
         .iter()

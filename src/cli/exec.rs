@@ -13,6 +13,7 @@ use super::child::{Token, Wiring, address};
 use super::login::FirstArgs;
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
+use crate::app::user_sessions::AtDaemon;
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::shared::SharedFiles;
 use crate::config::{Config, ConfigError};
@@ -81,6 +82,13 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     if let Err(error) = runtime::raise_file_limit() {
         say::err(&format!("credenza: the limit of open files cannot be raised: {error}\n"));
     }
+    let daemon = AtDaemon::of(&world, runtime::log_arguments(&context.globals));
+    if names.iter().any(|name| config.user_session_of(name).is_some()) {
+        // it keeps what a person begins here, for this command and the next
+        if let Err(error) = daemon.ensure().await {
+            say::err(&format!("credenza: no daemon keeps sessions: {error}\n"));
+        }
+    }
     let options = EndpointOptions { identities: names.clone(), command: command.name() };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {
@@ -88,7 +96,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     }
     names.iter().skip(1).for_each(|name| endpoint.warm(name));
     let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
-    let first = First { endpoint: &endpoint, names: &names, asks: arguments.first, context, config: &config };
+    let first =
+        First { endpoint: &endpoint, names: &names, asks: arguments.first, context, config: &config, daemon: &daemon };
     let (credential, files) = tokio::select! {
         begun = async { tokio::join!(first.credential(since), async { Files::new(&world, &config, watch) }) } => begun,
         signal = told.next() => return Ok(Ended::Signal(signal)),

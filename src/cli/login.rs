@@ -1,17 +1,21 @@
-//! `credenza login`: a person signs in. And the login that `exec` and `env` put first where a person sits at the terminal.
+//! `credenza login`: a person signs in, or begins a session with a one-time code. And the login that `exec` and `env` put first where a person sits at the terminal.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
-use super::{Context, Trouble, runtime, say, sign_ins};
-use crate::app::background::{self, BackgroundError};
+use super::mending::ends_while_away;
+use super::sign_ins::{self, SignsInTo};
+use super::{Context, Trouble, runtime, say};
 use crate::app::login::{self, LoginOptions, SignedIn};
-use crate::config::{Config, Identity, SsoSession};
-use crate::control::ClientError;
-use crate::credential::handover::Wanted;
+use crate::app::user_sessions::{self, AtDaemon, Beginning, Begun, code as otp_code};
+use crate::config::sso::login_command;
+use crate::config::{Config, SsoSession};
+use crate::credential::Failure;
+use crate::secret::Secret;
 use crate::world::World;
 use crate::world::person::Terminal;
 
@@ -27,15 +31,34 @@ pub struct LoginArgs {
     /// Open no browser: print the address
     #[arg(long)]
     pub no_browser: bool,
+    /// The one-time code that the device shows, for an identity that needs one
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    pub code: Option<Secret>,
 }
 
-/// Signs in, whether or not somebody is signed in already.
+fn code(text: &str) -> Result<Secret, String> {
+    otp_code(text).map_err(|why| why.to_string())
+}
+
+/// Signs in, or begins a session with a one-time code, whether or not there is one already.
 pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
-        let LoginArgs { name, device_code, no_browser } = arguments;
+        let LoginArgs { name, device_code, no_browser, code } = arguments;
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
-        let session = sign_ins::named(name.as_deref(), &config, &context, CANNOT)?;
+        let session = match sign_ins::named(name.as_deref(), &config, &context, CANNOT)? {
+            SignsInTo::IdentityCenter(session) => session,
+            SignsInTo::User(identity) => {
+                let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
+                let beginning = Beginning { code, unless_since: context.world.clock.now().wall };
+                begin(&context, &Arc::new(config), &identity, beginning, &daemon).await?;
+                return Ok(0);
+            }
+        };
+        if code.is_some() {
+            let why = format!("{} is signed in to in a browser, not with a code", session.label());
+            return Err(Trouble::usage(CANNOT, why).mend(login_command(session.label())));
+        }
         let options = LoginOptions { device_code, browser: !no_browser, unless_since: None };
         sign_in(&context, &Arc::new(config), &session, options).await?;
         Ok(0)
@@ -55,8 +78,44 @@ pub(super) async fn sign_in(
     let what = format!("cannot sign in to {}", session.label());
     let signed_in = login::sign_in(&world, config, session, options).await;
     let signed_in = signed_in.map_err(|failure| Trouble::of_failure(what, &failure))?;
-    say::err(&format!("credenza: {}\n", said(session, &signed_in)));
+    say::err(&format!("credenza: {}\n", said(session, &signed_in, &context.world.clock.zone())));
     Ok(())
+}
+
+/// Begins a session of a user and says so.
+pub(super) async fn begin(
+    context: &Context,
+    config: &Arc<Config>,
+    identity: &str,
+    beginning: Beginning,
+    daemon: &AtDaemon,
+) -> Result<(), Trouble> {
+    let begun = begun(context, config, identity, beginning, daemon).await;
+    let begun =
+        begun.map_err(|failure| Trouble::of_failure(format!("cannot begin a session for {identity}"), &failure))?;
+    say::err(&format!("credenza: {}\n", said_of(&begun, &context.world.clock.zone())));
+    if let Some(ends) = begun.ends.filter(|_| begun.while_away) {
+        say::err(&format!("credenza: {}\n", ends_while_away(&begun.session, ends, identity, context)));
+    }
+    Ok(())
+}
+
+/// Begins a session of a user, with the person who sits here.
+pub(super) async fn begun(
+    context: &Context,
+    config: &Arc<Config>,
+    identity: &str,
+    beginning: Beginning,
+    daemon: &AtDaemon,
+) -> Result<Begun, Failure> {
+    let world = World { person: Arc::new(Terminal::new(context.outer.clone())), ..context.world.clone() };
+    user_sessions::begin(&world, config, identity, beginning, daemon).await
+}
+
+/// What a person reads of a session that has begun.
+pub(super) fn said_of(begun: &Begun, zone: &TimeZone) -> String {
+    let until = begun.ends.map_or_else(String::new, |end| format!(", until {}", at(end, zone)));
+    format!("a session of {} has begun{until}", begun.session)
 }
 
 /// What commands take that log in first where a person sits at the terminal.
@@ -68,6 +127,9 @@ pub struct FirstArgs {
     /// Open no browser for a login: print the address
     #[arg(long)]
     pub no_browser: bool,
+    /// Begin no session anew while the one before still lives
+    #[arg(long)]
+    pub no_renew: bool,
 }
 
 impl FirstArgs {
@@ -88,42 +150,6 @@ impl FirstArgs {
         let options = LoginOptions { device_code: false, browser: !self.no_browser, unless_since: Some(since) };
         sign_in(context, config, session, options).await
     }
-
-    /// Signs in wherever the daemon says that one of these identities needs it. `what` cannot be done else.
-    ///
-    /// # Errors
-    ///
-    /// Exit code 4 where a login is needed and nobody may be asked.
-    pub(super) async fn sign_in_for_daemon(
-        self,
-        context: &Context,
-        config: &Arc<Config>,
-        identities: &[&Identity],
-        what: &str,
-    ) -> Result<(), Trouble> {
-        let since = context.world.clock.now().wall;
-        let mut done: Vec<&Arc<SsoSession>> = Vec::new();
-        for identity in identities {
-            let Some(session) = config.sso_session_of(&identity.name) else { continue };
-            if done.contains(&session) {
-                continue;
-            }
-            done.push(session);
-            let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
-            let arguments = runtime::log_arguments(&context.globals);
-            let asked = background::ask(&context.world, &arguments, async |client| client.credential(&wanted).await);
-            // whatever else is wrong is said by whoever is asked next
-            if let Err(BackgroundError::Client(ClientError::Refused(refusal))) = asked.await
-                && login::is_mended_by_login(&refusal.code)
-            {
-                if !self.may_ask() {
-                    return Err(Trouble::of_client(what, &ClientError::Refused(refusal)));
-                }
-                self.sign_in(context, config, session, since).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether a person sits at the terminal who may be asked to sign in.
@@ -131,14 +157,14 @@ pub(super) fn somebody_is_there() -> bool {
     std::io::stderr().is_terminal()
 }
 
-fn said(session: &SsoSession, signed_in: &SignedIn) -> String {
+fn said(session: &SsoSession, signed_in: &SignedIn, zone: &TimeZone) -> String {
     let person = signed_in.person.as_ref().map_or_else(String::new, |person| format!(" as {person}"));
-    let until = signed_in.ends.map_or_else(String::new, |end| format!(", until {}", at(end)));
+    let until = signed_in.ends.map_or_else(String::new, |end| format!(", until {}", at(end, zone)));
     format!("signed in to {}{person}{until}", session.label())
 }
 
 /// A time of today or of another day, as a person reads it.
-pub(super) fn at(time: SystemTime) -> String {
+pub(super) fn at(time: SystemTime, zone: &TimeZone) -> String {
     let Ok(time) = jiff::Timestamp::try_from(time) else { return String::new() };
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    time.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
 }

@@ -1,4 +1,4 @@
-//! `credenza logout`: ends a sign-in, at AWS and here, with what was made of it.
+//! `credenza logout`: ends a sign-in, at AWS and here, or forgets a user's session; with what was made of it.
 //!
 //! Whoever uses it at the moment is named first, since their next request fails.
 
@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Context, Trouble, runtime, say, sign_ins};
+use super::sign_ins::{self, SignsInTo};
+use super::{Context, Trouble, runtime, say};
+use crate::app::user_sessions::{self, AtDaemon};
 use crate::app::{background, login};
 use crate::config::{Config, SsoSession};
+use crate::credential::IdentityName;
 
 /// What `logout` takes.
 #[derive(Debug, Args)]
@@ -30,16 +33,22 @@ pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
-        let sessions = match arguments.all {
-            true => config.sso_sessions(),
+        let ended = match arguments.all {
+            true => {
+                let center = config.sso_sessions().into_iter().map(SignsInTo::IdentityCenter);
+                center.chain(sign_ins::users(&config).into_iter().map(SignsInTo::User)).collect()
+            }
             false => vec![sign_ins::named(arguments.name.as_deref(), &config, &context, CANNOT)?],
         };
-        if !arguments.yes && !agreed(&config, &sessions).await {
+        if !arguments.yes && !agreed(&config, &ended).await {
             say::err("credenza: nothing was ended\n");
             return Ok(1);
         }
-        for session in &sessions {
-            sign_out(&context, &config, session, arguments.all).await?;
+        for one in &ended {
+            match one {
+                SignsInTo::IdentityCenter(session) => sign_out(&context, &config, session, arguments.all).await?,
+                SignsInTo::User(identity) => forget(&context, &config, identity, arguments.all).await?,
+            }
         }
         Ok(0)
     })
@@ -63,13 +72,42 @@ async fn sign_out(context: &Context, config: &Config, session: &Arc<SsoSession>,
     Ok(())
 }
 
-/// Names who uses the sign-ins now, and asks; where nobody does, or nobody can be asked, that is a yes.
-async fn agreed(config: &Config, sessions: &[Arc<SsoSession>]) -> bool {
-    let users = users(config, sessions).await;
+/// Forgets a user's session. AWS cannot be told: its keys work to their end for whoever has them.
+async fn forget(context: &Context, config: &Config, identity: &IdentityName, of_all: bool) -> Result<(), Trouble> {
+    let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
+    let label = label(config, identity);
+    let was_there = user_sessions::forget(config, identity, &daemon).await;
+    match was_there.map_err(|failure| Trouble::of_failure(format!("cannot forget the session of {label}"), &failure))? {
+        true => say::err(&format!("credenza: the session of {label} is forgotten; AWS knows no way to end it early\n")),
+        false if of_all => {}
+        false => say::err(&format!("credenza: no session of {label} was kept\n")),
+    }
+    Ok(())
+}
+
+fn label(config: &Config, identity: &IdentityName) -> String {
+    config.user_session_of(identity).map_or_else(|| identity.to_string(), |(_, session)| session.label())
+}
+
+/// Names who uses what is to end, and asks; where nobody does, or nobody can be asked, that is a yes.
+async fn agreed(config: &Config, ended: &[SignsInTo]) -> bool {
+    let (mut labels, mut resting) = (Vec::new(), Vec::new());
+    for one in ended {
+        match one {
+            SignsInTo::IdentityCenter(session) => {
+                labels.push(session.label().to_owned());
+                resting.extend(config.identities_of(session));
+            }
+            SignsInTo::User(identity) => {
+                labels.push(label(config, identity));
+                resting.extend(user_sessions::resting_with(config, identity));
+            }
+        }
+    }
+    let users = users(config, &resting).await;
     if users.is_empty() {
         return true;
     }
-    let labels: Vec<&str> = sessions.iter().map(|session| session.label()).collect();
     say::err(&format!("{} in use by:\n", labels.join(", ")));
     users.iter().for_each(|user| say::err(&format!("  {user}\n")));
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
@@ -81,11 +119,10 @@ async fn agreed(config: &Config, sessions: &[Arc<SsoSession>]) -> bool {
     read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-/// The grants and the commands that may use what rests on these sign-ins, as a daemon knows them.
-async fn users(config: &Config, sessions: &[Arc<SsoSession>]) -> Vec<String> {
+/// The grants and the commands that may use these identities, as a daemon knows them.
+async fn users(config: &Config, resting: &[IdentityName]) -> Vec<String> {
     let Ok(mut daemon) = background::connect(&config.places).await else { return Vec::new() };
     let Ok(status) = daemon.status().await else { return Vec::new() };
-    let resting: Vec<_> = sessions.iter().flat_map(|session| config.identities_of(session)).collect();
     let concerned = |names: &[String]| names.iter().any(|name| name == "*" || resting.iter().any(|it| **it == **name));
     let grants = status.grants.iter().filter(|grant| concerned(&grant.identities));
     let jobs = status.jobs.iter().filter(|job| concerned(&job.identities));

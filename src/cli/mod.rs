@@ -25,6 +25,7 @@ pub mod list;
 pub mod login;
 pub mod logout;
 pub mod logs;
+mod mending;
 mod printed;
 pub mod runtime;
 pub mod say;
@@ -93,7 +94,7 @@ pub enum Command {
     Exec(exec::ExecArgs),
     /// Print the same environment for this shell to take: eval "$(credenza env my-role)"
     Env(env::EnvArgs),
-    /// Sign in to IAM Identity Center
+    /// Sign in to IAM Identity Center, or begin a session with a one-time code
     Login(login::LoginArgs),
     /// Sign out, and forget what was made of it
     Logout(logout::LogoutArgs),

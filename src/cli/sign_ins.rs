@@ -4,14 +4,63 @@ use std::sync::Arc;
 
 use super::{Context, Trouble, identities};
 use crate::config::sso::login_command;
-use crate::config::{Config, SsoSession};
+use crate::config::{Config, SsoSession, UserSession};
+use crate::credential::IdentityName;
 
-/// The sign-in of this name; where none is given, that of the identity that is meant, else the only one.
+/// What is begun by a name.
+pub(super) enum SignsInTo {
+    /// A sign-in of IAM Identity Center.
+    IdentityCenter(Arc<SsoSession>),
+    /// The session of a user that this identity rests on.
+    User(IdentityName),
+}
+
+/// What a person begins by this name; where none is given, by that of the identity that is meant, else the only one.
 ///
 /// # Errors
 ///
 /// Exit code 3 where there is none of the name, or an identity needs none.
-pub(super) fn named(
+pub(super) fn named(name: Option<&str>, config: &Config, context: &Context, what: &str) -> Result<SignsInTo, Trouble> {
+    let inside = identities::inside(&context.outer, &context.world.environment);
+    let meant = name.unwrap_or_else(|| inside.text("AWS_PROFILE").unwrap_or("default"));
+    if let Some(user) = user_session(meant, config) {
+        return Ok(SignsInTo::User(user));
+    }
+    if name.is_none()
+        && config.sso_sessions().is_empty()
+        && let [only] = config.user_sessions().as_slice()
+        && let Some(user) = user_session(&only.1.label(), config)
+    {
+        return Ok(SignsInTo::User(user));
+    }
+    center(name, config, context, what).map(SignsInTo::IdentityCenter)
+}
+
+/// The identity of each user session whose name begins it.
+pub(super) fn users(config: &Config) -> Vec<IdentityName> {
+    let sessions = config.user_sessions().into_iter();
+    sessions.filter_map(|(key, _)| config.identities_resting_on(&key).into_iter().next()).collect()
+}
+
+/// The identity whose user session is meant by its own name, by that of one that rests on it, or by the device's.
+fn user_session(name: &str, config: &Config) -> Option<IdentityName> {
+    if config.identities.contains_key(name) || config.sso_sessions().iter().any(|session| session.label() == name) {
+        return config.user_session_of(name).map(|(identity, _)| Arc::clone(&identity.name));
+    }
+    let is_meant = |session: &UserSession| {
+        session.label() == name || session.device.as_ref().is_some_and(|device| device.serial == name)
+    };
+    let sessions = config.user_sessions();
+    let (key, _) = sessions.iter().find(|(_, session)| is_meant(session))?;
+    config.identities_resting_on(key).into_iter().next()
+}
+
+/// The sign-in of IAM Identity Center of this name; where none is given, that of the identity that is meant, else the only one.
+///
+/// # Errors
+///
+/// Exit code 3 where there is none of the name, or an identity needs none.
+pub(super) fn center(
     name: Option<&str>,
     config: &Config,
     context: &Context,

@@ -10,7 +10,7 @@ use super::table::table;
 use super::{Context, Trouble, runtime, say};
 use crate::app::background;
 use crate::config::sso::login_command;
-use crate::control::view::{Ask, Grant, Job, SignIn, Status};
+use crate::control::view::{Ask, Grant, Job, SignIn, Status, UserSession};
 use crate::control::{Client, ClientError};
 
 /// What `status` takes.
@@ -80,13 +80,17 @@ fn as_json(status: &Status, pretty: bool) -> String {
 }
 
 fn as_text(status: &Status, now: SystemTime) -> String {
-    let Status { version, pid, started, address, sign_ins, asks, grants, jobs, warnings, .. } = status;
+    let Status { version, pid, started, address, sign_ins, user_sessions, asks, grants, jobs, warnings, .. } = status;
     let mut text = format!("credenza {version} at {address}, process {pid}, up for {}\n", since(started, now));
     let mut section = |rows: String| text.push_str(&format!("\n{rows}"));
     let sign_ins: Vec<_> = sign_ins.iter().filter(|sign_in| sign_in.identities > 0).collect();
     if !sign_ins.is_empty() {
         let head = ["SESSION", "STATE", "PERSON", "ENDS", "TOKEN ENDS", "NEXT REFRESH", ""];
         section(table(head, &sign_ins.iter().map(|sign_in| sign_in_row(sign_in, now)).collect::<Vec<_>>()));
+    }
+    if !user_sessions.is_empty() {
+        let head = ["USER SESSION", "STATE", "BEGAN", "ENDS", "IDENTITIES", ""];
+        section(table(head, &user_sessions.iter().map(|session| user_session_row(session, now)).collect::<Vec<_>>()));
     }
     if asks.is_empty() {
         section("nothing was asked for yet\n".to_owned());
@@ -123,6 +127,17 @@ fn sign_in_row(sign_in: &SignIn, now: SystemTime) -> [String; 7] {
         ahead(next_refresh.as_deref(), now),
         mend,
     ]
+}
+
+fn user_session_row(session: &UserSession, now: SystemTime) -> [String; 6] {
+    let UserSession { session: name, state, began, ends, ends_unattended, unattended, login, identities, .. } = session;
+    let note = match state.as_str() {
+        _ if *unattended => "begun without a person".to_owned(),
+        "begun" if *ends_unattended => format!("ends before the next working day; try: {}", login_command(login)),
+        "begun" => String::new(),
+        _ => format!("try: {}", login_command(login)),
+    };
+    [name.clone(), state.clone(), ago(began.as_deref(), now), ahead(ends.as_deref(), now), identities.to_string(), note]
 }
 
 fn ask_row(ask: &Ask, now: SystemTime) -> [String; 8] {

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::{view, wire};
 use crate::credential::handover::{self, HANGS, Handover, PROTOCOL, PROTOCOL_HEADER, Refusal, TooFarApart};
+use crate::secret::Secret;
 use crate::world::folder::{Folder, FolderError};
 use crate::world::local_socket;
 
@@ -203,6 +204,29 @@ impl Client {
         }
     }
 
+    /// The user session of this key, as its keeper writes it; `None` where none is kept.
+    pub async fn user_session(&mut self, key: &str) -> Result<Option<Bytes>, ClientError> {
+        match self.send(Method::GET, &format!("/v1/user-session/{}", escaped(key)), &()).await {
+            Ok(session) => Ok(Some(session)),
+            Err(ClientError::Refused(refusal)) if refusal.code == wire::NO_SESSION => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has a user session begun by the exchange, whose keys and code are spent once: it is never sent again by itself.
+    pub async fn begin(&mut self, exchange: Secret) -> Result<Bytes, ClientError> {
+        self.deliver(BEGINNING, Method::POST, "/v1/user-session", exchange.into_bytes()).await
+    }
+
+    /// Has a user session forgotten. False where there was none.
+    pub async fn forget_user_session(&mut self, key: &str) -> Result<bool, ClientError> {
+        match self.done(Method::DELETE, &format!("/v1/user-session/{}", escaped(key)), &()).await {
+            Ok(()) => Ok(true),
+            Err(ClientError::Refused(refusal)) if refusal.code == wire::NO_SESSION => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits until the daemon has closed the connection: it ended.
     pub async fn closed(&mut self) {
         let _ = (&mut self.connection).await;
@@ -235,12 +259,23 @@ impl Client {
     ) -> Result<Bytes, ClientError> {
         let broken = |error: &dyn std::fmt::Display| ClientError::Broken(error.to_string());
         let body = if method == Method::POST { serde_json::to_vec(body).map_err(|e| broken(&e))? } else { Vec::new() };
+        self.deliver(limit, method, path, Bytes::from(body)).await
+    }
+
+    async fn deliver(
+        &mut self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
+        let broken = |error: &dyn std::fmt::Display| ClientError::Broken(error.to_string());
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(hyper::header::HOST, "credenza")
             .header(PROTOCOL_HEADER, self.protocol)
-            .body(Full::new(Bytes::from(body)))
+            .body(Full::new(body))
             .map_err(|e| broken(&e))?;
         let exchange = async {
             self.requests.ready().await.map_err(|error| of_hyper(&error))?;
@@ -276,6 +311,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// What a person waits for may take its time on a machine under load.
 const EXCHANGE: Duration = Duration::from_secs(10);
+
+/// A session is begun by one call upstream, which may take its time.
+const BEGINNING: Duration = Duration::from_secs(75);
 
 /// A status with thousands of identities is about one MiB.
 const LARGEST_ANSWER: usize = 32 << 20;

@@ -8,19 +8,38 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::holders::Holders;
 use super::jobs::Jobs;
 use super::view;
 use crate::config::{Config, ConfigError, Identity};
+use crate::credential::Failure;
 use crate::engine::Engine;
 use crate::log::audit::Audit;
+use crate::secret::Secret;
 use crate::server::grant::Grants;
 use crate::world::{BoxFuture, Clock};
 
 /// Tells how the sign-ins of IAM Identity Center stand now.
 pub type SignIns = Box<dyn Fn() -> BoxFuture<'static, Vec<view::SignIn>> + Send + Sync>;
+
+/// Keeps user sessions, and begins them: what the routes about them speak with. What goes in and out is whole JSON, which
+/// only the two ends understand: it holds keys and codes.
+pub trait SessionDesk: Send + Sync {
+    /// The session of this key.
+    fn held(&self, key: &str) -> BoxFuture<'static, Option<Secret>>;
+
+    /// Begins the session that an exchange says, and answers it. Goes on to its end where whoever asked has gone.
+    fn begin(&self, exchange: Bytes) -> BoxFuture<'static, Result<Secret, Failure>>;
+
+    /// Forgets a session, with what was made of it. False where there was none.
+    fn forget(&self, key: &str) -> BoxFuture<'static, bool>;
+
+    /// How they stand.
+    fn views(&self) -> Vec<view::UserSession>;
+}
 
 /// A daemon that runs.
 pub struct Daemon {
@@ -46,6 +65,8 @@ pub struct Daemon {
     pub stop: watch::Sender<bool>,
     /// How the sign-ins of IAM Identity Center stand.
     pub sign_ins: SignIns,
+    /// Who keeps user sessions.
+    pub user_sessions: Arc<dyn SessionDesk>,
     /// What is served.
     pub config: RwLock<Arc<Config>>,
     /// Has whoever reads the configuration look at its files at once, and tell when it has.

@@ -82,6 +82,9 @@ impl Visit {
             (&Method::DELETE, ["v1", "grant", name]) => self.revoke(name),
             (&Method::POST, ["v1", "job"]) => self.job(read(&body)?).await,
             (&Method::POST, ["v1", "reset"]) => self.reset(read(&body)?),
+            (&Method::POST, ["v1", "user-session"]) => self.begin(body).await,
+            (&Method::GET, ["v1", "user-session", key]) => self.held(key).await,
+            (&Method::DELETE, ["v1", "user-session", key]) => self.forget(key).await,
             (&Method::POST, ["v1", "signed-in"]) => self.signed(&read(&body)?, true),
             (&Method::POST, ["v1", "signed-out"]) => self.signed(&read(&body)?, false),
             _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
@@ -226,6 +229,20 @@ impl Visit {
         json(&wire::Done {})
     }
 
+    /// Keys and a code are spent here, once: the answer is the session that came of it.
+    async fn begin(&self, exchange: Bytes) -> Answer {
+        let begun = self.daemon.user_sessions.begin(exchange).await;
+        begun.map_err(|failure| Box::new((status_of(&failure), Refusal::of(&failure))))
+    }
+
+    async fn held(&self, key: &str) -> Answer {
+        self.daemon.user_sessions.held(&unescaped(key)).await.ok_or_else(no_session)
+    }
+
+    async fn forget(&self, key: &str) -> Answer {
+        if self.daemon.user_sessions.forget(&unescaped(key)).await { json(&wire::Done {}) } else { Err(no_session()) }
+    }
+
     fn stop(&self) -> Answer {
         self.daemon.stop.send_replace(true);
         json(&wire::Done {})
@@ -309,6 +326,15 @@ fn bad(why: &str) -> No {
 
 fn no_grant(name: &str) -> No {
     refusal(StatusCode::NOT_FOUND, "NoSuchGrant", format!("there is no grant {name}"))
+}
+
+fn no_session() -> No {
+    refusal(StatusCode::NOT_FOUND, wire::NO_SESSION, "no such session is kept")
+}
+
+/// The text that one segment of a path stands for.
+fn unescaped(segment: &str) -> String {
+    percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 fn ungranted(error: &GrantError) -> No {

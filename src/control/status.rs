@@ -20,6 +20,7 @@ pub(super) async fn status(daemon: &Daemon) -> view::Status {
         started: view::time(daemon.started),
         address: daemon.base(),
         sign_ins,
+        user_sessions: daemon.user_sessions.views(),
         asks: asks(&snapshot),
         grants: grants(daemon),
         jobs: daemon.jobs.list(),

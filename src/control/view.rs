@@ -30,6 +30,9 @@ pub struct Status {
     /// The sign-ins of IAM Identity Center, in the order of names.
     #[serde(default)]
     pub sign_ins: Vec<SignIn>,
+    /// The sessions of IAM users that were begun, in the order of names.
+    #[serde(default)]
+    pub user_sessions: Vec<UserSession>,
     /// What is held or being fetched, in the order of names.
     pub asks: Vec<Ask>,
     /// The rights that live, in the order of names.
@@ -68,6 +71,36 @@ pub struct SignIn {
     /// The last failure to renew it, also where it was mended since.
     #[serde(default)]
     pub last_failure: Option<Failure>,
+}
+
+/// One session of an IAM user: what long-term keys were turned into, perhaps with a one-time code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserSession {
+    /// The device's name, without its account; else what the keys are called.
+    pub session: String,
+    /// `begun`; `ending` (soon over: time for another code); `over`; `code-needed` (none was begun).
+    pub state: String,
+    /// `mfa_serial`, where it rests on a device.
+    #[serde(default)]
+    pub serial: Option<String>,
+    /// When it began.
+    #[serde(default)]
+    pub began: Option<String>,
+    /// When it ends.
+    #[serde(default)]
+    pub ends: Option<String>,
+    /// It ends before the next working morning, and only a person can begin another one.
+    #[serde(default)]
+    pub ends_unattended: bool,
+    /// Another one is begun without a person.
+    #[serde(default)]
+    pub unattended: bool,
+    /// The identity whose name begins another one: `credenza login NAME`.
+    #[serde(default)]
+    pub login: String,
+    /// How many identities rest on it.
+    #[serde(default)]
+    pub identities: usize,
 }
 
 /// One credential, or the want of it.

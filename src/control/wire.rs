@@ -16,6 +16,9 @@ pub const VERSION_HEADER: &str = "credenza-version";
 /// The code of a refusal because the state could not be written down. A grant that was to end opens nothing all the same.
 pub const STATE_NOT_WRITTEN: &str = "StateNotWritten";
 
+/// The code of a refusal because no user session of that key is kept.
+pub const NO_SESSION: &str = "NoSession";
+
 /// An identity, and what the asking side understands by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {

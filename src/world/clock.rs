@@ -2,12 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
+
 use crate::credential::Now;
 
 /// Reads both clocks at once.
 pub trait Clock: Send + Sync {
     /// One reading of both.
     fn now(&self) -> Now;
+
+    /// What a person here calls the time: the machine's time zone, UTC where none is known.
+    fn zone(&self) -> TimeZone {
+        TimeZone::UTC
+    }
 }
 
 /// The machine's own clocks.
@@ -20,6 +27,10 @@ impl Clock for SystemClock {
         let boot = rustix::time::clock_gettime(BOOT);
         let boot = Duration::new(boot.tv_sec.try_into().unwrap_or(0), boot.tv_nsec.try_into().unwrap_or(0));
         Now { wall: SystemTime::now(), boot }
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::system()
     }
 }
 

@@ -1,15 +1,17 @@
-//! What `exec` obtains before its command runs: the first credential, and before that the login that it needs, where a person
-//! sits at the terminal.
+//! What `exec` obtains before its command runs: the first credential, and before that the login or the code that it needs,
+//! where a person sits at the terminal.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::app::Endpoint;
-use crate::app::login::{ends_soon, wants_login};
+use crate::app::login::ends_soon;
+use crate::app::user_sessions::AtDaemon;
 use crate::cli::login::FirstArgs;
+use crate::cli::mending::Mending;
 use crate::cli::{Context, Trouble, login, say};
+use crate::config::Config;
 use crate::config::sso::login_command;
-use crate::config::{Config, SsoSession};
 use crate::credential::{IdentityName, Outcome};
 
 /// What comes first.
@@ -20,39 +22,33 @@ pub(super) struct First<'a> {
     pub(super) asks: FirstArgs,
     pub(super) context: &'a Context,
     pub(super) config: &'a Arc<Config>,
+    pub(super) daemon: &'a AtDaemon,
 }
 
 impl First<'_> {
-    /// The default's credential, after the logins that it and the others need. `since`: a login that somebody else finished
+    /// The default's credential, after what it and the others need of a person. `since`: a login that somebody else finished
     /// after this time will do.
     ///
     /// # Errors
     ///
-    /// Where a login comes to nothing. That a credential cannot be had is the outcome.
+    /// Where a login or a code comes to nothing. That a credential cannot be had is the outcome.
     pub(super) async fn credential(&self, since: SystemTime) -> Result<Outcome, Trouble> {
         let default = &self.names[0];
+        let Self { context, config, daemon, .. } = *self;
+        let mut mending = Mending { asks: self.asks, context, config, daemon, since, done: Vec::new() };
         let mut outcome = self.endpoint.credential(default, PATIENCE).await;
-        let mut done: Vec<&Arc<SsoSession>> = Vec::new();
         if let Err(failure) = &outcome
-            && wants_login(failure)
-            && let Some(session) = self.signs_in_to(default)
+            && mending.mend(default, failure.code).await?
         {
-            self.asks.sign_in(self.context, self.config, session, since).await?;
-            done.push(session);
             outcome = self.endpoint.credential(default, PATIENCE).await;
         }
-        for name in self.endpoint.needing_login() {
-            if let Some(session) = self.signs_in_to(&name).filter(|session| !done.contains(session)) {
-                self.asks.sign_in(self.context, self.config, session, since).await?;
-                done.push(session);
-            }
+        for (name, code) in self.endpoint.needing_person() {
+            mending.mend(&name, code).await?;
+        }
+        for name in self.names {
+            mending.renew_ahead(name).await;
         }
         Ok(outcome)
-    }
-
-    /// The sign-in that a person who is there may be asked for.
-    fn signs_in_to(&self, name: &str) -> Option<&Arc<SsoSession>> {
-        self.config.sso_session_of(name).filter(|_| self.asks.may_ask())
     }
 
     /// Tells a person at the terminal of sign-ins that end soon.

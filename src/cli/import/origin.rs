@@ -27,7 +27,7 @@ impl Origin {
         let ImportArgs { start_url, sso_region, session: called, .. } = arguments;
         let template = Template::default();
         let (Some(url), Some(region)) = (start_url, sso_region) else {
-            let session = sign_ins::named(arguments.name.as_deref(), &config, context, CANNOT)?;
+            let session = sign_ins::center(arguments.name.as_deref(), &config, context, CANNOT)?;
             let Some(name) = session.name.clone() else {
                 let (url, region) = (quoted(&session.start_url), &session.region);
                 let why = "its profiles have their sso_start_url each, and what is imported needs an [sso-session X]";

@@ -13,12 +13,13 @@ use super::exchange::is_code;
 use super::record::{DeviceRecord, SeenClock, digest_of};
 use super::spent::{self, MaySend};
 use super::told::{self, CODE_REFUSED, CODE_SPENT, CODE_UNUSABLE};
-use super::{Device, ExchangeCall, UserSessions, code, sts_of};
+use super::{Device, ExchangeCall, UserSessions, sts_of};
 use crate::config;
 use crate::credential::{AwsKeys, Failure, FailureClass};
 use crate::secret::Secret;
 use crate::source::Learnt;
 use crate::source::aws_error::AN_HOUR;
+use crate::source::otp::{self, Asked};
 use crate::store::KeptSession;
 use crate::world::World;
 
@@ -99,21 +100,33 @@ impl Attempt<'_> {
 
     /// A code that was never sent.
     async fn fetch(&self) -> Result<Secret, Failure> {
-        let usual = code::usual_latency(&self.device.otp);
+        let usual = otp::usual_latency(&self.device.otp);
         for _ in 0..MOST_FETCHES {
             let record = self.book.record()?;
-            self.wait(spent::wait_before_fetch(&record, usual, self.time(&record))).await;
+            // who types is asked at once, and types what is shown by then
+            let typed = otp::is_typed(&self.device.otp);
+            if !typed {
+                self.wait(spent::wait_before_fetch(&record, usual, self.time(&record))).await;
+            }
             let began = Instant::now();
-            let code = code::code(self.device, &self.wanted.identity, self.world).await?;
+            let asked = Asked {
+                serial: &self.device.serial,
+                identity: &self.wanted.identity,
+                otp: &self.device.otp,
+                offset: spent::believed(&record, self.world.clock.now()).unwrap_or_default(),
+            };
+            let code = otp::code(&asked, self.world).await?;
             let took = began.elapsed();
             let record = self.book.change(|record| {
-                record.latency = Some(took);
+                if !typed {
+                    record.latency = Some(took);
+                }
                 Ok(record.clone())
             });
             let record = record.await?;
             match spent::may_send(&record, digest_of(&self.device.serial, &code), self.time(&record)) {
                 MaySend::Send => return Ok(code),
-                MaySend::WaitUntil(_) if !code::gives_another(&self.device.otp) => break,
+                MaySend::WaitUntil(_) if !otp::gives_another(&self.device.otp) => break,
                 MaySend::WaitUntil(_) => self.wait_until(spent::next_code).await?,
             }
         }
@@ -131,7 +144,7 @@ impl Attempt<'_> {
         let asked_for_too_much = failure.code == "DurationRefused"
             && matches!(&self.wanted.call, ExchangeCall::Role(role) if role.duration > AN_HOUR);
         (asked_for_too_much || [CODE_REFUSED, CODE_SPENT].contains(&failure.code))
-            && code::gives_another(&self.device.otp)
+            && otp::gives_another(&self.device.otp)
             && self.unless_paused().is_ok()
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::attempt::Attempt;
 use super::book::Book;
-use super::{Exchange, ExchangeCall, UserSessions, code, code_required, lives};
+use super::{Exchange, ExchangeCall, UserSessions, code_required, lives};
 use crate::config::sso::login_command;
 use crate::config::user_session::UserSession;
 use crate::config::{AwsDefinition, Identity, KeysOrigin, KeysReference, RoleBase};
@@ -17,6 +17,7 @@ use crate::credential::{AwsKeys, Failure, FailureClass, IdentityName, SessionKey
 use crate::secret::Secret;
 use crate::source::aws_mfa::Device;
 use crate::source::aws_origin::Origin;
+use crate::source::{aws_references, otp};
 use crate::store::KeptSession;
 use crate::world::files::FileLock;
 use crate::world::{Environment, World};
@@ -102,17 +103,15 @@ impl Wanted {
 /// Whether its keys or its code need a person: then nothing in the background begins it.
 pub fn needs_person(session: &UserSession, environment: &Environment) -> bool {
     keys_need_person(&session.keys, environment)
-        || session.device.as_ref().is_some_and(|device| code::needs_person(&device.otp, environment))
+        || session.device.as_ref().is_some_and(|device| otp::needs_person(&device.otp, environment))
 }
 
 fn keys_need_person(keys: &KeysOrigin, environment: &Environment) -> bool {
     let KeysOrigin::Reference { reference, .. } = keys else { return false };
     match reference {
-        KeysReference::OnePassword { .. } => environment.text("OP_SERVICE_ACCOUNT_TOKEN").is_none(),
-        KeysReference::Command { unattended, .. } => !unattended,
         // whoever has the variables is the process that the person started
         KeysReference::Environment(prefix) => environment.text(&format!("{prefix}_ACCESS_KEY_ID")).is_none(),
-        KeysReference::Keyring(_) | KeysReference::File { .. } => false,
+        reference => aws_references::needs_person(reference, environment),
     }
 }
 
@@ -129,7 +128,11 @@ pub async fn begin(
     world: &World,
 ) -> Result<KeptSession, Failure> {
     let session = &wanted.session;
-    if how.who == Who::Nobody && needs_person(session, &world.environment) {
+    let needed = match how.given {
+        Some(_) => keys_need_person(&session.keys, &world.environment),
+        None => needs_person(session, &world.environment),
+    };
+    if how.who == Who::Nobody && needed {
         return Err(code_required(&wanted.identity));
     }
     let book = Book::of(session.device.as_ref().map_or(&*wanted.key.0, |device| &device.serial), world)?;

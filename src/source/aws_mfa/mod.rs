@@ -8,7 +8,6 @@
 mod attempt;
 mod begin;
 mod book;
-mod code;
 mod exchange;
 mod here;
 mod passed;

@@ -23,7 +23,7 @@ use crate::config::{KeysReference, asked};
 use crate::credential::{AwsKeys, Failure, FailureClass, Issued};
 use crate::secret::Secret;
 use crate::world::keyring::KeyringError;
-use crate::world::process::{Run, RunError};
+use crate::world::process::{Run, RunError, Seat};
 use crate::world::{Environment, World};
 
 /// The keys that a reference leads to: long-term ones, so without an end.
@@ -171,12 +171,16 @@ async fn of_command(at: &At, argv: &[String], unattended: bool, world: &World) -
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
+        seat: Seat::Background,
     };
     let ran = world.processes.run(run).await.map_err(|error| match &error {
         RunError::Start { .. } => failed("it could not be started; check its path").because(error.to_string()),
         RunError::NoRoom { .. } => {
             let why = "it could not be started now; it is run again soon";
             at.failure(FailureClass::TryLater, "ProcessFailed", why).because(error.to_string())
+        }
+        RunError::NoTerminal { .. } | RunError::Interrupted { .. } => {
+            failed("it was ended at the terminal; run it by hand").because(error.to_string())
         }
         RunError::TimedOut { stderr, .. } | RunError::TooMuch { stderr, .. } => {
             let failure = failed("it took too long or printed too much, and was ended; run it by hand");

@@ -12,7 +12,7 @@ use crate::credential::{AwsKeys, Failure, FailureClass};
 use crate::secret::Secret;
 use crate::source::said;
 use crate::world::World;
-use crate::world::process::{Run, RunError};
+use crate::world::process::{Run, RunError, Seat};
 
 /// The keys of `op://vault/item`.
 pub(super) async fn keys(
@@ -35,6 +35,7 @@ pub(super) async fn keys(
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
+        seat: Seat::Background,
     };
     let ran = world.processes.run(run).await.map_err(|error| not_run(at, &error))?;
     if ran.code != Some(0) {
@@ -55,6 +56,9 @@ fn not_run(at: &At, error: &RunError) -> Failure {
         }
         RunError::TimedOut { .. } => {
             at.withheld("1Password's `op` took too long and was ended; unlock 1Password, and allow it when it asks")
+        }
+        RunError::NoTerminal { .. } | RunError::Interrupted { .. } => {
+            at.withheld("1Password's `op` was ended at the terminal; run the command again")
         }
         RunError::TooMuch { .. } => at.unusable("1Password's `op` printed too much; name an item of keys alone"),
     };

@@ -86,6 +86,11 @@ pub fn gives_another(otp: &Otp) -> bool {
     }
 }
 
+/// Whether a person types the code when they are asked: how long that takes says nothing of the source.
+pub fn is_typed(otp: &Otp) -> bool {
+    matches!(otp, Otp::Prompt { .. })
+}
+
 /// How long a source takes as a rule: a code with less time left is old before it arrives.
 pub fn usual_latency(otp: &Otp) -> Duration {
     match otp {

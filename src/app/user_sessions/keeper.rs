@@ -1,0 +1,149 @@
+//! [`Keeper`]: the daemon's own user sessions: kept for every process, begun by one call each, and written down (without
+//! their secrets) for those who follow.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::{absence, news, views};
+use crate::config::Config;
+use crate::control::daemon::SessionDesk;
+use crate::control::view;
+use crate::credential::{Ask, Failure, FailureClass, SessionKey};
+use crate::engine::{Engine, Reset};
+use crate::secret::Secret;
+use crate::source::Learnt;
+use crate::source::mfa::{Exchange, Here, KeptSession, UserSessions, Wanted, write_kept};
+use crate::store::SessionStore;
+use crate::world::{BoxFuture, World};
+
+/// Who keeps user sessions. Clones are the same.
+#[derive(Clone)]
+pub(in crate::app) struct Keeper {
+    world: World,
+    state: PathBuf,
+    store: Arc<SessionStore>,
+    here: Arc<Here>,
+    config: watch::Receiver<Arc<Config>>,
+    /// The engine that uses them: its recipes are made with this keeper, so it comes after.
+    engine: Arc<OnceLock<Engine>>,
+}
+
+impl Keeper {
+    pub(in crate::app) fn new(world: &World, store: SessionStore, config: watch::Receiver<Arc<Config>>) -> Self {
+        let store = Arc::new(store);
+        let state = config.borrow().places.state.clone();
+        let here = Arc::new(Here::new(world.clone(), Learnt::default(), Arc::clone(&store)));
+        let keeper = Self { world: world.clone(), state, store, here, config, engine: Arc::default() };
+        keeper.write_down();
+        keeper
+    }
+
+    /// Whose waits are forgotten when a session begins.
+    pub(in crate::app) fn serves(&self, engine: &Engine) {
+        let _ = self.engine.set(engine.clone());
+    }
+
+    /// What rests on the same session as this identity.
+    pub(super) fn resting_with(&self, identity: &str) -> Vec<Ask> {
+        let config = self.config.borrow();
+        let wanted = config.identities.get(identity).and_then(Wanted::of);
+        wanted
+            .map(|wanted| config.identities_resting_on(&wanted.key))
+            .unwrap_or_default()
+            .into_iter()
+            .map(Ask::aws)
+            .collect()
+    }
+
+    fn asks(&self, key: &SessionKey) -> Vec<Ask> {
+        self.config.borrow().identities_resting_on(key).into_iter().map(Ask::aws).collect()
+    }
+
+    async fn begun(self, exchange: Exchange) -> Result<KeptSession, Failure> {
+        let session = exchange.session.clone();
+        let kept = self.here.begin(exchange).await?;
+        tracing::info!(session = %session, "a user session was begun");
+        self.write_down();
+        if let Some(engine) = self.engine.get() {
+            engine.reset(Reset::Login { asks: self.asks(&session), session });
+        }
+        Ok(kept)
+    }
+
+    async fn forgotten(self, session: SessionKey) -> bool {
+        let was_there = self.store.forget(&session).await;
+        tracing::info!(session = %session, "a user session was forgotten");
+        self.write_down();
+        if let Some(engine) = self.engine.get() {
+            engine.forget(&self.asks(&session));
+        }
+        was_there
+    }
+
+    fn write_down(&self) {
+        if let Err(error) = news::write(&self.state, &*self.world.files, &self.store.all()) {
+            tracing::warn!(error = %error, "commands that run are not told of user sessions");
+        }
+    }
+}
+
+impl UserSessions for Keeper {
+    fn held(&self, key: &SessionKey) -> BoxFuture<'static, Result<Option<KeptSession>, Failure>> {
+        self.here.held(key)
+    }
+
+    fn begin(&self, exchange: Exchange) -> BoxFuture<'static, Result<KeptSession, Failure>> {
+        let begun = tokio::spawn(self.clone().begun(exchange));
+        Box::pin(async move { begun.await.unwrap_or_else(|_| Err(broken())) })
+    }
+
+    fn forget(&self, key: &SessionKey) -> BoxFuture<'static, Result<bool, Failure>> {
+        let forgotten = self.clone().forgotten(key.clone());
+        Box::pin(async move { Ok(forgotten.await) })
+    }
+}
+
+impl SessionDesk for Keeper {
+    fn held(&self, key: &str) -> BoxFuture<'static, Option<Secret>> {
+        let held = self.store.held(&SessionKey(key.into())).map(|kept| write_kept(&kept));
+        Box::pin(async move { held })
+    }
+
+    fn begin(&self, exchange: Bytes) -> BoxFuture<'static, Result<Secret, Failure>> {
+        let begun = Exchange::read(&exchange).map(|exchange| UserSessions::begin(self, exchange));
+        Box::pin(async move {
+            match begun {
+                Ok(begun) => begun.await.map(|kept| write_kept(&kept)),
+                Err(why) => {
+                    let text = format!("the daemon does not understand what it is to begin: {why}");
+                    Err(Failure::new(FailureClass::TryLater, "InternalError", text))
+                }
+            }
+        })
+    }
+
+    fn forget(&self, key: &str) -> BoxFuture<'static, bool> {
+        Box::pin(self.clone().forgotten(SessionKey(key.into())))
+    }
+
+    fn views(&self) -> Vec<view::UserSession> {
+        views::views(&self.config.borrow(), &self.store, &self.world)
+    }
+}
+
+/// Whether a kept session ends while its person is away.
+pub(super) fn ends_while_away(kept: &KeptSession, world: &World) -> bool {
+    let ends: Option<SystemTime> = kept.issued.expiration;
+    ends.is_some_and(|ends| {
+        absence::ends_while_away(kept.began.wall, ends, world.clock.now().wall, &world.clock.zone())
+    })
+}
+
+fn broken() -> Failure {
+    let text = "beginning the session failed inside Credenza: please report it with the output of `credenza logs`";
+    Failure::new(FailureClass::TryLater, "InternalError", text)
+}

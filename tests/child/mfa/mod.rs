@@ -1,0 +1,5 @@
+//! One-time codes from the terminal to AWS: who is asked, how often, and who never is.
+
+mod first;
+mod many;
+mod stage;
