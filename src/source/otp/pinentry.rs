@@ -35,8 +35,10 @@ pub(super) async fn code(asked: &Asked<'_>, world: &World) -> Result<Secret, Fai
     let ran = program.run(asked, world).await?;
     match answer(&ran.stdout) {
         Answer::Typed(typed) => prompt::read(asked, &typed),
-        Answer::Cancelled => Err(Trouble::NotGiven.failure(asked, &format!("pinentry was closed; {}", again(asked)))),
-        Answer::None => {
+        Answer::Cancelled if ran.code == Some(0) => {
+            Err(Trouble::NotGiven.failure(asked, &format!("pinentry was closed; {}", again(asked))))
+        }
+        Answer::Cancelled | Answer::None => {
             let why = "pinentry shows no window here, and no terminal; set GPG_TTY=$(tty), or leave `pinentry` out";
             Err(Trouble::Failed.failure(asked, why))
         }

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::trouble::Trouble;
+use super::trouble::{Trouble, again};
 use super::{Asked, checked};
 use crate::credential::{Failure, FailureClass};
 use crate::secret::Secret;
@@ -28,9 +28,8 @@ pub(super) async fn code(asked: &Asked<'_>, name: &str, world: &World) -> Result
             KeyringError::Missing(_) => "KeyringMissing",
             KeyringError::Failed(_) => "KeyringFailed",
         };
-        let text = format!("no one-time code of {} for {}", asked.device(), asked.identity);
-        Failure::new(FailureClass::NeedsPerson, code, format!("{text}: its seed is in the keyring, which gives none"))
-            .because(format!("{text}: {error}"))
+        let text = format!("no one-time code of {} for {}: {error}", asked.device(), asked.identity);
+        Failure::new(FailureClass::NeedsPerson, code, format!("{text}; mend that, then {}", again(asked)))
     })?;
     let Some(kept) = kept else {
         let why = format!("the keyring has no seed of the name {name}; {}", add());

@@ -52,7 +52,7 @@ prepare() {
 # the answer
 answer() {
     if [ -e "$here/code-command" ]; then
-        "$here/code-command"
+        sh "$here/code-command"
     else
         [ ! -e "$here/tell" ] || cat "$here/code" >&2
         cat "$here/code"
