@@ -61,12 +61,13 @@ fn every_difference_from_botocore_stands_in_the_table_of_the_docs_and_nothing_el
     assert_eq!(cases_in_table("## Where sources differ"), different);
 }
 
-/// Whether botocore takes the source that we take, or finds none where we find none. What we do not serve yet counts as
-/// taken.
+/// Whether botocore takes the source that we take, or finds none where we find none.
 fn same(identity: &Identity, botocore: Option<&str>) -> bool {
     let served = identity.definition.is_ok();
     match botocore {
-        Some("assume-role") => matches!(identity.kind, Kind::Role if served) || identity.kind == Kind::Mfa,
+        Some("assume-role") => {
+            served && identity.role_arn().is_some() && matches!(identity.kind, Kind::Role | Kind::Mfa)
+        }
         Some("assume-role-with-web-identity") => identity.kind == Kind::WebIdentity && served,
         Some("shared-credentials-file" | "config-file") => identity.kind == Kind::Keys && served,
         Some("custom-process") => identity.kind == Kind::Process && served,

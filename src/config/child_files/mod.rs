@@ -53,7 +53,10 @@ pub fn child_files(
         if process.is_none() && section.is_none() {
             continue;
         }
-        writer.profile(name, section.into_iter().flat_map(|section| settings(shared, section)), process.as_deref());
+        let said =
+            identity.region.as_deref().filter(|region| section.and_then(|own| own.text("region")) != Some(region));
+        let settings = section.into_iter().flat_map(|section| settings(shared, section));
+        writer.profile(name, settings.filter(|(key, _)| said.is_none() || *key != "region"), said, process.as_deref());
     }
     for (name, section) in &shared.services {
         writer.services(name, section.values.iter().filter(|(key, _)| !may_be_secret(key)));

@@ -44,6 +44,26 @@ fn a_profile_keeps_its_settings_and_asks_us_for_credentials() {
 }
 
 #[test]
+fn what_our_toml_says_of_a_region_and_of_an_identity_without_a_profile_is_there() {
+    let environment = Environment::from_iter([("HOME", "/h")]);
+    let places = Places::from(&environment).unwrap();
+    let toml = "[identity.boot]\nkeys = \"keyring:boot\"\nmfa_serial = \"GAHT12345678\"\nregion = \"eu-west-1\"\n\
+                [identity.base]\nregion = \"eu-west-2\"\n";
+    let memory = MemoryFiles::default()
+        .with(&*places.aws_config, "[profile base]\nregion = x\noutput = json\nmfa_serial = GAHT12345678\n")
+        .with(&*places.config, toml);
+    let config = Config::read(&places, &memory, &Surroundings::of(&environment)).unwrap();
+    let files = child_files(&config.shared, &config.identities, Path::new(PROGRAM)).unwrap();
+    assert_eq!(
+        files.config.strip_prefix(HEADER).unwrap().trim_start(),
+        "[profile base]\noutput = json\nregion = eu-west-2\n\
+         credential_process = /opt/credenza/bin/credenza credential base --from-endpoint\n\n\
+         [profile boot]\nregion = eu-west-1\n\
+         credential_process = /opt/credenza/bin/credenza credential boot --from-endpoint\n"
+    );
+}
+
+#[test]
 fn default_keeps_its_settings_and_no_source_that_would_shadow_the_endpoint() {
     let config = "[default]\nregion = us-west-2\ncredential_process = /bin/x\n[profile a]\n";
     let text = body(config, "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = hunter2\n");

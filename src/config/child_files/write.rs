@@ -20,12 +20,16 @@ impl Writer {
         &mut self,
         name: &str,
         settings: impl Iterator<Item = (&'a String, &'a Value)>,
+        region: Option<&str>,
         process: Option<&str>,
     ) {
         if !self.header("profile", name) {
             return;
         }
         settings.for_each(|(key, value)| self.value(key, value));
+        if let Some(region) = region.filter(|region| is_writable(region)) {
+            self.line("", "region", region);
+        }
         if let Some(process) = process {
             let _ = writeln!(self.text, "credential_process = {process}");
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::SsoCache;
+use crate::config::{SsoCache, Strategy};
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
@@ -179,6 +179,81 @@ fn the_example_shows_every_key() {
     for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known) {
         assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
+}
+
+#[test]
+fn what_is_said_of_keys_and_codes_is_strict_and_shows_no_key() {
+    for (line, expected) in [
+        (
+            "keys = \"AKIAEXAMPLE:hunter2\"",
+            "`keys`: `AKIAEXAMPLE` says no place: write \"op://vault/item\", \"keyring:NAME\", \
+          \"env:PREFIX\", \"file:PATH#PROFILE\" or { command = [...] }",
+        ),
+        (
+            "keys = \"op://vault/item/field\"",
+            "`keys`: `op://vault/item/field` names no item: write op://vault/item, without a field",
+        ),
+        ("keys = \"env:1\"", "`keys`: `1` is no beginning of a variable's name, such as BOOT"),
+        (
+            "keys = \"file:keys#x\"",
+            "`keys`: `file:keys#x` is no absolute path and a profile: write file:~/keys#PROFILE",
+        ),
+        ("keys = { command = [] }", "`command`: a program is wanted, such as [\"pass\", \"otp\", \"aws\"]"),
+        ("keys = {}", "`keys` needs `reference` or `command`"),
+        ("keys = { comand = [\"x\"], command = [\"x\"] }", "unknown key `comand` in keys: did you mean `command`?"),
+        (
+            "keys = { reference = \"keyring:x\" }",
+            "`reference`: in a table it is one of 1Password's, such as op://Private/aws",
+        ),
+        ("keys = 1", "`keys` is an integer, and a text in quotes is wanted"),
+        ("otp = \"op\"", "`otp` is a string, and a table is wanted"),
+        ("otp = {}", "`otp` needs `preset` or `command`"),
+        ("otp = { preset = \"ykmn\" }", "`preset`: `ykmn` means nothing here: did you mean `ykman`?"),
+        (
+            "otp = { preset = \"sms\" }",
+            "`preset`: `sms` means nothing here: known are op, ykman, totp, prompt, pinentry",
+        ),
+        ("otp = { preset = \"ykman\" }", "`otp` needs `name`"),
+        (
+            "otp = { preset = \"totp\", name = \"x\", device = \"y\" }",
+            "unknown key `device` in otp of totp: known are preset, name",
+        ),
+        ("otp = { preset = \"op\" }", "`otp` needs `reference` or `item`"),
+        (
+            "otp = { preset = \"op\", reference = \"op://a/b/c\", vault = \"a\" }",
+            "`otp` has a `reference`, which names vault and item itself: take `item` and `vault` out",
+        ),
+        ("otp = { command = [\"x\"], timeout = \"1h\" }", "`timeout`: a program is given 1s to 10m"),
+        ("otp = { command = [\"x\"], unattended = \"yes\" }", "`unattended` is a string, and true or false is wanted"),
+        ("strategy = \"sesion\"", "`strategy`: `sesion` means nothing here: did you mean `session`?"),
+        ("session_duration = \"12\"", "`session_duration`: `12` is no duration: write one like 90s, 45m or 1h30m"),
+        ("mfa_serial = \"${x\"", "`mfa_serial`: `${x`: a variable is written ${NAME}, and a plain `$` as `$$`"),
+        ("role_arn = 1", "`role_arn` is an integer, and a text in quotes is wanted"),
+    ] {
+        assert_eq!(complaints(&format!("[identity.a]\n{line}\n")), [format!(":2: {expected}")], "{line}");
+    }
+}
+
+#[test]
+fn the_users_word_about_keys_and_codes_lies_over_the_systems() {
+    let system = "[identity.a]\nkeys = \"keyring:one\"\notp = { preset = \"prompt\" }\nmfa_serial = \"one\"\nstrategy = \"session\"\n\
+                  session_duration = \"1h\"\nrole_arn = \"one\"\nregion = \"one\"\n";
+    let user = "[identity.a]\nkeys = \"keyring:two\"\notp = { preset = \"pinentry\" }\nmfa_serial = \"two\"\nstrategy = \"direct\"\n\
+                session_duration = \"2h\"\nrole_arn = \"two\"\nregion = \"two\"\n";
+    let read = |user: &str| {
+        let files = MemoryFiles::default().with(&*places().system_config, system).with(USER, user);
+        let said = Own::read(&places(), &files).unwrap().identities.remove("a").unwrap();
+        let texts = ["role_arn", "region", "mfa_serial"].map(|key| said.value(key).unwrap().text().to_owned());
+        let SaidOfKeys::Text(keys, _) = said.user.keys.unwrap().value else { panic!() };
+        let otp = said.user.otp.unwrap().value.label();
+        let strategy = said.user.strategy.unwrap().value;
+        (texts, keys, otp, strategy, said.user.session_duration.unwrap().value.as_secs())
+    };
+    let whole = |word: &str, keys: &str, otp: &str, strategy, secs| {
+        ([word; 3].map(str::to_owned), keys.to_owned(), otp.to_owned(), strategy, secs)
+    };
+    assert_eq!(read("[identity.a]\n"), whole("one", "keyring:one", "prompt", Strategy::Session, 3600));
+    assert_eq!(read(user), whole("two", "keyring:two", "pinentry", Strategy::Direct, 7200));
 }
 
 #[test]

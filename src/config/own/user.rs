@@ -184,21 +184,21 @@ fn otp<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<Written<Otp>> {
     let mut read = |key: &str| table.get(key).and_then(|item| text(reader, key, item)).map(|written| written.value);
     let (name, device) = (read("name"), read("device"));
     let (reference, by_name, vault, account) = (read("reference"), read("item"), read("vault"), read("account"));
-    let missing = |key: &str| !table.contains_key(key);
+    let has = |key: &str| table.contains_key(key);
     let value = match preset {
         Preset::Prompt => Otp::Prompt { pinentry: false },
         Preset::Pinentry => Otp::Prompt { pinentry: true },
-        Preset::Ykman | Preset::Totp if missing("name") => {
+        Preset::Ykman | Preset::Totp if !has("name") => {
             complain(reader, "needs `name`");
             return None;
         }
         Preset::Ykman => Otp::Ykman { name: name?, device },
         Preset::Totp => Otp::Totp { name: name? },
-        Preset::OnePassword if missing("reference") && missing("item") => {
+        Preset::OnePassword if !has("reference") && !has("item") => {
             complain(reader, "needs `reference` or `item`");
             return None;
         }
-        Preset::OnePassword if !missing("reference") && !(missing("item") && missing("vault")) => {
+        Preset::OnePassword if has("reference") && (has("item") || has("vault")) => {
             complain(reader, "has a `reference`, which names vault and item itself: take `item` and `vault` out");
             return None;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::view::View;
 use super::{Failed, Resolver};
 use crate::config::complaint::Complaint;
-use crate::config::identity::{KeysOrigin, Kind, Place, RoleBase, Unusable};
+use crate::config::identity::{Kind, Place, RoleBase, Unusable};
 use crate::config::limits;
 use crate::config::own::Said;
 use crate::config::toml::Written;
@@ -21,6 +21,39 @@ impl Resolver<'_> {
             Some(written) => Some(written.value),
             None => self.duration_seconds(view, warnings),
         }
+    }
+
+    /// How long a role's sessions are asked to last: no more than an hour where its base is temporary. What a role is assumed
+    /// with by another is a chained role to AWS, and so are an instance's and a container's keys.
+    pub(super) fn granted(
+        &self,
+        view: &View<'_>,
+        base: &RoleBase,
+        asked: Option<Duration>,
+        warnings: &mut Vec<String>,
+    ) -> Duration {
+        let asked = asked.unwrap_or(limits::DEFAULT_DURATION);
+        let temporary = match base {
+            RoleBase::Identity(_) | RoleBase::Session(_) => true,
+            RoleBase::Keys(origin) => self.is_temporary(origin),
+            RoleBase::Code(_) => false,
+        };
+        if !temporary || asked <= limits::MOST_CHAINED_DURATION {
+            return asked;
+        }
+        let (with, mend) = match base {
+            RoleBase::Session(_) => {
+                let mend =
+                    format!(". With `strategy = \"direct\"` in [identity.{}] it is assumed without one", view.name);
+                ("a user's session", mend)
+            }
+            _ => ("temporary keys", String::new()),
+        };
+        warnings.push(format!(
+            "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed with {with}{mend}",
+            Human(asked)
+        ));
+        limits::MOST_CHAINED_DURATION
     }
 
     /// `duration_seconds`; what is no number is left out, as botocore does.
@@ -56,44 +89,6 @@ impl Resolver<'_> {
         let sanitised = limits::sanitised_session_name(name);
         warnings.push(format!("role_session_name has characters or a length that STS refuses: `{sanitised}` is sent"));
         sanitised
-    }
-}
-
-/// How long a role's sessions are asked to last: no more than an hour where its base is temporary.
-pub(super) fn granted(
-    view: &View<'_>,
-    base: &RoleBase,
-    asked: Option<Duration>,
-    warnings: &mut Vec<String>,
-) -> Duration {
-    let asked = asked.unwrap_or(limits::DEFAULT_DURATION);
-    if !is_temporary(base) || asked <= limits::MOST_CHAINED_DURATION {
-        return asked;
-    }
-    let (with, mend) = match base {
-        RoleBase::Session(_) => {
-            let mend = format!(". With `strategy = \"direct\"` in [identity.{}] it is assumed without one", view.name);
-            ("a user's session", mend)
-        }
-        _ => ("temporary keys", String::new()),
-    };
-    warnings.push(format!(
-        "its sessions last 1 h instead of {}: AWS grants no more to a role that is assumed with {with}{mend}",
-        Human(asked)
-    ));
-    limits::MOST_CHAINED_DURATION
-}
-
-/// Whether a base is known to be temporary keys: what they assume is a chained role to AWS, an instance's and a
-/// container's too, which are keys of a role themselves. Where it shows only later, the source sees to it.
-fn is_temporary(base: &RoleBase) -> bool {
-    match base {
-        RoleBase::Identity(_)
-        | RoleBase::Session(_)
-        | RoleBase::Keys(KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata) => true,
-        RoleBase::Code(_) => false,
-        RoleBase::Keys(KeysOrigin::Static { keys, .. }) => !keys.long_term(),
-        RoleBase::Keys(KeysOrigin::Process { .. } | KeysOrigin::Reference { .. } | KeysOrigin::Environment) => false,
     }
 }
 

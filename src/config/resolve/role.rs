@@ -82,7 +82,7 @@ impl Resolver<'_> {
             role_arn: role_arn.to_owned(),
             session_name: self.session_name(view, warnings),
             external_id: params::external_id(view).map_err(failed)?,
-            duration: params::granted(view, &base, asked, warnings),
+            duration: self.granted(view, &base, asked, warnings),
             duration_written: asked.is_some(),
             tags: params::tags(view).map_err(failed)?,
             transitive_tag_keys: params::transitive_tag_keys(view).map_err(failed)?,

@@ -123,7 +123,7 @@ impl Resolver<'_> {
             if keys::calls_us(argv, self.surroundings.own_program.as_deref()) {
                 return Err(failed("`keys` calls credenza, which would ask itself".to_owned()));
             }
-            self.from_our_folder(argv);
+            self.see_from_our_folder(argv);
         }
         let account_id = view.text("aws_account_id").map(str::to_owned);
         Ok(KeysOrigin::Reference { reference, account_id })
@@ -177,7 +177,7 @@ impl Resolver<'_> {
         if let Some(written) = self.said_of(view, |said| said.user.otp.as_ref()) {
             let mut otp = written.value.clone();
             if let Otp::Command { argv, .. } = &mut otp {
-                self.from_our_folder(argv);
+                self.see_from_our_folder(argv);
             }
             return otp;
         }
@@ -248,7 +248,7 @@ impl Resolver<'_> {
     }
 
     /// Whether keys are known to be temporary. Where it shows only later, the source sees to it.
-    fn is_temporary(&self, origin: &KeysOrigin) -> bool {
+    pub(super) fn is_temporary(&self, origin: &KeysOrigin) -> bool {
         match origin {
             KeysOrigin::Static { keys, .. } => !keys.long_term(),
             KeysOrigin::EcsContainer | KeysOrigin::Ec2InstanceMetadata => true,
@@ -257,7 +257,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn from_our_folder(&self, argv: &mut [String]) {
+    fn see_from_our_folder(&self, argv: &mut [String]) {
         if let Some(first) = argv.first_mut()
             && let Some(program) = relative::program(first, self.surroundings)
         {
