@@ -13,7 +13,9 @@ use credenza::log::audit::{Audit, Known};
 use credenza::log::capped::CappedFile;
 use credenza::server::grant::{GrantSpec, Grants, Holder, Scope};
 use credenza::server::service::Service;
+use credenza::source::mfa::Here;
 use credenza::source::{self, Learnt, Means, Recipe, Recipes};
+use credenza::store::SessionStore;
 use credenza::world::folder::Folder;
 use credenza::world::process::{Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
@@ -47,6 +49,8 @@ pub(crate) struct Machine {
     /// Its files, and all else that is outside.
     pub(crate) files: MemoryFiles,
     pub(crate) world: World,
+    /// Where sessions that a code began are kept.
+    pub(crate) sessions: Arc<Here>,
     service: Arc<Service>,
     cable: Arc<Cable>,
     stop: watch::Sender<bool>,
@@ -86,12 +90,14 @@ impl Machine {
         let cable = Arc::new(Cable { plugged: AtomicBool::new(true), missed: AtomicUsize::new(0) });
         let world = world(&clock, cloud, &cable, &files, seed);
         let config = Config::load(&world).expect("the files are whole");
-        let profiles = Profiles { config, world: world.clone(), learnt: Learnt::default() };
+        let learnt = Learnt::default();
+        let sessions = Arc::new(Here::new(world.clone(), learnt.clone(), Arc::new(SessionStore::in_memory())));
+        let profiles = Profiles { config, world: world.clone(), learnt, sessions: Arc::clone(&sessions) };
         let engine = Engine::start(world.clone(), Arc::new(profiles), Settings::default());
         let state = tempfile::tempdir().expect("a folder");
         let (service, token) = serve(&engine, &world, state.path(), identities);
         let (cloud, stop) = (cloud.clone(), watch::channel(false).0);
-        Self { clock, cloud, engine, token, files, world, service, cable, stop, _state: state }
+        Self { clock, cloud, engine, token, files, world, sessions, service, cable, stop, _state: state }
     }
 
     /// A connection in memory to the server.
@@ -151,6 +157,7 @@ struct Profiles {
     config: Config,
     world: World,
     learnt: Learnt,
+    sessions: Arc<Here>,
 }
 
 impl Recipes for Profiles {
@@ -158,7 +165,8 @@ impl Recipes for Profiles {
         let refused = |text: String| Failure::new(FailureClass::Refused, "Unusable", text);
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
-        let means = Means { learnt: self.learnt.clone(), ..Means::of(self.world.clone()) };
+        let means =
+            Means { learnt: self.learnt.clone(), world: self.world.clone(), sessions: Arc::clone(&self.sessions) as _ };
         let source = source::build(definition, identity, &means);
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold })
@@ -172,7 +180,11 @@ pub(crate) fn role(identity: &str) -> String {
 /// The clocks of a machine that boots at 08:00 on a Thursday in March, and a cloud whose clock nobody sets: it follows the
 /// machine's boot time.
 pub(crate) fn boot() -> (Arc<SimulatedClock>, Cloud) {
-    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_803_974_400);
+    boot_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_803_974_400))
+}
+
+/// The same at another time.
+pub(crate) fn boot_at(start: SystemTime) -> (Arc<SimulatedClock>, Cloud) {
     let clock = Arc::new(SimulatedClock::new(start));
     let (boot_time, booted) = (clock.clone(), clock.now().boot);
     let cloud = Cloud::new(Arc::new(move || start + boot_time.now().boot.saturating_sub(booted)));

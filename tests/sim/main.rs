@@ -11,3 +11,4 @@ mod office;
 mod random_days;
 mod thirty_days;
 mod working_day;
+mod working_week;
