@@ -223,6 +223,7 @@ const CTRL_U: u8 = 21;
 const CTRL_BACKSLASH: u8 = 28;
 const DELETE: u8 = 127;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "terminal_tests.rs"]
 mod tests;
