@@ -227,7 +227,7 @@ fn what_is_said_of_keys_and_codes_is_strict_and_shows_no_key() {
         ("otp = { command = [\"x\"], unattended = \"yes\" }", "`unattended` is a string, and true or false is wanted"),
         ("strategy = \"sesion\"", "`strategy`: `sesion` means nothing here: did you mean `session`?"),
         ("session_duration = \"12\"", "`session_duration`: `12` is no duration: write one like 90s, 45m or 1h30m"),
-        ("mfa_serial = \"${x\"", "`mfa_serial`: `${x`: a variable is written ${NAME}, and a plain `$` as `$$`"),
+        ("mfa_serial = \"${x\"", "`mfa_serial`: a variable is written ${NAME}, and a plain `$` as `$$`"),
         ("role_arn = 1", "`role_arn` is an integer, and a text in quotes is wanted"),
     ] {
         assert_eq!(complaints(&format!("[identity.a]\n{line}\n")), [format!(":2: {expected}")], "{line}");

@@ -82,7 +82,7 @@ fn replaced(text: &str, variable: &mut dyn FnMut(&str) -> Option<String>) -> Res
             rest = after;
         } else if let Some(after) = after.strip_prefix('{') {
             let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_name(name)) else {
-                return Err(format!("`{text}`: a variable is written ${{NAME}}, and a plain `$` as `$$`"));
+                return Err("a variable is written ${NAME}, and a plain `$` as `$$`".to_owned());
             };
             done.push_str(&variable(name).ok_or_else(|| format!("{name} is not set"))?);
             rest = after;

@@ -90,7 +90,7 @@ fn nothing_else_of_a_shell_means_anything() {
     }
     for word in ["${B", "${}", "${B:-x}", "${1}", "${B }"] {
         let text = otp(word).unwrap_err().to_string();
-        let expected = format!(":3: `command`: `{word}`: a variable is written ${{NAME}}, and a plain `$` as `$$`");
-        assert!(text.ends_with(&expected), "{text}");
+        let expected = ":3: `command`: a variable is written ${NAME}, and a plain `$` as `$$`";
+        assert!(text.ends_with(expected), "{text}");
     }
 }
