@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sso::SsoDefinition;
 use super::user_session::{KeysReference, UserSession};
+use super::web_identity::TokenSource;
 use crate::credential::{AwsKeys, IdentityName};
 use crate::secret::{Digest, Secret};
 
@@ -74,7 +75,7 @@ pub enum Kind {
     Process,
     /// An assumed role.
     Role,
-    /// A role assumed with a web-identity token file.
+    /// A role assumed with a web-identity token.
     WebIdentity,
     /// IAM Identity Center.
     Sso,
@@ -134,7 +135,7 @@ pub enum AwsDefinition {
     Role(RoleDefinition),
     /// A user's session, handed out as it is.
     Session(Arc<UserSession>),
-    /// A role, assumed with a token that a file holds.
+    /// A role, assumed with a token of an identity provider.
     WebIdentity(WebIdentityDefinition),
     /// A role of an account, by way of IAM Identity Center.
     Sso(SsoDefinition),
@@ -303,8 +304,8 @@ pub struct RoleRequest {
 pub struct WebIdentityDefinition {
     /// The role's ARN.
     pub role_arn: String,
-    /// The file that holds the token, read at every issue.
-    pub token_file: PathBuf,
+    /// Where the token comes from, at every issue.
+    pub token: TokenSource,
     /// `RoleSessionName`.
     pub session_name: String,
     /// `DurationSeconds`.

@@ -21,6 +21,7 @@ pub mod sso;
 pub mod toml;
 pub mod user_session;
 pub mod user_sessions;
+pub mod web_identity;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub use sessions::SessionsAtRest;
 pub use shared::SharedFiles;
 pub use sso::{SsoCache, SsoDefinition, SsoSession};
 pub use user_session::{Device, KeysReference, Otp, Strategy, UserSession};
+pub use web_identity::TokenSource;
 
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};

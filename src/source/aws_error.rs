@@ -32,7 +32,7 @@ pub(super) enum Asked<'a> {
     /// `AssumeRole`.
     Role { arn: &'a str },
     /// `AssumeRoleWithWebIdentity`.
-    WebIdentity { arn: &'a str, token_file: &'a str },
+    WebIdentity { arn: &'a str, token: &'a str },
     /// `GetSessionToken`.
     Session,
     /// `GetCallerIdentity`.
@@ -150,7 +150,7 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
         "AccessDenied" | "AccessDeniedException" if matches!(call.asked, Asked::WebIdentity { .. }) => call.verdict(
             Refused,
             "AccessDenied",
-            &format!("the role's trust policy does not let in the token in {}", call.token_file()),
+            &format!("the role's trust policy does not let in the token {}", call.token()),
             "compare the token's issuer, audience and subject with those that the trust policy names",
         ),
         "AccessDenied" if says("not authorized to perform: sts:AssumeRole") => call.verdict(
@@ -171,13 +171,12 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
         }
         "ExpiredTokenException" => {
             // what is held still lives, and whoever writes the file will write it again: not for us to give up
-            let why = format!("the token in {} is over", call.token_file());
-            call.verdict(TryLater, "ExpiredTokenException", &why, "have a new one written there")
-                .and(Action::ReadTokenAgain)
+            let why = format!("the token {} is over", call.token());
+            call.verdict(TryLater, "ExpiredTokenException", &why, "have a new one made").and(Action::ReadTokenAgain)
         }
         "InvalidIdentityToken" | "IDPRejectedClaim" => {
-            let why = format!("AWS does not accept the token in {}", call.token_file());
-            let remedy = "check its issuer and audience against the role's trust policy, and have a new one written";
+            let why = format!("AWS does not accept the token {}", call.token());
+            let remedy = "check its issuer and audience against the role's trust policy, and have a new one made";
             call.verdict(Refused, "InvalidIdentityToken", &why, remedy).and(Action::ReadTokenAgain)
         }
         "IDPCommunicationError" => {
@@ -300,10 +299,10 @@ impl Call<'_> {
         }
     }
 
-    fn token_file(&self) -> &str {
+    fn token(&self) -> &str {
         match self.asked {
-            Asked::WebIdentity { token_file, .. } => token_file,
-            _ => "the token file",
+            Asked::WebIdentity { token, .. } => token,
+            _ => "of its source",
         }
     }
 }

@@ -20,7 +20,7 @@ fn role() -> Call<'static> {
 }
 
 fn web_identity() -> Call<'static> {
-    let asked = Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token_file: FILE };
+    let asked = Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token: FILE };
     Call { key_id: None, ..call(asked) }
 }
 

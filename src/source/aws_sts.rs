@@ -136,8 +136,8 @@ impl Sts {
         duration: Duration,
         token: &Secret,
     ) -> Result<Issued, Verdict> {
-        let token_file = role.token_file.display().to_string();
-        let asked = Asked::WebIdentity { arn: &role.role_arn, token_file: &token_file };
+        let label = role.token.label();
+        let asked = Asked::WebIdentity { arn: &role.role_arn, token: &label };
         let call = self.call(asked, None, Some(duration));
         let (asked, proof) = (role.clone(), token.clone());
         let (output, noted) = self

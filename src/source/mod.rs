@@ -35,6 +35,7 @@ mod aws_transport;
 mod aws_web_identity;
 mod aws_wire;
 mod aws_words;
+mod github_token;
 mod learnt;
 mod said;
 mod shape;

@@ -101,6 +101,94 @@ async fn a_token_that_cannot_be_read_is_named_by_its_file() {
     assert!(stage.file("/token", &token).fetch("web").await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_command_prints_the_token_and_runs_again_each_time() {
+    let (stage, token) = stage(HOUR);
+    let config = format!("[profile web]\nrole_arn = {}\nweb_identity_token_process = idp --for aws\n", role_arn("web"));
+    let stage = stage.config(&config).program("idp", &format!("{token}\n"));
+    for _ in 0..2 {
+        let issued = stage.fetch("web").await.unwrap();
+        assert_eq!(issued.account_id.as_deref(), Some(ACCOUNT));
+    }
+    assert_eq!(stage.runs(), 2);
+    let failure = stage.program("idp", "\n").fetch("web").await.unwrap_err();
+    assert_eq!((failure.class, failure.code), (FailureClass::NeedsPerson, "ProcessFailed"));
+    assert!(failure.public.contains("printed no token"), "{failure}");
+}
+
+/// A job of GitHub Actions: the role `web` is for its repository.
+fn job() -> (Stage, simcloud::Workflow) {
+    let stage = Stage::new();
+    let job = stage.cloud.add_workflow("octo-org/octo-repo", "refs/heads/main");
+    stage.cloud.add_role(&role_arn("web"), Trust::of_issuer(simcloud::github::ISSUER), HOUR);
+    let cloud = stage.cloud.clone();
+    let stage = stage
+        .config(&format!("[profile web]\nrole_arn = {}\nrole_session_name = job\n", role_arn("web")))
+        .file("/home/ada/.config/credenza/config.toml", "[identity.web]\nweb_identity = { github = true }\n")
+        .variable("ACTIONS_ID_TOKEN_REQUEST_URL", &format!("https://github.test{}", job.request_path))
+        .variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &job.request_token)
+        .elsewhere(move |uri, io| {
+            let github = uri.host() == Some("github.test");
+            if github {
+                tokio::spawn(cloud.serve(io));
+            }
+            github
+        });
+    (stage, job)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_github_gets_a_fresh_token_for_each_exchange() {
+    let (stage, _) = job();
+    for exchange in 1..4 {
+        let issued = stage.fetch("web").await.unwrap();
+        assert_eq!(stage.good(&issued).principal.arn, format!("arn:aws:sts::{ACCOUNT}:assumed-role/web/job"));
+        assert_eq!(
+            (stage.cloud.count("GetIdToken"), stage.cloud.count("AssumeRoleWithWebIdentity")),
+            (exchange, exchange)
+        );
+    }
+    let asked = stage.cloud.calls().into_iter().find(|call| call.action == "GetIdToken").unwrap();
+    assert_eq!(asked.parameters, [("audience".to_owned(), "sts.amazonaws.com".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_of_github_is_followed_by_one_other() {
+    let (stage, _) = job();
+    stage.cloud.add_fault(Fault::error("ExpiredTokenException").on_action("AssumeRoleWithWebIdentity").times(1));
+    stage.fetch("web").await.unwrap();
+    assert_eq!((stage.cloud.count("GetIdToken"), stage.cloud.count("AssumeRoleWithWebIdentity")), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_github_answers_is_no_token_unless_it_is_one() {
+    let (stage, job) = job();
+    let bearer = job.request_token.clone();
+    let failure =
+        stage.variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another job's bearer").fetch("web").await.unwrap_err();
+    assert_eq!((failure.class, failure.code), (FailureClass::TryLater, "UpstreamUnavailable"));
+    assert!(failure.public.contains("status 403") && !format!("{failure:?}").contains("bearer"), "{failure:?}");
+    for (status, body) in [(302, ""), (200, "{}"), (200, r#"{"value":"a"}"#), (500, r#"{"value":"a.b.c.d"}"#)] {
+        let (stage, _) = self::job();
+        let stage = stage.elsewhere(move |_, io| {
+            tokio::spawn(answer(io, status, body));
+            true
+        });
+        let failure = stage.fetch("web").await.unwrap_err();
+        assert_eq!((failure.class, failure.code), (FailureClass::TryLater, "UpstreamUnavailable"), "{status} {body}");
+        assert!(!format!("{failure:?}").contains(&bearer));
+        assert_eq!(stage.hosts.lock().unwrap().as_slice(), ["github.test"], "nobody else is asked");
+    }
+}
+
+/// One answer, whatever was asked; a redirect leads elsewhere.
+async fn answer(mut io: tokio::io::DuplexStream, status: u16, body: &'static str) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let _ = io.read(&mut [0; 4096]).await;
+    let head = format!("HTTP/1.1 {status} X\r\nlocation: https://evil.test/\r\ncontent-length: {}\r\n\r\n", body.len());
+    let _ = io.write_all(format!("{head}{body}").as_bytes()).await;
+}
+
 /// A token file that is written anew after its first reading.
 struct Rotating {
     tokens: Vec<String>,

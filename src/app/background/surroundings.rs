@@ -113,6 +113,8 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_PROFILE", "prod"),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret"),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.test/token?run=1"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "secret"),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
             ("LD_PRELOAD", "x.so"),

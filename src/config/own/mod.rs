@@ -25,6 +25,7 @@ use super::places::Places;
 use super::sessions::SessionsAtRest;
 use super::shared::{SharedFiles, Value};
 use super::toml::{Keys, Reader, Written, address, nearest};
+use super::web_identity::TokenSource;
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
@@ -100,6 +101,8 @@ pub struct Said {
     pub user: SaidOfUser,
     /// A variable that it names and nobody set: then it cannot be used.
     pub unset: Option<Unusable>,
+    /// Where the token comes from that a role is assumed with.
+    pub web_identity: Option<Written<TokenSource>>,
 }
 
 impl Own {
@@ -201,6 +204,7 @@ impl Said {
             region: None,
             user: SaidOfUser::default(),
             unset: None,
+            web_identity: None,
         }
     }
 
@@ -219,6 +223,7 @@ impl Said {
         self.role_arn = upper.role_arn.or(self.role_arn.take());
         self.region = upper.region.or(self.region.take());
         self.user.lay_over(upper.user);
+        self.web_identity = upper.web_identity.or(self.web_identity.take());
     }
 }
 
@@ -245,6 +250,7 @@ const IDENTITY: Keys = Keys {
         "mfa_serial",
         "strategy",
         "session_duration",
+        "web_identity",
     ],
     later: &["azure"],
 };
@@ -306,6 +312,7 @@ fn said<'a>(reader: &mut Reader<'a>, place: Place, table: &DeTable<'a>) -> Said 
     said.role_arn = item("role_arn").and_then(|item| user::value(reader, "role_arn", item));
     said.region = item("region").and_then(|item| user::value(reader, "region", item));
     said.user = SaidOfUser::read(reader, table);
+    said.web_identity = item("web_identity").and_then(|item| TokenSource::read(reader, item));
     said
 }
 

@@ -95,6 +95,23 @@ fn what_is_no_toml_is_said_with_its_line() {
 }
 
 #[test]
+fn a_web_identity_is_one_of_three() {
+    for wrong in [
+        "{}",
+        "{ github = false }",
+        "{ audience = \"a\" }",
+        "{ command = [] }",
+        "{ file = \"/t\", github = true }",
+        "{ file = \"/t\", audience = \"a\" }",
+    ] {
+        let found = complaints(&format!("[identity.a]\nweb_identity = {wrong}\n"));
+        assert!(found[0].starts_with(":2: `web_identity` is one of {"), "{wrong}: {found:?}");
+    }
+    let found = complaints("[identity.a]\nweb_identity = { gitub = true }\n");
+    assert!(found[0].contains("did you mean `github`?"), "{found:?}");
+}
+
+#[test]
 fn sessions_are_in_memory_unless_it_is_said_otherwise() {
     let at_rest = |text: &str| read(text).unwrap().server.sessions_at_rest();
     assert_eq!(at_rest(""), SessionsAtRest::Memory);

@@ -83,8 +83,7 @@ impl<'a> Resolver<'a> {
         let source = self.source_name(source)?;
         let source_view = self.source_view(source);
         let role = source_view.assumes_role() && !source_view.has_static_keys();
-        let issued = source_view.value("web_identity_token_file").is_some()
-            || source_view.has_sso_role() && !source_view.assumes_role();
+        let issued = source_view.has_token() || source_view.has_sso_role() && !source_view.assumes_role();
         (role || issued && source_view.keys().is_none()).then(|| source.clone())
     }
 

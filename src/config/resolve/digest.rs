@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use super::Resolver;
 use super::view::View;
+use super::{Resolver, token};
 use crate::config::identity::{AwsDefinition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
 use crate::config::user_session::{KeysReference, UserSession};
+use crate::config::web_identity::TokenSource;
 use crate::secret::Digest;
 
 /// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from.
@@ -61,7 +62,7 @@ pub(super) fn of(
         }
         Ok(AwsDefinition::WebIdentity(role)) => {
             fields.add("web identity", &role.role_arn);
-            fields.add("token file", role.token_file.as_os_str().as_encoded_bytes());
+            fields.token(&role.token, resolver);
             fields.session_name(view, &role.session_name);
             fields.add("duration", role.duration.as_secs().to_be_bytes());
             fields.policies(role.policy.as_deref(), &role.policy_arns);
@@ -134,6 +135,20 @@ impl Fields {
             KeysOrigin::Ec2InstanceMetadata => {
                 self.add("ec2", "");
                 self.variables(resolver, INSTANCE);
+            }
+        }
+    }
+
+    fn token(&mut self, token: &TokenSource, resolver: &Resolver<'_>) {
+        match token {
+            TokenSource::File(path) => self.add("token file", path.as_os_str().as_encoded_bytes()),
+            TokenSource::Command(argv) => {
+                self.add("token command", "");
+                argv.iter().for_each(|word| self.add("word", Digest::of(word.as_bytes()).0));
+            }
+            TokenSource::GitHubActions { audience } => {
+                self.add("token of github", audience);
+                self.variables(resolver, token::VARIABLES);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::credential::AwsKeys;
 
 /// What a profile has of its own.
 pub(super) enum OwnSource {
-    /// A role with a token file.
+    /// A role with a web-identity token.
     WebIdentity,
     /// Keys.
     Keys(Kind, KeysOrigin),
@@ -32,7 +32,7 @@ impl Resolver<'_> {
         }
         let key_in_credentials_file =
             view.value("aws_access_key_id").is_some_and(|value| *value.place.file == *self.shared.credentials);
-        if view.value("web_identity_token_file").is_some() {
+        if view.has_token() {
             Ok(OwnSource::WebIdentity)
         } else if view.has_sso_role() {
             self.sso(view).map(OwnSource::Sso)

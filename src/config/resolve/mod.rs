@@ -12,6 +12,7 @@ mod params;
 mod relative;
 mod role;
 pub(super) mod sso;
+mod token;
 mod user;
 mod view;
 

@@ -1,17 +1,14 @@
 //! What a view defines: keys, a role, a web identity or an SSO role, with everything that STS is asked for.
 
-use std::path::{Path, PathBuf};
-
 use super::keys::OwnSource;
 use super::view::View;
-use super::{Failed, Resolver, params};
+use super::{Failed, Resolver, params, token};
 use crate::config::identity::{
     AwsDefinition, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
 };
 use crate::config::limits;
 use crate::config::sso::SsoDefinition;
 use crate::credential::IdentityName;
-use crate::world::places;
 
 impl Resolver<'_> {
     pub(super) fn definition(
@@ -103,30 +100,21 @@ impl Resolver<'_> {
         params::refuse_settings(view, Kind::WebIdentity, params::FOR_ROLES)?;
         params::warn_of_settings(view, warnings);
         if view.value("role_arn").is_none() {
-            let reason = "web_identity_token_file needs a role_arn, which says what is assumed with the token";
-            return Err(failed(view.unusable("web_identity_token_file", reason)));
+            let key = token::key(view);
+            let reason = format!("{key} needs a role_arn, which says what is assumed with the token");
+            return Err(failed(token::unusable(view, reason)));
         }
         let role_arn = role_arn(view).map_err(failed)?;
         let (policy, policy_arns) = params::policies(view).map_err(failed)?;
         Ok(WebIdentityDefinition {
             sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
             role_arn: role_arn.to_owned(),
-            token_file: self.token_file(view).map_err(failed)?,
+            token: token::source(view, self.surroundings).map_err(failed)?,
             session_name: self.session_name(view, warnings),
             duration: self.duration(view, warnings).unwrap_or(limits::DEFAULT_DURATION),
             policy,
             policy_arns,
         })
-    }
-
-    /// The token's file: absolute, or below `~`. A relative one would mean another file for the daemon than for a shell.
-    fn token_file(&self, view: &View<'_>) -> Result<PathBuf, Unusable> {
-        let written = Path::new(view.text("web_identity_token_file").unwrap_or_default());
-        let path = places::expanded(written, self.surroundings.environment);
-        if path.is_absolute() {
-            return Ok(path);
-        }
-        Err(view.unusable("web_identity_token_file", "web_identity_token_file is no absolute path: write it from / on"))
     }
 
     /// What a role is assumed from: exactly one of `source_profile` and `credential_source` says so.
@@ -140,11 +128,6 @@ impl Resolver<'_> {
             (Some(_), Some(_)) => {
                 let reason = "role_arn has both source_profile and credential_source: take one of them out";
                 return Err(failed("credential_source", reason.to_owned()));
-            }
-            (None, None) if view.value("web_identity_token_process").is_some() => {
-                let reason = "web_identity_token_process is not read: write web_identity_token_file, or what else the role is \
-                              assumed with";
-                return Err(failed("web_identity_token_process", reason.to_owned()));
             }
             (None, None) => {
                 let reason = match view.section {

@@ -57,11 +57,18 @@ impl<'a> View<'a> {
         Unusable { place, reason: reason.into() }
     }
 
-    /// A role that is assumed with other keys. `web_identity_token_file` takes a profile out of that, as in botocore and
-    /// in aws-config.
+    /// A role that is assumed with other keys. A token takes a profile out of that, as in botocore and in aws-config.
     pub(super) fn assumes_role(&self) -> bool {
-        let with_a_token = self.value("web_identity_token_file").is_some() && self.keys().is_none();
-        self.value("role_arn").is_some() && !with_a_token
+        self.value("role_arn").is_some() && !self.has_token()
+    }
+
+    /// Whether there is a web-identity token. `web_identity_token_process` is aws-vault's alone, so what botocore and the SDKs
+    /// take goes before it.
+    pub(super) fn has_token(&self) -> bool {
+        let has = |key: &str| self.value(key).is_some();
+        let said = self.said.is_some_and(|said| said.web_identity.is_some());
+        let process = has("web_identity_token_process") && !has("source_profile") && !has("credential_source");
+        self.keys().is_none() && (said || has("web_identity_token_file") || process)
     }
 
     /// Where our TOML says that its keys lie.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::StsEndpoint;
+use crate::config::TokenSource;
 
 fn sts(config: &str, variables: &[(&str, &str)]) -> Result<StsEndpoint, String> {
     let config = format!("[profile a]\n{ROLE}source_profile = base\n{config}");
@@ -154,7 +155,35 @@ fn a_container_source_that_is_our_own_endpoint_is_refused() {
 fn a_token_file_may_lie_below_home() {
     let config = with_keys(&format!("[profile a]\n{ROLE}web_identity_token_file = ~/token\n"));
     let Ok(AwsDefinition::WebIdentity(role)) = &config.identities["a"].definition else { panic!() };
-    assert_eq!(role.token_file, Path::new("/h/token"));
+    assert_eq!(role.token, TokenSource::File("/h/token".into()));
+}
+
+#[test]
+fn a_token_is_a_file_a_command_or_githubs_and_never_guessed() {
+    let job =
+        [("ACTIONS_ID_TOKEN_REQUEST_URL", "https://g.test/t"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "a job's bearer")];
+    let read = |lines: &str, toml: &str| {
+        let config = format!("[profile a]\n{ROLE}{lines}");
+        let toml = if toml.is_empty() { String::new() } else { format!("[identity.a]\nweb_identity = {toml}\n") };
+        let given = Given { config: &config, credentials: KEYS, toml: &toml, variables: &job }.config();
+        match given.identities["a"].definition.clone() {
+            Ok(AwsDefinition::WebIdentity(role)) => Some(role.token),
+            _ => None,
+        }
+    };
+    let file = |path: &str| Some(TokenSource::File(path.into()));
+    let command = |words: &[&str]| Some(TokenSource::Command(words.iter().map(|&word| word.to_owned()).collect()));
+    let github = |audience: &str| Some(TokenSource::GitHubActions { audience: audience.to_owned() });
+    let process = "web_identity_token_process = idp 'a b' $HOME\n";
+    assert_eq!(read(process, ""), command(&["idp", "a b", "$HOME"]));
+    assert_eq!(read("web_identity_token_process = bin/idp\n", ""), command(&["/projects/bin/idp"]));
+    assert_eq!(read(&format!("web_identity_token_file = /run/token\n{process}"), ""), file("/run/token"));
+    assert_eq!(read(&format!("source_profile = base\n{process}"), ""), None, "botocore knows of no such key");
+    assert_eq!(read("source_profile = base\n", "{ file = \"~/token\" }"), file("/h/token"));
+    assert_eq!(read(process, "{ command = [\"a\", \"b c\"] }"), command(&["a", "b c"]));
+    assert_eq!(read("", "{ github = true }"), github("sts.amazonaws.com"));
+    assert_eq!(read("", "{ github = true, audience = \"mine\" }"), github("mine"));
+    assert_eq!(read("", ""), None, "a job's variables alone say nothing");
 }
 
 #[test]

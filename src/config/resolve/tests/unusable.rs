@@ -19,10 +19,6 @@ fn a_role_needs_exactly_one_source() {
     let both = format!("{ROLE}source_profile = base\ncredential_source = Environment\n");
     fails(&both, "4: role_arn has both source_profile and credential_source: take one of them out");
     fails(ROLE, "2: role_arn needs source_profile or credential_source, which say what it is assumed with");
-    fails(
-        &format!("{ROLE}web_identity_token_process = /bin/token\n"),
-        "3: web_identity_token_process is not read: write web_identity_token_file, or what else the role is assumed with",
-    );
     fails(&format!("{ROLE}source_profile = gone\n"), "3: source_profile = gone, but there is no such profile");
     fails(
         &format!("{ROLE}source_profile = a\n"),
@@ -97,6 +93,38 @@ fn arns_and_files_that_are_none() {
         &format!("{ROLE}web_identity_token_file = token\n"),
         "3: web_identity_token_file is no absolute path: write it from / on",
     );
+    fails(
+        "web_identity_token_process = /bin/token\n",
+        "2: web_identity_token_process needs a role_arn, which says what is assumed with the token",
+    );
+    for (line, reason) in [
+        ("token 'x", "a quote in web_identity_token_process is not closed"),
+        ("", "web_identity_token_process has no command"),
+        ("/opt/bin/cz x", "web_identity_token_process calls credenza, which gives no such token: write what does"),
+    ] {
+        fails(&format!("{ROLE}web_identity_token_process = {line}\n"), &format!("3: {reason}"));
+    }
+}
+
+#[test]
+fn a_web_identity_of_our_file_says_what_it_lacks() {
+    let github = "web_identity = { github = true }";
+    let config = format!("[profile a]\n{ROLE}[profile bare]\n");
+    for (toml, name, expected) in [
+        (github, "bare", ":2: web_identity needs a role_arn, which says what is assumed with the token"),
+        ("web_identity = { file = \"token\" }", "a", ":2: web_identity is no absolute path: write it from / on"),
+        (
+            github,
+            "a",
+            ":2: web_identity asks GitHub Actions, but ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are \
+             not both set: run it in a job whose workflow has `permissions: id-token: write`",
+        ),
+    ] {
+        let toml = format!("[identity.{name}]\n{toml}\n");
+        let config = Given { config: &config, toml: &toml, ..Given::default() }.config();
+        let reason = reason(&config, name);
+        assert_eq!(reason, format!("/h/.config/credenza/config.toml{expected}"), "{toml}");
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! [`TokenSource`]: where the web-identity token of a role comes from. What is written, and nothing that is fetched.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ::toml::Spanned;
+use ::toml::de::DeValue;
+
+use super::toml::{Keys, Reader, Written};
+
+/// Where a token comes from. A command prints only as its program's name: its arguments may hold a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A file, read at every exchange.
+    File(PathBuf),
+    /// A program that prints one, run without a shell at every exchange.
+    Command(Vec<String>),
+    /// The OIDC endpoint of GitHub Actions, asked at every exchange.
+    GitHubActions {
+        /// The audience that the token is for, such as `sts.amazonaws.com`.
+        audience: String,
+    },
+}
+
+impl TokenSource {
+    /// The audience that AWS wants where nothing else is agreed (GitHub, "Configuring OpenID Connect in Amazon Web Services").
+    pub const AUDIENCE: &'static str = "sts.amazonaws.com";
+
+    /// What follows `the token`: `in /run/token`, `of the command idp-token`, `of GitHub Actions`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::File(path) => format!("in {}", path.display()),
+            Self::Command(argv) => format!("of the command {}", argv.first().map_or("", String::as_str)),
+            Self::GitHubActions { .. } => "of GitHub Actions".to_owned(),
+        }
+    }
+
+    /// Reads `web_identity` of our TOML.
+    pub(super) fn read<'a>(reader: &mut Reader<'a>, item: &Spanned<DeValue<'a>>) -> Option<Written<Self>> {
+        let table = reader.table("web_identity", item)?;
+        reader.check_keys(&KEYS, table);
+        let file = table.get("file").and_then(|item| reader.text("file", item));
+        let command = table.get("command").and_then(|item| reader.texts("command", item));
+        let github = table.get("github").and_then(|item| reader.boolean("github", item));
+        let audience = table.get("audience").and_then(|item| reader.text("audience", item));
+        let start = item.span().start;
+        let source = match (file, command, github, &audience) {
+            (Some(file), None, None, None) => Self::File(file.value.into()),
+            (None, Some(command), None, None) if !command.value.is_empty() => Self::Command(command.value),
+            (None, None, Some(github), _) if github.value => Self::GitHubActions {
+                audience: audience.map_or_else(|| Self::AUDIENCE.to_owned(), |audience| audience.value),
+            },
+            _ => {
+                let text = "`web_identity` is one of { file = \"...\" }, { command = [\"...\"] } and { github = true }, the \
+                            last with an audience if need be";
+                reader.complain(start, text.to_owned());
+                return None;
+            }
+        };
+        Some(Written { value: source, place: reader.place(start) })
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenSource({})", self.label())
+    }
+}
+
+const KEYS: Keys = Keys { table: "web_identity", known: &["file", "command", "github", "audience"], later: &[] };
