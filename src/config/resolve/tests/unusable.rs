@@ -99,7 +99,7 @@ fn arns_and_files_that_are_none() {
     );
     for (line, reason) in [
         ("token 'x", "a quote in web_identity_token_process is not closed"),
-        ("", "web_identity_token_process has no command"),
+        ("''", "web_identity_token_process has no command"),
         ("/opt/bin/cz x", "web_identity_token_process calls credenza, which gives no such token: write what does"),
     ] {
         fails(&format!("{ROLE}web_identity_token_process = {line}\n"), &format!("3: {reason}"));
