@@ -133,8 +133,9 @@ async fn a_week_of_working_days_keeps_a_job_running_with_a_code_a_day() {
                 let life = week.machine.life_by_the_cloud(&keys, end).expect("the cloud takes what is handed out");
                 assert!(life > MINUTE, "{life:?} left at {:?}", week.day());
             }
-            told @ Told::Refusal { .. } => {
-                told.assert_names_login(SYNC, "CodeRequired");
+            Told::Refusal { status, code, message } => {
+                assert_eq!((status, code.as_str()), (403, "CodeRequired"), "{message}");
+                assert!(message.contains("credenza login sync"), "{message}");
                 assert!(!week.has_session().await, "refused although there is a session, at {:?}", week.day());
                 refused.push(week.now());
             }
