@@ -131,6 +131,12 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
         "AccessDenied" if says("must provide both MFA serial number and one time pass code") => {
             call.verdict(Refused, "CodeMissing", "it wants a one-time code", "write mfa_serial into the profile")
         }
+        "AccessDenied" if says("unable to validate MFA code") => call.verdict(
+            Refused,
+            "DeviceRefused",
+            &format!("the device is not one of the owner of {key}"),
+            "correct mfa_serial; IAM shows it among the user's security credentials",
+        ),
         "AccessDenied" if says("MultiFactorAuthentication failed") => call.verdict(
             NeedsPerson,
             "CodeRefused",

@@ -37,6 +37,8 @@ fn every_code_of_assume_role_has_its_class_action_and_remedy() {
     const NOT_AUTHORIZED: &str = "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: sts:AssumeRole \
                                   on resource: arn:aws:iam::111122223333:role/deploy";
     const WRONG_CODE: &str = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+    const NOT_THEIRS: &str = "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial \
+                              number is valid and associated with this user.";
     const NO_CODE: &str =
         "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.";
     const CHAINED: &str =
@@ -45,6 +47,7 @@ fn every_code_of_assume_role_has_its_class_action_and_remedy() {
     #[rustfmt::skip]
     let rows: &[Row] = &[
         (403, "AccessDenied", WRONG_CODE, NeedsPerson, "CodeRefused", GiveUp, &["`credenza login prod`", "clock", "ResyncMFADevice"]),
+        (403, "AccessDenied", NOT_THEIRS, Refused, "DeviceRefused", GiveUp, &["...MPLE", "correct mfa_serial"]),
         (403, "AccessDenied", "must provide both MFA serial number and one time pass code", Refused, "CodeMissing", GiveUp, &["write mfa_serial"]),
         (403, "AccessDenied", NO_CODE, Refused, "CodeMissing", GiveUp, &["write mfa_serial"]),
         (403, "AccessDenied", NOT_AUTHORIZED, Refused, "AccessDenied", GiveUp, &["...MPLE may not assume it", "trust policy", "mfa_serial"]),

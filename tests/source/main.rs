@@ -9,6 +9,7 @@ mod contract;
 mod engine;
 mod errors;
 mod keys;
+mod mfa;
 mod roles;
 mod skew;
 mod sso_login;

@@ -9,10 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use super::begin::Wanted;
 use super::book::Book;
-use super::exchange::is_code;
 use super::record::{DeviceRecord, SeenClock, digest_of};
 use super::spent::{self, MaySend};
-use super::told::{self, CODE_REFUSED, CODE_SPENT, CODE_UNUSABLE};
+use super::told::{self, CODE_REFUSED, CODE_SPENT};
 use super::{Device, ExchangeCall, UserSessions, sts_of};
 use crate::config;
 use crate::credential::{AwsKeys, Failure, FailureClass};
@@ -39,10 +38,10 @@ const MOST_FETCHES: usize = 3;
 impl Attempt<'_> {
     /// With the code that a person gave: it is sent once, or not at all.
     pub(super) async fn with_given(&self, code: Secret) -> Result<KeptSession, Failure> {
-        if !is_code(&code) {
-            let text = format!("the code for {} is not six digits: nothing was sent", self.device.label());
-            return Err(Failure::new(FailureClass::NeedsPerson, CODE_UNUSABLE, text));
-        }
+        let code = otp::checked(code.expose()).map_err(|why| {
+            let text = format!("nothing was sent for {}: {why}", self.wanted.identity);
+            Failure::new(FailureClass::NeedsPerson, "OtpUnusable", text)
+        })?;
         self.unless_paused()?;
         self.prove_keys().await?;
         let record = self.book.record()?;

@@ -50,7 +50,7 @@ pub enum ExchangeCall {
 }
 
 /// Whether a text is what a device shows: six digits (API_GetSessionToken, `TokenCode`).
-pub(crate) fn is_code(code: &Secret) -> bool {
+pub(super) fn is_code(code: &Secret) -> bool {
     let code = code.expose();
     code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit())
 }

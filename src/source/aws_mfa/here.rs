@@ -76,7 +76,7 @@ impl Here {
         });
         if let Err(failure) = noted.await {
             // it stays marked as sent, which errs on the safe side
-            tracing::warn!(code = failure.code, "otp record not kept");
+            tracing::warn!(error_code = failure.code, "otp record not kept");
         }
         answer.outcome.map_err(|verdict| verdict.failure)
     }

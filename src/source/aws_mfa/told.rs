@@ -14,9 +14,6 @@ pub(super) const CODE_REFUSED: &str = "CodeRefused";
 /// The code of a failure that says: it was sent before, so it is not sent again.
 pub(super) const CODE_SPENT: &str = "CodeSpent";
 
-/// The code of a failure that says: what was given is no code.
-pub(super) const CODE_UNUSABLE: &str = "CodeUnusable";
-
 /// The code of a failure that says: too many codes were refused in a row, so none is sent for a while.
 pub(super) const CODES_PAUSED: &str = "CodesPaused";
 
