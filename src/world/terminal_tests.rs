@@ -213,8 +213,8 @@ async fn is_interrupted() {
     if open().is_none() {
         return;
     }
-    tell(&text(run("echo waiting >&2; sleep 600", Seat::Terminal).await));
-    tell(&text(run("trap 'exit 130' INT; echo waiting >&2; sleep 600", Seat::Overheard).await));
+    tell(&text(run("sleep 600 & echo waiting >&2; wait", Seat::Terminal).await));
+    tell(&text(run("trap 'exit 130' INT; sleep 600 & echo waiting >&2; wait", Seat::Overheard).await));
 }
 
 #[test]
