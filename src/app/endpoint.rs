@@ -203,6 +203,12 @@ impl Endpoint {
         self.engine.warm(&Ask::aws(Arc::clone(identity)));
     }
 
+    /// Forgets that a credential could not be had, and begins to fetch it.
+    pub fn try_again(&self, identity: &IdentityName) {
+        self.engine.reset(Reset::Person(Ask::aws(Arc::clone(identity))));
+        self.warm(identity);
+    }
+
     /// The configuration was read again: what is served follows it. The token opens what it opened.
     pub fn replace(&self, config: Arc<Config>) {
         self.names.send_replace(names(&config));

@@ -203,7 +203,7 @@ pub(crate) fn fed(mut command: Command, input: &str) -> Said {
 }
 
 /// Waits until something is so, which it must be soon; looks every few milliseconds.
-pub(crate) fn until(what: &str, so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !so() {
         assert!(std::time::Instant::now() < deadline, "not within 20 s: {what}");

@@ -45,7 +45,7 @@ impl Terminal {
         Self { keyboard: ours, screen, shell }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 

@@ -45,6 +45,10 @@ impl First<'_> {
         for (name, code) in self.endpoint.needing_person() {
             mending.mend(&name, code).await?;
         }
+        if !mending.done.is_empty() {
+            // what failed before may rest on what was mended for another
+            self.endpoint.needing_person().iter().for_each(|(name, _)| self.endpoint.try_again(name));
+        }
         for name in self.names {
             mending.renew_ahead(name).await;
         }

@@ -1,5 +1,7 @@
 //! One-time codes from the terminal to AWS: who is asked, how often, and who never is.
 
 mod first;
+mod follow;
+mod hang;
 mod many;
 mod stage;
