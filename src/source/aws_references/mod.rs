@@ -23,7 +23,7 @@ use crate::config::{KeysReference, asked};
 use crate::credential::{AwsKeys, Failure, FailureClass, Issued};
 use crate::secret::Secret;
 use crate::world::keyring::KeyringError;
-use crate::world::process::{Run, RunError, Seat};
+use crate::world::process::{Ran, Run, RunError, Seat};
 use crate::world::{Environment, World};
 
 /// The keys that a reference leads to: long-term ones, so without an end.
@@ -165,15 +165,15 @@ async fn of_command(at: &At, argv: &[String], unattended: bool, world: &World) -
         ));
     }
     let failed = |why: &str| at.failure(FailureClass::NeedsPerson, "ProcessFailed", why);
-    let run = Run {
+    let wanted = Run {
         argv: argv.iter().map(OsString::from).collect(),
         environment: asked::told(&world.environment, &at.0),
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
-        seat: Seat::Background,
+        seat: seat(unattended),
     };
-    let ran = world.processes.run(run).await.map_err(|error| match &error {
+    let ran = run(wanted, world).await.map_err(|error| match &error {
         RunError::Start { .. } => failed("it could not be started; check its path").because(error.to_string()),
         RunError::NoRoom { .. } => {
             let why = "it could not be started now; it is run again soon";
@@ -204,6 +204,20 @@ async fn of_command(at: &At, argv: &[String], unattended: bool, world: &World) -
         return Err(at.unusable(TEMPORARY));
     }
     Ok(issued)
+}
+
+/// Where a program runs: at the terminal, where a person may be asked. 1Password's app approves a terminal once, and each process
+/// without one anew (1Password Developer, "App integration security").
+fn seat(unattended: bool) -> Seat {
+    if unattended { Seat::Background } else { Seat::Overheard }
+}
+
+/// Runs a program; in the background where there is no terminal: its person may have a window to answer it.
+async fn run(run: Run, world: &World) -> Result<Ran, RunError> {
+    match world.processes.run(run.clone()).await {
+        Err(RunError::NoTerminal { .. }) => world.processes.run(Run { seat: Seat::Background, ..run }).await,
+        ran => ran,
+    }
 }
 
 /// How long a program may take that needs nobody.

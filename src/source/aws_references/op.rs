@@ -7,12 +7,12 @@ use std::ffi::OsString;
 
 use serde::Deserialize;
 
-use super::{At, OUTPUT_LIMIT, UNATTENDED, WITH_A_PERSON};
+use super::{At, OUTPUT_LIMIT, UNATTENDED, WITH_A_PERSON, run, seat};
 use crate::credential::{AwsKeys, Failure, FailureClass};
 use crate::secret::Secret;
 use crate::source::said;
 use crate::world::World;
-use crate::world::process::{Run, RunError, Seat};
+use crate::world::process::{Run, RunError};
 
 /// The keys of `op://vault/item`.
 pub(super) async fn keys(
@@ -29,15 +29,15 @@ pub(super) async fn keys(
         .ok_or_else(|| at.unusable("write op://VAULT/ITEM; what has a name with other characters goes by its id"))?;
     let mut argv = ["op", "item", "get", item, "--vault", vault, "--format", "json"].map(OsString::from).to_vec();
     argv.extend(account.into_iter().flat_map(|account| ["--account", account]).map(OsString::from));
-    let run = Run {
+    let wanted = Run {
         argv,
         environment: (*world.environment).clone(),
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
-        seat: Seat::Background,
+        seat: seat(unattended),
     };
-    let ran = world.processes.run(run).await.map_err(|error| not_run(at, &error))?;
+    let ran = run(wanted, world).await.map_err(|error| not_run(at, &error))?;
     if ran.code != Some(0) {
         let (class, code, why) = meaning(&String::from_utf8_lossy(&ran.stderr)).told(reference);
         let failure = at.failure(class, code, &why);

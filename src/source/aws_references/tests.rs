@@ -9,21 +9,21 @@ use crate::world::{BoxFuture, Processes};
 
 /// A program that prints something, and what it was started with.
 struct Played {
-    answer: Box<dyn Fn() -> Result<Ran, RunError> + Send + Sync>,
+    answer: Box<dyn Fn(&Run) -> Result<Ran, RunError> + Send + Sync>,
     runs: Mutex<Vec<Run>>,
 }
 
 impl Played {
-    fn new(answer: impl Fn() -> Result<Ran, RunError> + Send + Sync + 'static) -> Arc<Self> {
+    fn new(answer: impl Fn(&Run) -> Result<Ran, RunError> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { answer: Box::new(answer), runs: Mutex::default() })
     }
 
     fn printing(stdout: &'static str) -> Arc<Self> {
-        Self::new(move || Ok(ran(0, stdout, "")))
+        Self::new(move |_| Ok(ran(0, stdout, "")))
     }
 
     fn saying(stderr: &'static str) -> Arc<Self> {
-        Self::new(move || Ok(ran(1, "", stderr)))
+        Self::new(move |_| Ok(ran(1, "", stderr)))
     }
 
     /// The words and the time limit of the one run.
@@ -36,8 +36,8 @@ impl Played {
 
 impl Processes for Played {
     fn run(&self, run: Run) -> BoxFuture<'static, Result<Ran, RunError>> {
+        let answer = (self.answer)(&run);
         self.runs.lock().unwrap().push(run);
-        let answer = (self.answer)();
         Box::pin(async { answer })
     }
 }
@@ -153,8 +153,8 @@ async fn op_is_asked_once_for_both_halves() {
 #[tokio::test]
 async fn the_states_of_op_are_told_apart() {
     let reference = KeysReference::OnePassword { reference: "op://Work/aws".to_owned(), account: None };
-    let start = || Err(RunError::Start { program: "op".to_owned(), reason: "No such file".to_owned() });
-    let hangs = || {
+    let start = |_: &Run| Err(RunError::Start { program: "op".to_owned(), reason: "No such file".to_owned() });
+    let hangs = |_: &Run| {
         let after = Duration::from_secs(90);
         Err(RunError::TimedOut { program: "op".to_owned(), after, stderr: Vec::new() })
     };
@@ -243,5 +243,28 @@ fn who_may_ask_a_person_is_told_by_the_reference_and_the_variables() {
     ] {
         let environment = Environment::from_iter(variables.iter().copied());
         assert_eq!(needs_person(reference, &environment), expected, "{reference:?} {variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_be_asked_is_asked_at_the_terminal_where_there_is_one() {
+    let command = |unattended| KeysReference::Command { argv: vec!["x".to_owned()], unattended };
+    let op = || KeysReference::OnePassword { reference: "op://Work/aws".to_owned(), account: None };
+    let service = [("OP_SERVICE_ACCOUNT_TOKEN", "ops_x")];
+    for (reference, variables, at_a_terminal, expected) in [
+        (command(true), &[][..], true, &[Seat::Background][..]),
+        (command(false), &[], true, &[Seat::Overheard]),
+        (command(false), &[], false, &[Seat::Overheard, Seat::Background]),
+        (op(), &[], true, &[Seat::Overheard]),
+        (op(), &[], false, &[Seat::Overheard, Seat::Background]),
+        (op(), &service, true, &[Seat::Background]),
+    ] {
+        let program = Played::new(move |run| match run.seat {
+            Seat::Overheard if !at_a_terminal => Err(RunError::NoTerminal { program: "x".to_owned() }),
+            _ => Ok(ran(1, "", "")),
+        });
+        read(&reference, &World { processes: program.clone(), ..world(variables) }).await.unwrap_err();
+        let seats: Vec<Seat> = program.runs.lock().unwrap().iter().map(|run| run.seat).collect();
+        assert_eq!(seats, expected, "{reference:?} {variables:?} {at_a_terminal}");
     }
 }
