@@ -31,6 +31,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_smithy", &["source/aws_", "world/"]),
     ("aws_credential", &["source/aws_", "world/"]),
     ("aws_types", &["source/aws_", "world/"]),
+    ("aws_sigv4", &["source/aws_"]),
     ("hyper", &["world/", "server/", "control/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("rustls", &["world/"]),

@@ -4,7 +4,7 @@
 //! `source/aws_process.rs` tells it; that file and `cli/identities.rs` refuse. What a profile's text shows by itself is
 //! refused earlier: `config/resolve/keys.rs`.
 
-use super::{AwsDefinition, Config, KeysOrigin, RoleBase};
+use super::{AwsDefinition, Config, Identity, KeysOrigin, RoleBase, StsEndpoint, UserSession};
 use crate::credential::IdentityName;
 use crate::world::Environment;
 
@@ -28,28 +28,49 @@ pub fn by(environment: &Environment, profile: &str) -> bool {
 impl Config {
     /// The profile whose program makes the keys that an identity rests on, at the end of whatever chain.
     pub fn program_below(&self, identity: &str) -> Option<&IdentityName> {
+        match self.keys_below(identity)?.origin {
+            KeysOrigin::Process { profile, .. } => Some(profile),
+            _ => None,
+        }
+    }
+
+    /// The keys that an identity rests on, at the end of whatever chain; `None` where it rests on none.
+    pub fn keys_below(&self, identity: &str) -> Option<KeysBelow<'_>> {
         let mut name = identity;
         loop {
-            let origin = match self.identities.get(name)?.definition.as_ref().ok()? {
-                AwsDefinition::Keys { origin, .. } => origin,
+            let identity = self.identities.get(name)?;
+            let below = |origin, sts, session| KeysBelow { identity, origin, sts, session };
+            return Some(match identity.definition.as_ref().ok()? {
+                AwsDefinition::Keys { origin, sts } => below(origin, sts, None),
+                AwsDefinition::Session(session) => below(&session.keys, &session.sts, Some(&**session)),
                 AwsDefinition::Role(role) => match &role.base {
-                    RoleBase::Keys(origin) => origin,
-                    RoleBase::Session(session) | RoleBase::Code(session) => &session.keys,
+                    RoleBase::Keys(origin) => below(origin, &role.request.sts, None),
+                    RoleBase::Session(session) | RoleBase::Code(session) => {
+                        below(&session.keys, &session.sts, Some(&**session))
+                    }
                     // a circle has no definition
                     RoleBase::Identity(base) => {
                         name = base;
                         continue;
                     }
                 },
-                AwsDefinition::Session(session) => &session.keys,
                 AwsDefinition::WebIdentity(_) | AwsDefinition::Sso(_) => return None,
-            };
-            return match origin {
-                KeysOrigin::Process { profile, .. } => Some(profile),
-                _ => None,
-            };
+            });
         }
     }
+}
+
+/// The keys that an identity rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysBelow<'a> {
+    /// The identity that names them: the same, or what it is assumed from.
+    pub identity: &'a Identity,
+    /// Where they come from.
+    pub origin: &'a KeysOrigin,
+    /// The STS that is asked with them.
+    pub sts: &'a StsEndpoint,
+    /// The session that is made of them, where one is.
+    pub session: Option<&'a UserSession>,
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod shared;
 pub mod sign_in;
 pub mod sso;
+pub mod take_over;
 pub mod toml;
 pub mod user_session;
 pub mod user_sessions;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use asked::KeysBelow;
 pub use complaint::{Complaint, ConfigError};
 pub use env_file::Variables;
 pub use identity::{
@@ -35,6 +37,7 @@ pub use identity::{
 };
 pub use own::Server;
 pub use places::{PlaceError, Places};
+pub use resolve::endpoint::iam_url;
 pub use sessions::SessionsAtRest;
 pub use shared::SharedFiles;
 pub use sso::{SsoCache, SsoDefinition, SsoSession};

@@ -92,7 +92,7 @@ pub(super) enum Action {
 
 /// A clock that is off by less cannot be why a signature was refused: aws-runtime corrects from here on
 /// (`service_clock_skew.rs`), AWS itself refuses from 15 min on ("Common errors": `RequestExpired`).
-const SKEW: Duration = Duration::from_secs(4 * 60);
+pub(super) const SKEW: Duration = Duration::from_secs(4 * 60);
 
 /// The shortest `MaxSessionDuration` of any role, and the longest session of a chained one (API_AssumeRole).
 pub(super) const AN_HOUR: Duration = Duration::from_secs(3600);

@@ -21,6 +21,7 @@ use crate::world::BoxFuture;
 mod aws_build;
 mod aws_container;
 mod aws_error;
+mod aws_iam;
 mod aws_instance;
 mod aws_keys;
 mod aws_mfa;

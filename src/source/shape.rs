@@ -5,7 +5,7 @@
 use crate::credential::AwsKeys;
 
 /// Why keys cannot be used, in words that hold nothing of them; `Ok` when they can.
-pub(super) fn check(keys: &AwsKeys) -> Result<(), &'static str> {
+pub fn check(keys: &AwsKeys) -> Result<(), &'static str> {
     let token = keys.session_token.as_ref().map(|token| token.expose());
     let secret = keys.secret_access_key.expose();
     if keys.access_key_id.is_empty() {

@@ -4,6 +4,7 @@
 //! ours alone lies in private folders ([`Folder`]), by the methods that say so. Called by the readers of the configuration and
 //! by the store of sign-ins; what is kept open for long (logs, grants) has its own `Folder`.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -22,6 +23,12 @@ pub trait Files: Send + Sync {
     /// no file (a folder, a pipe, a terminal) is refused rather than waited for. `/dev/null` is an empty file: people
     /// point `AWS_CONFIG_FILE` there.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// What lies in a folder, in the order of names. Links are told as what they are, and are not followed.
+    fn entries(&self, folder: &Path) -> io::Result<Vec<FolderEntry>> {
+        let _ = folder;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Writes a file whole or not at all, 0600 from its first byte: readers see the old one or the new one. A link at `path`
     /// stays, and what it leads to is replaced, even where nothing is there yet. Missing folders are made, 0700; the mode of
@@ -61,6 +68,15 @@ pub trait Files: Send + Sync {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// Something in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// Its name.
+    pub name: OsString,
+    /// Whether it is a folder itself, and no link to one.
+    pub is_folder: bool,
 }
 
 /// A lock that is held until this is dropped, or the process ends.
@@ -109,6 +125,16 @@ impl Files for SystemFiles {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is over 16 MiB"));
         }
         Ok(content)
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<FolderEntry>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            entries.push(FolderEntry { name: entry.file_name(), is_folder: entry.file_type()?.is_dir() });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
     }
 
     fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {

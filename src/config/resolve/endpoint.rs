@@ -87,6 +87,7 @@ pub(in crate::config) struct Service {
 
 impl Service {
     pub(in crate::config) const STS: Self = Self { variable: "AWS_ENDPOINT_URL_STS", key: "sts", sends: "keys" };
+    const IAM: Self = Self { variable: "AWS_ENDPOINT_URL_IAM", key: "iam", sends: "keys" };
     pub(in crate::config) const SSO_OIDC: Self =
         Self { variable: "AWS_ENDPOINT_URL_SSO_OIDC", key: "sso_oidc", sends: "tokens" };
     pub(in crate::config) const SSO: Self = Self { variable: "AWS_ENDPOINT_URL_SSO", key: "sso", sends: "tokens" };
@@ -107,6 +108,29 @@ impl Service {
             }
             _ => Err(format!("{source} is no address such as https://{}.example.com", self.key.replace('_', "-"))),
         }
+    }
+}
+
+/// The address that replaces IAM's own; the error is a reason.
+pub fn iam_url(environment: &Environment) -> Result<Option<String>, String> {
+    Service::IAM.url_of(environment)
+}
+
+impl StsEndpoint {
+    /// The STS that is asked where no identity says which: by the environment alone. The error is a reason.
+    pub fn of_environment(environment: &Environment) -> Result<Self, String> {
+        let region = environment.text("AWS_REGION").or_else(|| environment.text("AWS_DEFAULT_REGION"));
+        let region = region.unwrap_or("us-east-1");
+        if !is_host_label(region) {
+            return Err(format!("AWS_REGION = {region} is no region, such as eu-central-1"));
+        }
+        Ok(Self {
+            region: region.to_owned(),
+            url: Service::STS.url_of(environment)?,
+            fips: is_on(environment, "AWS_USE_FIPS_ENDPOINT", None),
+            dualstack: is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", None),
+            correct_skew: !is_on(environment, "AWS_DISABLE_CLOCK_SKEW_CORRECTION", None),
+        })
     }
 }
 

@@ -59,6 +59,14 @@ pub(super) fn profile_of(inside: &str) -> Option<String> {
     }
 }
 
+/// The same of the credentials file.
+pub(super) fn header_profile(inside: &str) -> Option<String> {
+    match header::read(FileKind::Credentials, inside) {
+        header::Header::Section(SectionName::Profile(name)) => Some(name),
+        _ => None,
+    }
+}
+
 impl SharedFiles {
     /// Reads both files. One that does not exist is empty; one that cannot be read is a complaint.
     pub fn read(places: &Places, files: &dyn Files) -> Self {

@@ -106,6 +106,12 @@ pub fn usual_latency(otp: &Otp) -> Duration {
 #[error("a one-time code is six digits, such as 123456, and nothing else")]
 pub struct NotACode;
 
+/// Whether a seed can give codes that AWS takes: base32, or `otpauth://totp/...`. The error is the end of a sentence that begins
+/// with the seed.
+pub fn check_seed(seed: &Secret) -> Result<(), &'static str> {
+    totp::check(seed)
+}
+
 /// The code that a text is, white space around it aside: six ASCII digits (API_GetSessionToken, `TokenCode`).
 ///
 /// ```

@@ -40,6 +40,11 @@ pub(super) async fn code(asked: &Asked<'_>, name: &str, world: &World) -> Result
     code.map_err(|why| Trouble::Refused.failure(asked, &format!("the seed {name} in the keyring {why}; {}", add())))
 }
 
+/// Whether a seed can give codes; the error is the end of a sentence.
+pub(super) fn check(seed: &Secret) -> Result<(), &'static str> {
+    Seed::read(seed).map(|_| ())
+}
+
 /// What codes are made of.
 struct Seed {
     key: hmac::Key,
