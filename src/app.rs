@@ -5,6 +5,7 @@
 //! - [`generated`]: the AWS files that a child or a shell reads
 //! - [`background`]: the daemon started, found and ended by commands
 //! - [`user_sessions`]: sessions of IAM users, which a person begins and the daemon keeps
+//! - [`keys`]: long-term keys in the keyring, and how they are rotated
 //! - [`portal`], [`aws_config`]: what a sign-in gives, and the file that it is written into
 //!
 //! Called by the commands.
@@ -23,6 +24,7 @@ pub mod background;
 mod daemon;
 mod endpoint;
 pub mod generated;
+pub mod keys;
 pub mod logging;
 pub mod login;
 mod marker;

@@ -14,7 +14,7 @@ mod views;
 
 use std::time::Duration;
 
-pub use crate::source::mfa::CODE_REQUIRED;
+pub use crate::source::mfa::{CODE_REQUIRED, UserSessions};
 pub use crate::source::otp::checked as code;
 pub use at_daemon::AtDaemon;
 pub use person::{Beginning, Begun, Standing, begin, forget, needs_person, resting_with, standing};

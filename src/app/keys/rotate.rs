@@ -1,0 +1,305 @@
+//! [`Rotation`]: a rotation done, step for step, as [`rotation`](super::rotation) says. Looks again after each step, so that who
+//! is ended anywhere goes on from there when it is run again.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::rotation::{Found, Journal, Step, Why, next_step};
+use super::{KeyStore, KeysError};
+use crate::config::StsEndpoint;
+use crate::credential::{AwsKeys, Failure, FailureClass};
+use crate::source::keys::{Iam, LastUsed, end_of, owner};
+use crate::world::World;
+
+/// What a rotation works with.
+pub struct Rotation<'a> {
+    /// Where the keys are kept.
+    pub store: &'a KeyStore,
+    /// What they are called there.
+    pub name: &'a str,
+    /// The IAM that knows the user.
+    pub iam: &'a Iam,
+    /// The STS that new keys are proved at.
+    pub sts: &'a StsEndpoint,
+    /// The CA bundle for that.
+    pub ca_bundle: Option<PathBuf>,
+    /// The keys that sign what IAM is asked: a session with a second factor, where the user's policies want one. `None`: the
+    /// keys that are in the keyring at the time.
+    pub signed_by: Option<AwsKeys>,
+    /// The outside.
+    pub world: &'a World,
+    /// Is told each step that changes something, in a sentence without a full stop.
+    pub tell: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// The last four characters of the id of the key that is gone.
+    pub old: String,
+    /// The same of the key that is there.
+    pub new: String,
+}
+
+/// Why it did not go on. Everything so far stands, and the next rotation goes on from there.
+#[derive(Debug, Error)]
+pub enum RotationError {
+    /// A keyring, or a file.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// AWS.
+    #[error("{}", .0.private)]
+    Upstream(Failure),
+    /// The new key did not work; it was deleted, and the old one stays.
+    #[error("the new key ...{new} does not work, and was deleted; nothing has changed ({})", .why.private)]
+    Unproved {
+        /// The last four of its id.
+        new: String,
+        /// AWS's answer.
+        why: Failure,
+    },
+    /// There are no keys of this name.
+    #[error("the keyring has no keys called {0}")]
+    NoKeys(String),
+    /// The user has no such key.
+    #[error("IAM does not list the key ...{0} among the user's own")]
+    NotListed(String),
+    /// The user has two keys already.
+    #[error("the user has two keys already, and may have no third: the other is ...{other}, {}", used(.last_used.as_ref()))]
+    TwoKeys {
+        /// The last four of the other's id.
+        other: String,
+        /// When it was used, where IAM tells.
+        last_used: Option<LastUsed>,
+    },
+    /// Somebody changed the entry meanwhile.
+    #[error("the keyring's entry keys/{0} holds other keys than the rotation left there")]
+    Changed(String),
+    /// It goes in a circle: AWS does not do what it says, or somebody works against us.
+    #[error("the rotation does not come to its end; run it again in a few minutes")]
+    Endless,
+}
+
+fn used(last: Option<&LastUsed>) -> String {
+    let Some(last) = last else { return "which was never used as far as IAM tells".to_owned() };
+    let day = jiff::Timestamp::try_from(last.at).map(|at| at.to_string()).unwrap_or_default();
+    format!("last used {} for {}", day.get(..10).unwrap_or(&day), last.service)
+}
+
+/// What this run did that a list of IAM may not show yet.
+#[derive(Default)]
+struct Done {
+    gone: BTreeSet<String>,
+    off: BTreeSet<String>,
+    proved: bool,
+}
+
+impl Rotation<'_> {
+    /// Rotates, or finishes what was begun.
+    pub async fn run(&self) -> Result<Rotated, RotationError> {
+        let _lock = self.store.lock(self.name)?;
+        let mut done = Done::default();
+        for _ in 0..MOST_STEPS {
+            let journal = self.store.journal(self.name)?;
+            let found = self.look(journal.as_ref(), &done).await?;
+            let step = next_step(journal.as_ref(), &found);
+            let journal = journal.unwrap_or_default();
+            if step == Step::Finish {
+                let new = found.current.unwrap_or_default();
+                self.store.note(self.name, &new)?;
+                self.store.remove_journal(self.name)?;
+                return Ok(Rotated { old: end_of(&journal.old).to_owned(), new: end_of(&new).to_owned() });
+            }
+            self.take(step, journal, &found, &mut done).await?;
+        }
+        Err(RotationError::Endless)
+    }
+
+    async fn look(&self, journal: Option<&Journal>, done: &Done) -> Result<Found, RotationError> {
+        let current = self.store.read(self.name).await?;
+        let next = self.store.next(self.name).await?;
+        let mut listed = match &current {
+            // a key that was just made may be unknown to IAM for a moment
+            Some(keys) if journal.is_some() => {
+                self.patiently(async || self.iam.access_keys(self.signer(keys)).await).await
+            }
+            Some(keys) => self.iam.access_keys(self.signer(keys)).await,
+            None => Ok(Vec::new()),
+        }
+        .map_err(RotationError::Upstream)?;
+        listed.retain(|key| !done.gone.contains(&key.id));
+        listed.iter_mut().filter(|key| done.off.contains(&key.id)).for_each(|key| key.active = false);
+        let id = |keys: Option<AwsKeys>| keys.map(|keys| keys.access_key_id);
+        Ok(Found { current: id(current), next: id(next), listed, proved: done.proved })
+    }
+
+    async fn take(&self, step: Step, journal: Journal, found: &Found, done: &mut Done) -> Result<(), RotationError> {
+        let current = found.current.clone().unwrap_or_default();
+        match step {
+            Step::Create { others } => {
+                let asked_secs =
+                    self.world.clock.now().wall.duration_since(std::time::UNIX_EPOCH).map(|at| at.as_secs());
+                let begun = Journal { old: current, others, asked_secs: asked_secs.ok(), ..Journal::default() };
+                self.store.write_journal(self.name, &begun)?;
+                let made = self.iam.create_access_key(&self.signing().await?).await;
+                let made = match made {
+                    Ok(made) => made,
+                    Err(failure) => {
+                        // a plain no: there is no key. Otherwise there may be one, which the next rotation looks for
+                        if failure.class == FailureClass::Refused {
+                            self.store.remove_journal(self.name)?;
+                        }
+                        return Err(RotationError::Upstream(failure));
+                    }
+                };
+                self.store.write_next(self.name, &made).await?;
+                self.say(&format!("made the key ...{}", end_of(&made.access_key_id)));
+            }
+            Step::Adopt { others } => {
+                let begun = Journal { old: current, others, ..Journal::default() };
+                self.store.write_journal(self.name, &begun)?;
+            }
+            Step::DeleteLost(id) => {
+                self.delete(&id, done).await?;
+                self.say(&format!("deleted the key ...{}, which a rotation that was cut off had made", end_of(&id)));
+            }
+            Step::Prove(id) => self.prove(&id, journal, done).await?,
+            Step::Note(id) => self.store.write_journal(self.name, &Journal { new: Some(id), ..journal })?,
+            Step::Swap => {
+                if let Some(keys) = self.store.next(self.name).await? {
+                    self.store.write(self.name, &keys).await?;
+                    self.store.note(self.name, &keys.access_key_id)?;
+                }
+                self.store.remove_next(self.name).await?;
+            }
+            Step::ClearNext => self.store.remove_next(self.name).await?,
+            Step::Deactivate => {
+                let signed_by = self.signing().await?;
+                let off = self.patiently(async || self.iam.set_active(&journal.old, false, &signed_by).await).await;
+                gone_is_well(off)?;
+                done.off.insert(journal.old.clone());
+                done.proved = false;
+                self.say(&format!("switched the key ...{} off", end_of(&journal.old)));
+            }
+            Step::Delete => {
+                self.delete(&journal.old, done).await?;
+                self.say(&format!("deleted the key ...{}", end_of(&journal.old)));
+            }
+            Step::Abandon(id) => {
+                self.delete(&id, done).await?;
+                self.store.remove_next(self.name).await?;
+            }
+            Step::Forget => self.store.remove_journal(self.name)?,
+            Step::Finish => {}
+            Step::Stop(why) => return Err(self.stopped(why, current).await),
+        }
+        Ok(())
+    }
+
+    /// Proves the new keys. Where they do not work before they are in their place, they go, and the old ones stay.
+    async fn prove(&self, id: &str, journal: Journal, done: &mut Done) -> Result<(), RotationError> {
+        let in_place = self.store.next(self.name).await?;
+        let is_in_place = in_place.is_none();
+        let keys = match in_place {
+            Some(keys) => Some(keys),
+            None => self.store.read(self.name).await?,
+        };
+        let Some(keys) = keys.filter(|keys| keys.access_key_id == id) else {
+            return Err(RotationError::Changed(self.name.to_owned()));
+        };
+        let bundle = &self.ca_bundle;
+        let asked = async || owner(&keys, self.name, self.sts, bundle.clone(), self.world).await;
+        match self.patiently(asked).await {
+            Ok(owner) => {
+                done.proved = true;
+                self.say(&format!("the key ...{} works: {}", end_of(id), owner.arn));
+                Ok(())
+            }
+            Err(why) if why.class == FailureClass::Refused && !is_in_place => {
+                self.store.write_journal(self.name, &Journal { abandoned: true, ..journal })?;
+                self.delete(id, done).await?;
+                self.store.remove_next(self.name).await?;
+                self.store.remove_journal(self.name)?;
+                Err(RotationError::Unproved { new: end_of(id).to_owned(), why })
+            }
+            Err(why) => Err(RotationError::Upstream(why)),
+        }
+    }
+
+    async fn delete(&self, id: &str, done: &mut Done) -> Result<(), RotationError> {
+        let signed_by = self.signing().await?;
+        gone_is_well(self.patiently(async || self.iam.delete_access_key(id, &signed_by).await).await)?;
+        done.gone.insert(id.to_owned());
+        Ok(())
+    }
+
+    async fn stopped(&self, why: Why, current: String) -> RotationError {
+        let name = self.name.to_owned();
+        match why {
+            Why::NoKeys => RotationError::NoKeys(name),
+            Why::NotListed => RotationError::NotListed(end_of(&current).to_owned()),
+            Why::Changed => RotationError::Changed(name),
+            Why::TwoKeys { other } => {
+                let last_used = match self.signing().await {
+                    Ok(signed_by) => self.iam.last_used(&other, &signed_by).await.ok().flatten(),
+                    Err(_) => None,
+                };
+                RotationError::TwoKeys { other: end_of(&other).to_owned(), last_used }
+            }
+        }
+    }
+
+    async fn signing(&self) -> Result<AwsKeys, RotationError> {
+        if let Some(keys) = &self.signed_by {
+            return Ok(keys.clone());
+        }
+        self.store.read(self.name).await?.ok_or_else(|| RotationError::NoKeys(self.name.to_owned()))
+    }
+
+    fn signer<'a>(&'a self, keys: &'a AwsKeys) -> &'a AwsKeys {
+        self.signed_by.as_ref().unwrap_or(keys)
+    }
+
+    /// Asks again while AWS does not know a new key, or is away: what IAM changes is not seen everywhere at once (IAM User
+    /// Guide, "Changes that I make are not always immediately visible").
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+        for pause in PAUSES {
+            match ask().await {
+                Err(failure) if failure.code == "InvalidClientTokenId" || failure.class == FailureClass::TryLater => {
+                    tokio::time::sleep(pause).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        ask().await
+    }
+
+    fn say(&self, sentence: &str) {
+        (self.tell)(sentence);
+    }
+}
+
+/// What is to be gone, and is gone, is well.
+fn gone_is_well(outcome: Result<(), Failure>) -> Result<(), RotationError> {
+    match outcome {
+        Err(failure) if failure.code == "NoSuchKey" => Ok(()),
+        outcome => outcome.map_err(RotationError::Upstream),
+    }
+}
+
+/// A rotation from its beginning has ten.
+const MOST_STEPS: usize = 24;
+
+/// A minute in all.
+const PAUSES: [Duration; 7] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+    Duration::from_secs(15),
+    Duration::from_secs(15),
+];
