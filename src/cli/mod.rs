@@ -21,6 +21,7 @@ pub mod exit;
 pub mod grant;
 mod identities;
 pub mod import;
+pub mod keys;
 pub mod list;
 pub mod login;
 pub mod logout;
@@ -100,6 +101,8 @@ pub enum Command {
     Logout(logout::LogoutArgs),
     /// Write the accounts and roles of IAM Identity Center into ~/.aws/config, as profiles
     Import(import::ImportArgs),
+    /// Keep long-term keys in the keyring, rotate them, and find those that lie in clear text
+    Keys(keys::KeysArgs),
     /// Print one credential, as credential_process, shell variables or JSON
     Credential(credential::CredentialArgs),
     /// Show what could be served, and why what cannot be is not
@@ -180,6 +183,7 @@ fn dispatch(cli: Cli) -> Result<u8, Trouble> {
         Command::Logout(arguments) => logout::run(arguments, context),
         Command::Wait(arguments) => wait::run(arguments, context),
         Command::Import(arguments) => import::run(arguments, context),
+        Command::Keys(arguments) => keys::run(arguments, context),
         Command::Credential(arguments) => credential::run(arguments, context),
         Command::List(arguments) => list::run(arguments, context),
         Command::Status(arguments) => status::run(arguments, context),

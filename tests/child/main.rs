@@ -11,6 +11,7 @@ mod environment;
 mod hardened;
 mod helpers;
 mod inherited;
+mod keys;
 mod mfa;
 mod nested;
 mod policy;

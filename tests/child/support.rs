@@ -130,6 +130,31 @@ impl Drop for Home {
     }
 }
 
+/// A folder with a `secret-tool` as libsecret has it, and the folder that is its keyring: a file for the attributes of each
+/// entry.
+pub(crate) fn played_keyring(home: &Home) -> (PathBuf, PathBuf) {
+    let (tools, keyring) = (home.path("tools"), home.path("keyring"));
+    for folder in [&tools, &keyring] {
+        fs::create_dir(folder).unwrap();
+    }
+    let tool = tools.join("secret-tool");
+    fs::write(&tool, SECRET_TOOL.replace("FOLDER", &keyring.display().to_string())).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    (tools, keyring)
+}
+
+const SECRET_TOOL: &str = r#"#!/bin/bash
+keyring=FOLDER
+command=$1; shift
+[[ $1 == --label=* ]] && shift
+name=$(printf '%s_' "$@" | tr / -)
+case $command in
+    store) cat >"$keyring/.$name" && mv "$keyring/.$name" "$keyring/$name" ;;
+    lookup) [ -e "$keyring/$name" ] && cat "$keyring/$name" ;;
+    clear) rm -f "$keyring/$name"* ;;
+esac
+"#;
+
 /// A free port outside of the range from which the system gives ports to connections, so that it can be left and taken
 /// again.
 pub(crate) fn a_port_of_our_own() -> SocketAddr {

@@ -1,33 +1,14 @@
 //! `cache = "private"`: the tokens lie in the keyring, and nowhere in the AWS CLI's folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use super::stage::{ADA, Stage};
-
-/// `secret-tool` as libsecret has it, with a folder for a keyring: a file for the attributes of each entry.
-const SECRET_TOOL: &str = r#"#!/bin/bash
-keyring=FOLDER
-command=$1; shift
-[[ $1 == --label=* ]] && shift
-name=$(printf '%s_' "$@" | tr / -)
-case $command in
-    store) cat >"$keyring/.$name" && mv "$keyring/.$name" "$keyring/$name" ;;
-    lookup) [ -e "$keyring/$name" ] && cat "$keyring/$name" ;;
-    clear) rm -f "$keyring/$name"* ;;
-esac
-"#;
+use crate::support::played_keyring;
 
 #[test]
 fn a_sign_in_that_is_kept_private_lies_in_the_keyring_alone() {
     let mut stage = Stage::new();
-    let (tools, keyring) = (stage.home.path("tools"), stage.home.path("keyring"));
-    for folder in [&tools, &keyring] {
-        fs::create_dir(folder).unwrap();
-    }
-    let tool = tools.join("secret-tool");
-    fs::write(&tool, SECRET_TOOL.replace("FOLDER", &keyring.display().to_string())).unwrap();
-    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let (tools, keyring) = played_keyring(&stage.home);
     stage.put_first(&tools);
     fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
     stage.home.write(".config/credenza/config.toml", "[sso.corp]\ncache = \"private\"\n");

@@ -1,0 +1,81 @@
+//! `credenza keys add NAME --from-profile PROFILE`: a pair of keys moves from `~/.aws/credentials` into the keyring. First it is
+//! proved and kept, and a copy of the file stands beside it, and only then two lines go.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::{Adding, CANNOT, of_keys};
+use crate::app::keys::{owner, typed};
+use crate::cli::keys::{agreed, ca_bundle, may_be_asked, quoted};
+use crate::cli::{Exit, Trouble, say};
+use crate::config::StsEndpoint;
+use crate::config::take_over::take_over;
+
+impl Adding<'_> {
+    pub(super) async fn take_over_profile(&self, profile: &str) -> Result<u8, Trouble> {
+        let files = &self.context.world.files;
+        let path = &self.config.places.aws_credentials;
+        let shown = path.display();
+        let unreadable = |error| Trouble::configuration(CANNOT, format!("{shown} cannot be read: {error}"));
+        let bytes = Zeroizing::new(files.read(path).map_err(unreadable)?);
+        let taken = take_over(path, &bytes, profile).map_err(|why| Trouble::configuration(CANNOT, why))?;
+        let pair = (taken.keys.access_key_id, taken.keys.secret_access_key);
+        let keys = typed::of_pair(pair).map_err(|why| Trouble::configuration(CANNOT, format!("[{profile}]: {why}")))?;
+        if !self.may_replace().await? {
+            return Ok(1);
+        }
+        let sts = match self.config.keys_below(profile) {
+            Some(below) => Ok(below.sts.clone()),
+            None => StsEndpoint::of_environment(&self.context.world.environment),
+        };
+        let sts = sts.map_err(|why| Trouble::configuration(CANNOT, why))?;
+        let bundle = self.config.identities.get(profile).and_then(|identity| identity.ca_bundle.clone());
+        let bundle = bundle.or_else(|| ca_bundle(self.context));
+        let owner = owner(&keys, profile, &sts, bundle, &self.context.world).await;
+        let owner = owner.map_err(|failure| Trouble::of_failure(CANNOT, &failure))?;
+        self.store.add(self.name, &keys).await.map_err(|error| of_keys(CANNOT, &error))?;
+
+        let backup = self.backup();
+        let cannot = |what: &str, error: &dyn std::fmt::Display| {
+            let why = format!("they are in the keyring, and in {shown} still: {what}: {error}");
+            Trouble::new(Exit::Configuration, CANNOT, why)
+        };
+        files.replace(&backup, &bytes).map_err(|error| cannot("no copy of it can be written", &error))?;
+        match files.read(path).map(Zeroizing::new) {
+            Ok(now) if *now == *bytes => {}
+            _ => {
+                let _ = files.remove(&backup);
+                return Err(cannot("somebody changed it while we worked", &"run it again, with --replace"));
+            }
+        }
+        files.rewrite(path, &taken.rest).map_err(|error| cannot("it cannot be written", &error))?;
+        self.told(&keys, Some(&owner.arn));
+        say::err(&format!(
+            "credenza: they are gone from {shown}; what runs without credenza does not find them any more\n"
+        ));
+        self.offer_to_delete(&backup);
+        Ok(0)
+    }
+
+    /// `credentials.credenza-backup-20270115T080000Z`, beside the file.
+    fn backup(&self) -> PathBuf {
+        let path = &self.config.places.aws_credentials;
+        let now = jiff::Timestamp::try_from(self.context.world.clock.now().wall).unwrap_or_default();
+        let now = now.strftime("%Y%m%dT%H%M%SZ");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!("{name}.credenza-backup-{now}"))
+    }
+
+    fn offer_to_delete(&self, backup: &std::path::Path) {
+        let shown = backup.display();
+        let delete = may_be_asked() && agreed(&format!("The file as it was lies in {shown}, keys and all. Delete it?"));
+        if delete && self.context.world.files.remove(backup).is_ok() {
+            return;
+        }
+        let command = quoted(&shown.to_string());
+        say::err(&format!(
+            "credenza: the file as it was lies in {shown}, keys and all\n  when all is well: rm {command}\n"
+        ));
+    }
+}

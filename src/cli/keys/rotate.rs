@@ -1,0 +1,167 @@
+//! `credenza keys rotate`: a new access key in the old one's place, and the old one deleted. Run again after whatever cut it off,
+//! it goes on from there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{ca_bundle, confirmed, kept, name_in_keyring, of_keys, quoted, store};
+use crate::app::background;
+use crate::app::keys::Iam;
+use crate::app::keys::rotate::{Rotation, RotationError};
+use crate::app::user_sessions::{AtDaemon, Beginning, UserSessions as _};
+use crate::cli::{Context, Trouble, login, runtime, say};
+use crate::config::{AwsDefinition, Config, KeysBelow, KeysOrigin, KeysReference, RoleBase, StsEndpoint};
+use crate::control::wire::Reset;
+use crate::credential::{AwsKeys, remaining};
+
+/// What `keys rotate` takes.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// An identity that rests on keys of the keyring, or their name
+    #[arg(value_name = "IDENTITY or NAME")]
+    pub name: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Rotates.
+pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble> {
+    runtime::begin(&context)?;
+    runtime::wait_for(async {
+        let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+        let config = Arc::new(config);
+        let word = &arguments.name;
+        let below = config.keys_below(word);
+        let name = match below {
+            Some(below) => name_in_keyring(below.origin).ok_or_else(|| elsewhere(word, &below, &config))?,
+            None => {
+                kept::check_name(word).map_err(|why| Trouble::usage(CANNOT, format!("`{word}`: {why}")))?;
+                word
+            }
+        };
+        let sts = match below {
+            Some(below) => Ok(below.sts.clone()),
+            None => StsEndpoint::of_environment(&context.world.environment),
+        };
+        let sts = sts.map_err(|why| Trouble::configuration(CANNOT, why))?;
+        let bundle = below.map_or_else(|| ca_bundle(&context), |below| below.identity.ca_bundle.clone());
+        let iam = Iam::new(name, &sts, bundle.clone(), &context.world);
+        let iam = iam.map_err(|failure| Trouble::of_failure(CANNOT, &failure))?;
+
+        let store = store(&context, &config);
+        match store.journal(name).map_err(|error| of_keys(CANNOT, &error))? {
+            Some(_) => say::err(&format!("credenza: a rotation of {name} was cut off: it goes on\n")),
+            None => {
+                let question =
+                    format!("Rotate the keys {name}? The old key is deleted, and whatever else has it stops working.");
+                let command = format!("credenza keys rotate {}", quoted(word));
+                if !confirmed(&question, arguments.yes, CANNOT, &command)? {
+                    return Ok(1);
+                }
+            }
+        }
+        let signed_by = with_second_factor(&context, &config, word, below).await?;
+        let tell = |sentence: &str| say::err(&format!("credenza: {sentence}\n"));
+        let rotation = Rotation {
+            store: &store,
+            name,
+            iam: &iam,
+            sts: &sts,
+            ca_bundle: bundle,
+            signed_by,
+            world: &context.world,
+            tell: &tell,
+        };
+        let rotated = rotation.run().await.map_err(|error| trouble(&error, name))?;
+        say::err(&format!("credenza: {name} is rotated: ...{} in place of ...{}\n", rotated.new, rotated.old));
+        // what a daemon could not do with the old key, it may do now
+        if let Ok(mut daemon) = background::connect(&config.places).await {
+            let _ = daemon.reset(&Reset::default()).await;
+        }
+        Ok(0)
+    })
+}
+
+const CANNOT: &str = "cannot rotate the keys";
+
+/// The session that signs what IAM is asked, for a user who has a device: the policies of such a user often want a second factor.
+/// Begun first, where none is kept. `None`: the keys sign it themselves, also where the code goes into the role's own call.
+async fn with_second_factor(
+    context: &Context,
+    config: &Arc<Config>,
+    identity: &str,
+    below: Option<KeysBelow<'_>>,
+) -> Result<Option<AwsKeys>, Trouble> {
+    let Some(below) = below else { return Ok(None) };
+    let is_of_role =
+        matches!(&below.identity.definition, Ok(AwsDefinition::Role(role)) if matches!(role.base, RoleBase::Code(_)));
+    let Some(session) = below.session.filter(|session| session.device.is_some() && !is_of_role) else {
+        return Ok(None);
+    };
+    let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
+    let held = async || {
+        let held = daemon.held(&session.key()).await;
+        let held = held.map_err(|failure| Trouble::of_failure(CANNOT, &failure))?;
+        Ok::<_, Trouble>(held.filter(|kept| {
+            let left = |end| remaining(end, kept.issued.server_offset, kept.began, context.world.clock.now());
+            kept.issued.expiration.is_some_and(|end| left(end) > LONGEST_ROTATION)
+        }))
+    };
+    if let Some(kept) = held().await? {
+        return Ok(Some(kept.issued.keys));
+    }
+    let beginning = Beginning { code: None, unless_since: context.world.clock.now().wall };
+    login::begin(context, config, identity, beginning, &daemon).await?;
+    Ok(held().await?.map(|kept| kept.issued.keys))
+}
+
+/// A session that ends meanwhile would stop it half-way.
+const LONGEST_ROTATION: Duration = Duration::from_secs(5 * 60);
+
+/// Keys that are not ours to write, and what to do instead.
+fn elsewhere(identity: &str, below: &KeysBelow<'_>, config: &Config) -> Trouble {
+    let label = below.origin.label();
+    let by_hand = "make a new key (`aws iam create-access-key`), put it there, and delete the old one \
+                   (`aws iam delete-access-key`)";
+    match below.origin {
+        KeysOrigin::Static { profile, .. } => {
+            let why = format!(
+                "they lie in {}, in clear text: take them into the keyring first",
+                config.places.aws_credentials.display()
+            );
+            let name = if kept::check_name(profile).is_ok() { quoted(profile) } else { "NAME".to_owned() };
+            let command = format!("credenza keys add {name} --from-profile {}", quoted(profile));
+            Trouble::failed(CANNOT, why).mend(command)
+        }
+        KeysOrigin::Reference { reference: KeysReference::OnePassword { .. }, .. } => {
+            let why =
+                format!("{identity} has them from {label}, and credenza writes nothing into 1Password: {by_hand}");
+            Trouble::failed(CANNOT, why)
+        }
+        _ => Trouble::failed(CANNOT, format!("{identity} has them from {label}, which is not the keyring: {by_hand}")),
+    }
+}
+
+fn trouble(error: &RotationError, name: &str) -> Trouble {
+    let what = format!("cannot rotate the keys {name}");
+    let again = format!("credenza keys rotate {}", quoted(name));
+    match error {
+        RotationError::Keys(error) => of_keys(&what, error),
+        RotationError::Upstream(failure) => Trouble::of_failure(what, failure),
+        RotationError::Unproved { .. } | RotationError::Endless => Trouble::failed(what, error.to_string()).mend(again),
+        RotationError::NoKeys(_) => {
+            Trouble::failed(what, error.to_string()).mend(format!("credenza keys add {}", quoted(name)))
+        }
+        RotationError::NotListed(_) => {
+            Trouble::failed(what, error.to_string()).mend("aws sts get-caller-identity, with these keys")
+        }
+        RotationError::TwoKeys { .. } => {
+            let command = "aws iam delete-access-key --access-key-id ID, for the one that nobody uses";
+            Trouble::failed(what, error.to_string()).mend(command)
+        }
+        RotationError::Changed(_) => Trouble::failed(what, error.to_string()).mend("credenza keys list"),
+    }
+}

@@ -1,0 +1,221 @@
+//! `credenza keys`, with a played keyring and the simulated cloud: keys move out of the credentials file, are used, are rotated
+//! and removed; and what lies about in clear text is found.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use simcloud::{Fault, Keys, Trouble};
+
+use crate::support::{Home, Said, fed, played_keyring, role};
+
+/// A home with a keyring.
+struct Stage {
+    home: Home,
+    keyring: PathBuf,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let mut home = Home::new();
+        let (tools, keyring) = played_keyring(&home);
+        let path = home.variables().into_iter().rfind(|(name, _)| name == "PATH").unwrap().1;
+        home.more.push(("PATH", format!("{}:{path}", tools.display())));
+        home.more.push(("AWS_ENDPOINT_URL_IAM", home.cloud_url().to_owned()));
+        Self { home, keyring }
+    }
+
+    /// The same with the profile's keys in the keyring, as `ada`, and an identity `mine` that has them.
+    fn with_keys() -> Self {
+        let stage = Self::new();
+        let Keys { access_key_id, secret_access_key, .. } = &stage.home.keys;
+        stage.fed(&["add", "ada"], &format!("{access_key_id}\n{secret_access_key}\n")).good();
+        fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
+        let role = role("my-role");
+        let config =
+            format!("[identity.mine]\nkeys = \"keyring:ada\"\nrole_arn = \"{role}\"\nregion = \"eu-west-1\"\n");
+        stage.home.write(".config/credenza/config.toml", &config);
+        stage
+    }
+
+    fn keys(&self, words: &[&str]) -> Said {
+        self.home.run(&[&["keys"], words].concat())
+    }
+
+    fn fed(&self, words: &[&str], input: &str) -> Said {
+        fed(self.home.credenza(&[&["keys"], words].concat()), input)
+    }
+
+    fn listed(&self) -> serde_json::Value {
+        serde_json::from_str(&self.keys(&["list", "--json"]).good()).unwrap()
+    }
+
+    /// What lies in the keyring, all of it.
+    fn kept(&self) -> String {
+        fs::read_dir(&self.keyring).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    /// The files beside the credentials file that begin with its name and hold more.
+    fn backups(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.home.path(".aws")).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.display().to_string().contains(".credenza-backup-")).collect()
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn keys_move_out_of_the_credentials_file() {
+    let stage = Stage::new();
+    let Keys { access_key_id, secret_access_key, .. } = &stage.home.keys;
+    let before = format!(
+        "# mine\n[other]\nregion = x\n[base]\naws_access_key_id = {access_key_id}\n# note\naws_secret_access_key = {secret_access_key}\nregion = eu-west-1\n"
+    );
+    stage.home.write(".aws/credentials", &before);
+    let said = stage.keys(&["add", "base", "--from-profile", "base"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let path = stage.home.path(".aws/credentials");
+    let after = fs::read_to_string(&path).unwrap();
+    assert_eq!(after, "# mine\n[other]\nregion = x\n[base]\n# note\nregion = eu-west-1\n");
+    let [backup] = stage.backups().try_into().unwrap();
+    assert_eq!((fs::read_to_string(&backup).unwrap(), mode(&backup), mode(&path)), (before, 0o600, 0o600));
+    assert!(said.err.contains(&format!("rm {}", backup.display())), "{said:?}");
+    assert!(said.err.contains("[identity.base]\n    keys = \"keyring:base\""), "{said:?}");
+    assert!(
+        !format!("{said:?}").contains(secret_access_key.as_str()) && stage.kept().contains(secret_access_key.as_str())
+    );
+
+    // what is said to be written works
+    fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
+    stage.home.write(".config/credenza/config.toml", "[identity.base]\nkeys = \"keyring:base\"\n");
+    stage.home.run(&["credential", "my-role"]).good();
+    let again = stage.keys(&["add", "other", "--from-profile", "base"]);
+    assert!(again.code == Some(3) && again.err.contains("[base]"), "{again:?}");
+}
+
+#[test]
+fn keys_that_aws_does_not_take_stay_where_they_are() {
+    let stage = Stage::new();
+    let before = "[base]\naws_access_key_id = AKIAQ3EGUZ7XKTLQ5B2C\naws_secret_access_key = wrong\n";
+    stage.home.write(".aws/credentials", before);
+    let said = stage.keys(&["add", "base", "--from-profile", "base"]);
+    assert!(said.code == Some(1) && said.err.contains("...5B2C"), "{said:?}");
+    assert_eq!(fs::read_to_string(stage.home.path(".aws/credentials")).unwrap(), before);
+    assert!(stage.backups().is_empty() && stage.kept().is_empty());
+    let piped = stage.fed(&["add", "base"], "AKIAQ3EGUZ7XKTLQ5B2C\nwrong\n");
+    assert!(piped.code == Some(1) && stage.kept().is_empty(), "{piped:?}");
+}
+
+#[test]
+fn keys_are_listed_replaced_and_removed() {
+    let stage = Stage::with_keys();
+    let Keys { access_key_id, secret_access_key, .. } = stage.home.keys.clone();
+    let ends = &access_key_id[16..];
+    let listed = stage.listed();
+    let ada = &listed["keys"][0];
+    assert_eq!((&ada["name"], &ada["ends"], &ada["unfinished"]), (&"ada".into(), &ends.into(), &false.into()));
+    assert_eq!(ada["used_by"], serde_json::json!(["mine"]));
+    let table = stage.keys(&["list"]).good();
+    assert!(table.contains(&format!("ada   ...{ends}")) && !table.contains(&access_key_id), "{table}");
+    stage.home.run(&["credential", "mine"]).good();
+
+    let pair =
+        format!(r#"{{"AccessKey":{{"AccessKeyId":"{access_key_id}","SecretAccessKey":"{secret_access_key}"}}}}"#);
+    let refused = stage.fed(&["add", "mine"], &pair);
+    assert!(refused.code == Some(1) && refused.err.contains("credenza keys add ada --replace"), "{refused:?}");
+    stage.fed(&["add", "mine", "--replace"], &pair).good();
+
+    let refused = stage.keys(&["remove", "ada"]);
+    assert!(refused.code == Some(2) && refused.err.contains("credenza keys remove ada --yes"), "{refused:?}");
+    stage.keys(&["remove", "ada", "--yes"]).good();
+    assert!(stage.kept().is_empty() && stage.listed()["keys"].as_array().unwrap().is_empty());
+    assert_eq!(stage.keys(&["remove", "ada", "--yes"]).code, Some(1));
+    let without = stage.home.run(&["credential", "mine"]);
+    assert!(without.code == Some(4) && without.err.contains("credenza keys add ada"), "{without:?}");
+}
+
+#[test]
+fn keys_are_rotated_and_go_on_where_they_were_cut_off() {
+    let stage = Stage::with_keys();
+    let refused = stage.keys(&["rotate", "mine"]);
+    assert!(refused.code == Some(2) && refused.err.contains("credenza keys rotate mine --yes"), "{refused:?}");
+    let said = stage.keys(&["rotate", "mine", "--yes"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let old = &stage.home.keys;
+    assert!(stage.home.cloud.judge(old).is_err() && !stage.kept().contains(&old.secret_access_key));
+    stage.home.run(&["credential", "mine"]).good();
+
+    // the answer with the new secret never arrives
+    stage.home.cloud.add_fault(Fault::new(Trouble::ResetAfter).on_action("CreateAccessKey").times(1));
+    let cut_off = stage.keys(&["rotate", "ada", "--yes"]);
+    assert_eq!(cut_off.code, Some(5), "{cut_off:?}");
+    assert_eq!(stage.listed()["keys"][0]["unfinished"], true);
+    let said = stage.keys(&["rotate", "mine"]);
+    assert!(
+        said.code == Some(0) && said.err.contains("it goes on") && said.err.contains("which a rotation"),
+        "{said:?}"
+    );
+    let own = |issued: &simcloud::Issued| issued.keys.session_token.is_none();
+    let left: Vec<String> =
+        stage.home.cloud.all_issued().into_iter().filter(own).map(|issued| issued.keys.secret_access_key).collect();
+    assert!(left.len() == 1 && stage.kept().contains(&left[0]), "{} keys", left.len());
+    let listed = stage.listed();
+    assert!(listed["keys"][0]["unfinished"] == false && listed["keys"][0]["ends"] != old.access_key_id[16..]);
+    stage.home.run(&["credential", "mine"]).good();
+}
+
+#[test]
+fn keys_that_lie_elsewhere_are_not_rotated() {
+    let stage = Stage::new();
+    let said = stage.keys(&["rotate", "my-role", "--yes"]);
+    assert!(said.code == Some(1) && said.err.contains("credenza keys add base --from-profile base"), "{said:?}");
+    fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
+    stage
+        .home
+        .write(".config/credenza/config.toml", "[identity.mine]\nkeys = \"op://Work/aws\"\nregion = \"eu-west-1\"\n");
+    let said = stage.keys(&["rotate", "mine", "--yes"]);
+    assert!(said.code == Some(1) && said.err.contains("writes nothing into 1Password"), "{said:?}");
+}
+
+#[test]
+fn a_seed_is_kept_with_a_warning() {
+    let stage = Stage::new();
+    let said = stage.fed(&["add", "--totp", "ada"], "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n");
+    assert!(said.code == Some(0) && said.err.contains("in one place"), "{said:?}");
+    assert!(stage.kept().contains("GEZDGNBV") && !format!("{said:?}").contains("GEZDGNBV"));
+    assert_eq!(stage.listed()["seeds"][0]["name"], "ada");
+    let odd = stage.fed(&["add", "--totp", "odd"], "not-base32!\n");
+    assert!(odd.code == Some(2) && odd.err.contains("base32"), "{odd:?}");
+    stage.keys(&["remove", "--totp", "ada", "--yes"]).good();
+    assert!(stage.kept().is_empty());
+}
+
+#[test]
+fn what_lies_in_clear_text_is_found() {
+    let stage = Stage::new();
+    let pair =
+        "AWS_ACCESS_KEY_ID=AKIAQ3EGUZ7XKTLQ5B2C\nAWS_SECRET_ACCESS_KEY=kV7dh2+Qz0pLw9sXbTn4RfYc8EuJ1mGa/6iHoSvK\n";
+    stage.home.write(".aws/credentials", &format!("[prod]\n{}", pair.replace("AWS_", "aws_")));
+    fs::create_dir(stage.home.path("work")).unwrap();
+    stage.home.write("work/.env", &format!("# the key\n{pair}"));
+    let work = stage.home.path("work").display().to_string();
+    let said = stage.keys(&["scan", &work]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for told in [
+        ".aws/credentials:2: the access key ...5B2C with its secret\n  try: credenza keys add prod --from-profile prod\n",
+        "work/.env:2: the access key ...5B2C with its secret\n  try: credenza keys add NAME",
+    ] {
+        assert!(said.out.contains(told), "{said:?}");
+    }
+    assert!(!format!("{said:?}").contains("kV7dh2") && said.err.contains("2 secrets in "), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&stage.keys(&["scan", "--json", &work]).out).unwrap();
+    assert_eq!((&json["schema"], &json["found"][0]["line"]), (&1.into(), &2.into()));
+    fs::remove_dir_all(stage.home.path("work")).unwrap();
+    fs::create_dir(stage.home.path("work")).unwrap();
+    fs::remove_file(stage.home.path(".aws/credentials")).unwrap();
+    let said = stage.keys(&["scan", &work]);
+    assert!(said.code == Some(0) && said.out.is_empty() && said.err.contains("no secret in "), "{said:?}");
+    assert_eq!(stage.keys(&["scan", "/no/such/folder"]).code, Some(2));
+}
