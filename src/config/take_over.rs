@@ -101,7 +101,7 @@ mod tests {
             ("[a]\naws_access_key_id=AKIA1\naws_secret_access_key=s\n", "[a]\n"),
             (
                 "# mine\r\n[b]\r\naws_access_key_id = B\r\naws_secret_access_key = B\r\n\r\n[a]\r\nregion = x\r\n\
-                 AWS_Access_Key_ID = AKIA1\r\n; between\r\n  aws_secret_access_key = s\r\n# after",
+                 AWS_Access_Key_ID = AKIA1\r\n; between\r\naws_secret_access_key = s\r\n# after",
                 "# mine\r\n[b]\r\naws_access_key_id = B\r\naws_secret_access_key = B\r\n\r\n[a]\r\nregion = x\r\n\
                  ; between\r\n# after",
             ),
@@ -132,6 +132,7 @@ mod tests {
             ("[a]\naws_access_key_id=A\naws_access_key_id=B\naws_secret_access_key=s\n", "lines 2, 3, 4"),
             ("[a]\naws_access_key_id=A\naws_secret_access_key=s\n[a]\naws_access_key_id=B\n", "lines 2, 3, 5"),
             ("[a]\naws_access_key_id=A\naws_secret_access_key=s\n  more\n", ":3: the line below"),
+            ("[a]\naws_access_key_id=A\n  aws_secret_access_key=s\n", "has no aws_secret_access_key"),
         ] {
             let error = taken(text, "a").unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
