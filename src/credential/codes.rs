@@ -18,6 +18,7 @@ const KNOWN: &[&str] = &[
     "CodeTurnTaken",
     "CodesPaused",
     "CredentialExpired",
+    "DaemonAway",
     "DeviceRefused",
     "DurationRefused",
     "ExpiredToken",
