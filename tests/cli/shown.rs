@@ -79,11 +79,15 @@ fn the_json_of_list_is_as_documented() {
 const SIGN_IN: &str = "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
                        [profile sso-dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = dev\n";
 
+/// A user whose keys do nothing without a code.
+const CODED: &str = "[profile coded]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = not-so-secret\n\
+                     mfa_serial = arn:aws:iam::111122223333:mfa/ada\n";
+
 #[test]
 fn the_json_of_status_and_grants_is_as_documented() {
     let home = Home::new();
     let config = home.profiles(&["prod", "dev"]);
-    home.write(".aws/config", &format!("{config}{SIGN_IN}"));
+    home.write(".aws/config", &format!("{config}{SIGN_IN}{CODED}"));
     let _daemon = home.serve();
     let granted = home.grant(&["prod", "--name", "one", "--for", "1h"]);
     key(&granted);
@@ -106,6 +110,14 @@ fn the_json_of_status_and_grants_is_as_documented() {
     let text = home.good(&["status"]);
     let head = "SESSION  STATE       PERSON  ENDS  TOKEN ENDS  NEXT REFRESH\n";
     let row = "corp     signed-out  -       -     -           -             try: credenza login corp\n";
+    assert!(text.contains(&format!("\n{head}{row}\n")), "{text}");
+    let session = &status["user_sessions"][0];
+    assert_eq!(
+        (&session["session"], &session["state"], &session["login"]),
+        (&"ada".into(), &"code-needed".into(), &"coded".into())
+    );
+    let head = "USER SESSION  STATE        BEGAN  ENDS  IDENTITIES\n";
+    let row = "ada           code-needed  -      -     1           try: credenza login coded\n";
     assert!(text.contains(&format!("\n{head}{row}\n")), "{text}");
     for word in ["prod", "fresh", "59m", "dev", "one", "two", "make", "127.0.0.1"] {
         assert!(text.contains(word), "{word}: {text}");

@@ -26,7 +26,10 @@ fn exec_at_a_terminal_ends_after_the_limit_and_nothing_is_left() {
     let mut terminal = Terminal::new(&stage.home);
     terminal.enter("credenza exec one -- echo started; echo code-$?.");
     let shown = terminal.expect("code-125.");
-    assert!(shown.contains("`hangs` did not answer within 1 s and was ended; run the command of `otp` by hand"), "{shown}");
+    assert!(
+        shown.contains("`hangs` did not answer within 1 s and was ended; run the command of `otp` by hand"),
+        "{shown}"
+    );
     assert!(!shown.contains("started\r\n"), "{shown}");
     assert!(!runs(&stage), "what hung is gone, and what it started");
     // the terminal is the person's again
