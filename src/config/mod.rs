@@ -8,6 +8,7 @@ pub mod child_files;
 pub mod complaint;
 pub mod duration;
 pub mod env_file;
+pub mod fnox;
 pub mod identity;
 pub mod import;
 pub mod limits;
