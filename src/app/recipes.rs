@@ -10,6 +10,7 @@ use crate::server::service::{Names, known};
 use crate::source::mfa::UserSessions;
 use crate::source::{self, Learnt, Means, Recipe, Recipes, Source};
 use crate::world::World;
+use crate::world::process::Withholding;
 
 /// How each identity's credentials are made.
 pub(super) struct Book {
@@ -25,6 +26,7 @@ pub(super) struct Book {
 impl Book {
     /// The identities of a configuration, each from its own source.
     pub(super) fn of(config: Arc<Config>, world: World, sessions: Arc<dyn UserSessions>) -> Self {
+        let world = Withholding::of(&world, config.variables_of_keys());
         Self { config, world, sessions, instead: BTreeMap::new(), learnt: Mutex::default() }
     }
 

@@ -67,6 +67,8 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The shared AWS files as they were read: what a child's generated files are made from.
     pub shared: Arc<SharedFiles>,
+    /// What `keys = "env:PREFIX"` names.
+    variables_of_keys: Vec<String>,
 }
 
 impl Config {
@@ -119,6 +121,7 @@ impl Config {
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
         let (sessions, unused) = resolve::sso::sessions(&shared, &own, surroundings, identities.values());
         let missing = own.missing(&shared);
+        let variables_of_keys = own.variables_of_keys();
         let complaints = missing.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).chain(unused);
         Ok(Self {
             places: places.clone(),
@@ -128,7 +131,14 @@ impl Config {
             sessions,
             watched: places.watched(),
             shared: Arc::new(shared),
+            variables_of_keys,
         })
+    }
+
+    /// The variables that hold long-term keys, of identities that cannot be used too: no command and no helper program of ours
+    /// gets them. `BOOT_ACCESS_KEY_ID` and `BOOT_SECRET_ACCESS_KEY` where `keys = "env:BOOT"`.
+    pub fn variables_of_keys(&self) -> &[String] {
+        &self.variables_of_keys
     }
 }
 

@@ -11,16 +11,29 @@ use super::{Environment, Processes};
 
 /// Shows a notice; `false` where none could be shown, as on a machine without a desktop.
 pub async fn show(processes: &dyn Processes, environment: &Environment, title: &str, text: &str) -> bool {
+    let passed = PASSED.iter().filter_map(|name| Some((*name, environment.raw(name)?)));
     let run = Run {
         argv: command(title, text, cfg!(target_vendor = "apple")),
         input: None,
-        environment: environment.clone(),
+        environment: passed.collect(),
         time_limit: LIMIT,
         output_limit: 4096,
         seat: Seat::Background,
     };
     processes.run(run).await.is_ok_and(|ran| ran.code == Some(0))
 }
+
+/// What finds the desktop. None of the keys that we may have been started with.
+const PASSED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+];
 
 /// A notification service that does not answer is not worth more.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -10,8 +10,10 @@ use super::BoxFuture;
 use crate::secret::Secret;
 
 mod system;
+mod withholding;
 
 pub use system::SystemProcesses;
+pub use withholding::Withholding;
 
 /// Runs helper programs.
 pub trait Processes: Send + Sync {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ::toml::de::{DeTable, DeValue};
 
-use super::variables;
+use super::{Own, variables};
 use crate::config::duration;
 use crate::config::shared::Value;
 use crate::config::toml::{Item, Keys, Reader, Written};
@@ -39,6 +39,20 @@ pub enum SaidOfKeys {
     Text(String, Option<String>),
     /// `{ command = [...] }`; it prints only as its program's name.
     Command(KeysReference),
+}
+
+impl Own {
+    /// The variables that `keys = "env:PREFIX"` names.
+    pub(in crate::config) fn variables_of_keys(&self) -> Vec<String> {
+        let keys = self.identities.values().filter_map(|said| said.user.keys.as_ref());
+        let prefixes = keys.filter_map(|keys| match &keys.value {
+            SaidOfKeys::Text(text, _) => text.strip_prefix("env:"),
+            SaidOfKeys::Command(_) => None,
+        });
+        prefixes
+            .flat_map(|prefix| ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"].map(|half| format!("{prefix}_{half}")))
+            .collect()
+    }
 }
 
 impl SaidOfUser {
