@@ -37,6 +37,8 @@ pub struct EndpointOptions {
     pub identities: Vec<IdentityName>,
     /// The name of the command that it is for, without its arguments: shown by `credenza status`.
     pub command: String,
+    /// Those that an env file gives a meaning of its own: that a daemon knows no such thing is nothing to say.
+    pub own: Vec<IdentityName>,
 }
 
 /// An endpoint that serves.
@@ -65,7 +67,7 @@ impl Endpoint {
     ///
     /// Where no port can be had, or the state folder is not as it must be.
     pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
-        let EndpointOptions { identities, command } = options;
+        let EndpointOptions { identities, command, own } = options;
         // others may have put a socket there; where there is no folder, or it may not be seen, no daemon supplies
         match Folder::check(&config.places.runtime) {
             Ok(()) | Err(FolderError::System { .. }) => {}
@@ -89,6 +91,7 @@ impl Endpoint {
             world: world.clone(),
             config: Arc::clone(&config),
             identities,
+            own,
             command,
             address: format!("http://{address}"),
             news: news.clone(),

@@ -39,6 +39,8 @@ pub(super) struct Supply {
     pub(super) config: Arc<Config>,
     /// What the job was given.
     pub(super) identities: Vec<IdentityName>,
+    /// Those that a daemon cannot mean: nobody is told that it does not supply them.
+    pub(super) own: Vec<IdentityName>,
     /// The command's name, without its arguments.
     pub(super) command: String,
     /// Where it is served.
@@ -87,7 +89,7 @@ impl Supply {
         };
         match client.announce(&self.job()).await {
             Ok(announced) => {
-                let (refused, notes) = refusals(announced);
+                let (refused, notes) = self.refusals(announced);
                 let mut supplier = Supplier::new(client, refused);
                 self.make_sources(&mut supplier);
                 Sought { supplier: Some(supplier), notes }
@@ -101,7 +103,7 @@ impl Supply {
     async fn announce_again(&mut self, mut supplier: Supplier) -> Option<Supplier> {
         match supplier.client.announce(&self.job()).await {
             Ok(announced) => {
-                let (refused, notes) = refusals(announced);
+                let (refused, notes) = self.refusals(announced);
                 if refused != supplier.refused {
                     tell(&notes);
                 }
@@ -114,6 +116,16 @@ impl Supply {
                 None
             }
         }
+    }
+
+    fn refusals(&self, announced: wire::Announced) -> (BTreeSet<IdentityName>, Vec<String>) {
+        let note = |refused: &wire::NotSupplied| match &refused.mend {
+            Some(mend) => format!("{}; try: {mend}", refused.why),
+            None => refused.why.clone(),
+        };
+        let is_news = |refused: &&wire::NotSupplied| !self.own.iter().any(|own| **own == *refused.name);
+        let notes = announced.not_supplied.iter().filter(is_news).map(note).collect();
+        (announced.not_supplied.into_iter().map(|refused| refused.name.into()).collect(), notes)
     }
 
     fn job(&self) -> wire::Job {
@@ -281,15 +293,6 @@ async fn next(supplier: &mut Option<Supplier>, news: &mut mpsc::UnboundedReceive
         () = closed => Next::Closed,
         () = look => Next::Look,
     }
-}
-
-fn refusals(announced: wire::Announced) -> (BTreeSet<IdentityName>, Vec<String>) {
-    let note = |refused: &wire::NotSupplied| match &refused.mend {
-        Some(mend) => format!("{}; try: {mend}", refused.why),
-        None => refused.why.clone(),
-    };
-    let notes = announced.not_supplied.iter().map(note).collect();
-    (announced.not_supplied.into_iter().map(|refused| refused.name.into()).collect(), notes)
 }
 
 fn not_asked(error: &ClientError) -> String {

@@ -31,6 +31,7 @@ pub async fn wait(
         world: world.clone(),
         config: Arc::clone(&config),
         identities: identities.clone(),
+        own: Vec::new(),
         command: "wait".to_owned(),
         address: String::new(),
         news,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio::time::{Instant, sleep_until};
 
+use super::env_files::EnvFileArgs;
 use super::printed::Printed;
 use super::{Context, Exit, Trouble, identities, runtime, say};
 use crate::app::{self, background};
@@ -32,8 +33,11 @@ pub struct CredentialArgs {
     #[arg(long, value_enum, default_value = "process")]
     pub format: CredentialFormat,
     /// Ask the endpoint that the environment names, as a command under exec does
-    #[arg(long)]
+    #[arg(long, conflicts_with = "env_files")]
     pub from_endpoint: bool,
+    /// Which files have variables.
+    #[command(flatten)]
+    pub env_files: EnvFileArgs,
 }
 
 /// The form of what is printed.
@@ -56,7 +60,7 @@ pub fn run(arguments: CredentialArgs, context: Context) -> Result<u8, Trouble> {
         tokio::select! {
             printed = async { match arguments.from_endpoint {
                 true => endpoint::credential(&arguments.identity, &context).await,
-                false => credential(&arguments.identity, &context).await,
+                false => credential(&arguments, &context).await,
             } } => printed.map(Ok),
             signal = told.next() => Ok(Err(signal)),
         }
@@ -79,9 +83,9 @@ fn cannot(identity: &str) -> String {
     format!("no credential for {identity}")
 }
 
-async fn credential(name: &str, context: &Context) -> Result<Printed, Trouble> {
-    let world = &context.world;
-    let config = Config::load(world).map_err(|error| Trouble::of_app(cannot(name), &error.into()))?;
+async fn credential(arguments: &CredentialArgs, context: &Context) -> Result<Printed, Trouble> {
+    let (name, world) = (arguments.identity.as_str(), &context.world);
+    let config = arguments.env_files.load(world, &cannot(name))?;
     let identity = identities::usable(name, &config, &world.environment, &cannot(name))?.clone();
     if let Some(printed) = from_daemon(&identity, &config).await? {
         return Ok(printed);

@@ -10,13 +10,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::child::{Token, Wiring, address};
+use super::env_files::{EnvFileArgs, EnvFiles};
 use super::login::FirstArgs;
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
 use crate::app::user_sessions::AtDaemon;
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::shared::SharedFiles;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Variables};
 use crate::credential::IdentityName;
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
@@ -27,6 +28,7 @@ use first::First;
 
 mod command;
 mod first;
+mod fnox;
 mod static_keys;
 
 /// What `exec` takes.
@@ -44,6 +46,9 @@ pub struct ExecArgs {
     /// Put temporary keys themselves into the environment, for tools that know nothing else
     #[arg(long, conflicts_with = "token_file")]
     pub static_env: bool,
+    /// Which files have variables, for the command too.
+    #[command(flatten)]
+    pub env_files: EnvFileArgs,
     /// Who is asked for a login.
     #[command(flatten)]
     pub first: FirstArgs,
@@ -66,14 +71,16 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     let command = Command::of(&arguments.command, &outer);
     let files = Config::files(&world).map_err(|error| command.unbuilt(error))?;
     let watch = FileWatch::later(files, MOST_ARE_OVER);
-    let config = Arc::new(Config::load(&world).map_err(|error| command.unbuilt(error))?);
+    let env_files = arguments.env_files.read(&world).map_err(|error| command.unbuilt(error))?;
+    let config = Config::load_with(&world, env_files.variables()).map_err(|error| command.unbuilt(error))?;
+    let config = Arc::new(config);
     if arguments.command.is_empty()
         && let Some(meant) = identities::forgotten_dashes(&arguments.identities, &config)
     {
         let why = format!("{} is not an identity, and there is no -- before it; did you mean this?", meant.command);
         return Err(Trouble::usage(format!("cannot run {}", meant.command), why).mend(meant.whole));
     }
-    let inside = identities::inside(&outer, &world.environment);
+    let inside = env_files.meant(identities::inside(&outer, &world.environment));
     let meant = identities::named(&arguments.identities, &config, &inside, &command.cannot())?;
     identities::complain(&config);
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
@@ -89,7 +96,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
             say::err(&format!("credenza: no daemon keeps sessions: {error}\n"));
         }
     }
-    let options = EndpointOptions { identities: names.clone(), command: command.name() };
+    let own = env_files.identities_of_their_own(&world, &config);
+    let options = EndpointOptions { identities: names.clone(), command: command.name(), own };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {
         say::err(&format!("credenza: {note}\n"));
@@ -98,8 +106,9 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
     let first =
         First { endpoint: &endpoint, names: &names, asks: arguments.first, context, config: &config, daemon: &daemon };
+    let files = async { Files::new(&world, &config, &env_files, watch) };
     let (credential, files) = tokio::select! {
-        begun = async { tokio::join!(first.credential(since), async { Files::new(&world, &config, watch) }) } => begun,
+        begun = async { tokio::join!(first.credential(since), files) } => begun,
         signal = told.next() => return Ok(Ended::Signal(signal)),
     };
     let (credential, mut files) = (credential?, files.map_err(|error| command.unbuilt(error))?);
@@ -127,11 +136,16 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         credentials_file: files.generated.aws.credentials_file(),
         static_keys,
     };
-    let environment = wiring.changes(&outer).applied_to(&outer);
+    let (unwired, mut notes) = env_files.over(&world.environment, config.variables_of_keys(), &default);
+    let start = Start { environment: wiring.changes(&unwired).applied_to(&unwired), ..command.start.clone() };
+    notes.extend(fnox::notes(&start, &default, &world));
+    for note in notes {
+        say::err(&format!("credenza: {note}\n"));
+    }
     if let Some(signal) = told.by_now() {
         return Ok(Ended::Signal(signal));
     }
-    let ended = match child::start(Start { environment, ..command.start.clone() }) {
+    let ended = match child::start(start) {
         Ok(child) => {
             if arguments.static_env {
                 endpoint.handed_out(&default, &credential, child.id(), world.clock.now());
@@ -163,6 +177,8 @@ async fn serve_until_ended(child: child::Child, files: &mut Files, endpoint: &En
 /// The child's files, which follow the user's own.
 struct Files {
     world: World,
+    /// Of env files: they are read once, as the command has them.
+    variables: Variables,
     generated: Generated,
     watch: FileWatch,
     /// What keeps them from following, for as long as it does: said once.
@@ -172,11 +188,12 @@ struct Files {
 }
 
 impl Files {
-    fn new(world: &World, config: &Config, watch: FileWatch) -> Result<Self, GeneratedError> {
+    fn new(world: &World, config: &Config, env_files: &EnvFiles, watch: FileWatch) -> Result<Self, GeneratedError> {
         let generated = Generated::new(&config.places, &*world.random)?;
         generated.aws.write(config)?;
         let shared = Arc::clone(&config.shared);
-        Ok(Self { world: world.clone(), generated, watch, unusable: None, shared })
+        let variables = env_files.variables().clone();
+        Ok(Self { world: world.clone(), variables, generated, watch, unusable: None, shared })
     }
 
     /// Waits until the user's files have changed, and says what they mean now. While they cannot be read, what they
@@ -184,7 +201,7 @@ impl Files {
     async fn changed(&mut self) -> Arc<Config> {
         loop {
             self.watch.changed().await;
-            match Config::load_again(&self.world, &self.shared) {
+            match Config::load_again_with(&self.world, &self.variables, &self.shared) {
                 Ok(config) => {
                     self.unusable = None;
                     self.shared = Arc::clone(&config.shared);

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use super::env_files::EnvFileArgs;
 use super::mending::ends_while_away;
 use super::sign_ins::{self, SignsInTo};
 use super::{Context, Trouble, runtime, say};
@@ -34,6 +35,9 @@ pub struct LoginArgs {
     /// The one-time code that the device shows, for an identity that needs one
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub code: Option<Secret>,
+    /// Which files have variables.
+    #[command(flatten)]
+    pub env_files: EnvFileArgs,
 }
 
 fn code(text: &str) -> Result<Secret, String> {
@@ -44,8 +48,11 @@ fn code(text: &str) -> Result<Secret, String> {
 pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
-        let LoginArgs { name, device_code, no_browser, code } = arguments;
-        let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+        let LoginArgs { name, device_code, no_browser, code, env_files } = arguments;
+        let unusable = |error| Trouble::of_app(CANNOT, &error);
+        let files = env_files.read(&context.world).map_err(unusable)?;
+        let config = Config::load_with(&context.world, files.variables()).map_err(|error| unusable(error.into()))?;
+        let name = name.or_else(|| files.variables().text("AWS_PROFILE").map(str::to_owned));
         let session = match sign_ins::named(name.as_deref(), &config, &context, CANNOT)? {
             SignsInTo::IdentityCenter(session) => session,
             SignsInTo::User(identity) => {

@@ -16,6 +16,7 @@ pub mod child;
 pub mod credential;
 pub mod down;
 pub mod env;
+mod env_files;
 pub mod exec;
 pub mod exit;
 pub mod grant;

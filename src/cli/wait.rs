@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::env_files::EnvFileArgs;
 use super::{Context, Trouble, identities, runtime};
 use crate::app;
-use crate::config::{Config, duration};
+use crate::config::duration;
 
 /// What `wait` takes.
 #[derive(Debug, Args)]
@@ -18,6 +19,9 @@ pub struct WaitArgs {
     /// Give up after so long, such as 90s, 10m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
+    /// Which files have variables.
+    #[command(flatten)]
+    pub env_files: EnvFileArgs,
 }
 
 /// Waits. Nobody is asked to sign in: who does so elsewhere ends the waiting.
@@ -25,7 +29,7 @@ pub fn run(arguments: WaitArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
         let world = &context.world;
-        let config = Config::load(world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+        let config = arguments.env_files.load(world, CANNOT)?;
         let meant = identities::named(&arguments.identities, &config, &world.environment, CANNOT)?;
         let names = meant.iter().map(|identity| identity.name.clone()).collect();
         let waited = app::wait(world, Arc::new(config), names, arguments.timeout).await;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{SsoCache, Strategy};
+use crate::config::resolve::Surroundings;
+use crate::config::{AwsDefinition, Config, RoleBase, RoleDefinition, SsoCache, Strategy, Variables};
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
@@ -188,6 +189,33 @@ fn the_files_that_come_with_us_load() {
         }
     }
     assert!(names.iter().any(|name| name == "example.toml"), "{names:?}");
+}
+
+#[test]
+fn the_accounts_that_come_with_us_are_told_apart_by_their_env_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/accounts");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let files = MemoryFiles::default().with(USER, read("config.toml"));
+    let environment = Environment::from_iter([("HOME", "/h")]);
+    let load = |variables: &Variables| {
+        let surroundings = Surroundings { variables, ..Surroundings::of(&environment) };
+        let config = Config::read(&places(), &files, &surroundings).unwrap();
+        assert_eq!(config.complaints, []);
+        config.identities["boot"].clone()
+    };
+    for (name, account, vault) in [(".env.test", "111122223333", "Test"), (".env.prod", "444455556666", "Production")] {
+        let boot = load(&Variables::parse(&Path::new(name).into(), &read(name)).unwrap());
+        assert_eq!(boot.role_arn(), Some(format!("arn:aws:iam::{account}:role/boot").as_str()));
+        let Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Session(session), .. })) = boot.definition else {
+            panic!("{:?}", boot.definition)
+        };
+        assert_eq!(session.keys.label(), format!("op://{vault}/AWS boot"));
+        let device = session.device.as_ref().unwrap();
+        assert_eq!(device.serial, format!("arn:aws:iam::{account}:mfa/base"));
+        assert_eq!(device.otp.label(), "op");
+    }
+    let without = load(Variables::NONE).definition.unwrap_err().to_string();
+    assert!(without.contains("${ACCOUNT}") && without.contains("credenza exec --env-file FILE boot"), "{without}");
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Stage {
             world: world.clone(),
             config: Arc::new(Config::load(&world).unwrap()),
             identities: vec!["one".into(), "two".into()],
+            own: Vec::new(),
             command: "true".to_owned(),
             address: "http://127.0.0.1:1".to_owned(),
             news: news.clone(),

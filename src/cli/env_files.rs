@@ -1,0 +1,190 @@
+//! `--env-file`: variables from files, such as `.env.prod`, for `${NAME}` in the settings of identities and, in `exec`, for
+//! the command. Called by the commands that take them.
+//!
+//! A value is passed on as it is: what begins with `op://` is for an `op run` further down to resolve.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::Trouble;
+use super::child::Changes;
+use super::child::wiring::{self, IDENTITY};
+use crate::app::AppError;
+use crate::config::{Complaint, Config, ConfigError, Identity, Variables};
+use crate::credential::IdentityName;
+use crate::world::{Environment, World};
+
+/// What commands take that know of env files.
+#[derive(Clone, Debug, Default, Args)]
+pub struct EnvFileArgs {
+    /// Take variables from this file: for ${NAME} in the identity's settings, and for the command of exec; later files go before
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub env_files: Vec<PathBuf>,
+}
+
+impl EnvFileArgs {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// For a file that cannot be read, and with every line that means nothing. The exit code for it is 3.
+    pub(super) fn read(&self, world: &World) -> Result<EnvFiles, AppError> {
+        let read = |path: &PathBuf| {
+            let bytes = world.files.read(path).map_err(|error| {
+                let text = format!("{} cannot be read: {error}", path.display());
+                ConfigError { complaints: vec![Complaint::general(text)] }
+            })?;
+            let path: Arc<Path> = path.as_path().into();
+            Variables::parse(&path, &bytes).map(|variables| (path, variables))
+        };
+        let each: Vec<_> = self.env_files.iter().map(read).collect::<Result<_, _>>()?;
+        let all = each.iter().fold(Variables::default(), |all, (_, variables)| all.and_then(variables.clone()));
+        Ok(EnvFiles { each, all })
+    }
+
+    /// The configuration, with the files' variables in it. `what` cannot be done without.
+    pub(super) fn load(&self, world: &World, what: &str) -> Result<Config, Trouble> {
+        let unusable = |error: AppError| Trouble::of_app(what, &error);
+        let files = self.read(world).map_err(unusable)?;
+        Config::load_with(world, files.variables()).map_err(|error| unusable(error.into()))
+    }
+}
+
+/// Files of variables, as they were read.
+#[derive(Debug)]
+pub(super) struct EnvFiles {
+    each: Vec<(Arc<Path>, Variables)>,
+    all: Variables,
+}
+
+impl EnvFiles {
+    /// Their variables: for the configuration.
+    pub(super) fn variables(&self) -> &Variables {
+        &self.all
+    }
+
+    /// Those that mean something else with the files than without: no daemon means the same by them.
+    pub(super) fn identities_of_their_own(&self, world: &World, config: &Config) -> Vec<IdentityName> {
+        if self.each.is_empty() {
+            return Vec::new();
+        }
+        let Ok(without) = Config::load(world) else { return Vec::new() };
+        let is_other = |identity: &&Identity| {
+            let same = without.identities.get(&identity.name).map(|without| without.digest);
+            same != Some(identity.digest)
+        };
+        config.identities.values().filter(is_other).map(|identity| identity.name.clone()).collect()
+    }
+
+    /// The environment in which a command without a name looks for one: `AWS_PROFILE` of a file goes before all.
+    pub(super) fn meant(&self, inside: Environment) -> Environment {
+        match self.all.text("AWS_PROFILE") {
+            Some(profile) => inside.with("AWS_PROFILE", profile),
+            None => inside,
+        }
+    }
+
+    /// The environment of a command before it is wired: what it would have without us, and over that the files' variables,
+    /// without the `withheld` ones, which hold long-term keys. And a line about each variable of the files that it does not
+    /// get. `default`: the identity that it gets.
+    pub(super) fn over(
+        &self,
+        environment: &Environment,
+        withheld: &[String],
+        default: &str,
+    ) -> (Environment, Vec<String>) {
+        let mut changes = Changes::default();
+        let mut notes = Vec::new();
+        for (file, variables) in &self.each {
+            for (name, value) in variables.all() {
+                let why = match name {
+                    "AWS_PROFILE" if value.same_as(default.as_bytes()) => continue,
+                    name if withheld.iter().any(|withheld| withheld == name) => "it holds a long-term key",
+                    name if wiring::REMOVED.contains(&name) => "it would stand above the endpoint",
+                    name if is_ours(name) => "credenza itself sets it",
+                    _ => {
+                        changes.set_secret(name, value.clone());
+                        continue;
+                    }
+                };
+                notes.push(format!("{name} of {} is not given to the command: {why}", file.display()));
+            }
+        }
+        withheld.iter().for_each(|name| changes.remove(name));
+        (changes.applied_to(environment), notes)
+    }
+}
+
+/// What a file cannot say, because the wiring says it. A region and `NO_PROXY` it can: the wiring goes on from them.
+fn is_ours(name: &str) -> bool {
+    let taken_up = ["AWS_REGION", "AWS_DEFAULT_REGION", "NO_PROXY", "no_proxy"];
+    let of_wiring = [IDENTITY, wiring::REGION, wiring::STATIC].contains(&name) || name.starts_with(wiring::OUTER);
+    of_wiring || wiring::SET.contains(&name) && !taken_up.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::simulated::MemoryFiles;
+
+    fn files(files: &[(&str, &str)]) -> Result<EnvFiles, String> {
+        let memory = files.iter().fold(MemoryFiles::default(), |memory, (path, text)| memory.with(path, *text));
+        let world = World { files: Arc::new(memory), ..World::system() };
+        let arguments = EnvFileArgs { env_files: files.iter().map(|(path, _)| path.into()).collect() };
+        arguments.read(&world).map_err(|error| error.to_string())
+    }
+
+    fn shown(environment: &Environment) -> Vec<(&str, &str)> {
+        environment.all().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn later_files_and_lines_go_before_and_references_stay() {
+        let files = files(&[(".env", "A=1\nB=op://v/i/f\nA=2\n"), (".env.prod", "C=3\nA=4\n")]).unwrap();
+        let outer = Environment::from_iter([("A", "0"), ("HOME", "/h")]);
+        let (environment, notes) = files.over(&outer, &[], "prod");
+        assert_eq!(shown(&environment), [("A", "4"), ("B", "op://v/i/f"), ("C", "3"), ("HOME", "/h")]);
+        assert_eq!(notes, [""; 0]);
+        assert_eq!(files.variables().text("A"), Some("4"));
+    }
+
+    #[test]
+    fn what_the_wiring_says_a_file_cannot_and_is_told_so() {
+        let text = "AWS_ACCESS_KEY_ID=AKIA\nAWS_PROFILE=other\nAWS_REGION=eu-west-1\nAWS_CONFIG_FILE=/x\nno_proxy=corp\n\
+                    CREDENZA_OUTER_AWS_PROFILE=x\nBOOT_ACCESS_KEY_ID=AKIA\n";
+        let files = files(&[(".env.prod", text)]).unwrap();
+        let outer = Environment::from_iter([("BOOT_SECRET_ACCESS_KEY", "s"), ("KEPT", "1")]);
+        let withheld = ["BOOT_ACCESS_KEY_ID", "BOOT_SECRET_ACCESS_KEY"].map(str::to_owned);
+        let (environment, notes) = files.over(&outer, &withheld, "prod");
+        assert_eq!(shown(&environment), [("AWS_REGION", "eu-west-1"), ("KEPT", "1"), ("no_proxy", "corp")]);
+        let expected = [
+            "AWS_ACCESS_KEY_ID of .env.prod is not given to the command: it would stand above the endpoint",
+            "AWS_PROFILE of .env.prod is not given to the command: it would stand above the endpoint",
+            "AWS_CONFIG_FILE of .env.prod is not given to the command: credenza itself sets it",
+            "CREDENZA_OUTER_AWS_PROFILE of .env.prod is not given to the command: credenza itself sets it",
+            "BOOT_ACCESS_KEY_ID of .env.prod is not given to the command: it holds a long-term key",
+        ];
+        assert_eq!(notes, expected);
+        assert_eq!(files.over(&outer, &[], "other").1.len(), 3, "the profile that it names is what it gets");
+    }
+
+    #[test]
+    fn a_files_profile_is_meant_before_the_shells() {
+        let outer = Environment::from_iter([("AWS_PROFILE", "outer")]);
+        for (text, meant) in [("AWS_PROFILE=mine\n", "mine"), ("AWS_PROFILE=\n", "outer"), ("", "outer")] {
+            let files = files(&[(".env", text)]).unwrap();
+            assert_eq!(files.meant(outer.clone()).text("AWS_PROFILE"), Some(meant), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let error = files(&[(".env", "A=1\nB\n")]).unwrap_err();
+        assert_eq!(error, ".env:2: there is no `=`: write NAME=value");
+        let world = World { files: Arc::new(MemoryFiles::default()), ..World::system() };
+        let error = EnvFileArgs { env_files: vec![".env.prod".into()] }.read(&world).err().unwrap().to_string();
+        assert!(error.starts_with(".env.prod cannot be read: "), "{error}");
+    }
+}
