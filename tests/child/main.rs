@@ -6,7 +6,9 @@
 #![allow(clippy::print_stdout)] // "skipped: why"
 
 mod codes;
+mod composition;
 mod credential;
+mod env_files;
 mod environment;
 mod hardened;
 mod helpers;
