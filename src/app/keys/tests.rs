@@ -133,7 +133,7 @@ impl Stage {
     async fn is_tidy(&self) {
         let current = self.current().await;
         assert!(self.works(&current));
-        assert_eq!(self.users_keys(), [current.access_key_id.clone()]);
+        assert_eq!(self.users_keys(), std::slice::from_ref(&current.access_key_id));
         let store = self.store(&self.world(None));
         assert!(store.next("ada").await.unwrap().is_none() && store.journal("ada").unwrap().is_none());
         let noted = store.keys().unwrap();

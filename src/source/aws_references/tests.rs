@@ -7,9 +7,12 @@ use crate::world::process::Ran;
 use crate::world::simulated::{MemoryFiles, MemoryKeyring};
 use crate::world::{BoxFuture, Processes};
 
+/// What comes of running a program.
+type Answer = dyn Fn(&Run) -> Result<Ran, RunError> + Send + Sync;
+
 /// A program that prints something, and what it was started with.
 struct Played {
-    answer: Box<dyn Fn(&Run) -> Result<Ran, RunError> + Send + Sync>,
+    answer: Box<Answer>,
     runs: Mutex<Vec<Run>>,
 }
 
