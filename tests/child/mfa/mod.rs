@@ -4,4 +4,5 @@ mod first;
 mod follow;
 mod hang;
 mod many;
+mod sources;
 mod stage;
