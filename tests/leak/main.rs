@@ -10,6 +10,7 @@ mod binary;
 #[path = "../wire/client.rs"]
 #[allow(dead_code)] // the tests of the wire use all of it
 mod client;
+mod codes;
 mod library;
 mod needles;
 mod sign_ins;
