@@ -41,6 +41,14 @@ impl fmt::Display for Ask {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey(pub Arc<str>);
 
+impl SessionKey {
+    /// The name in it: `ada` of `user:ada:0f3a11c2`.
+    pub fn name(&self) -> &str {
+        let (_, rest) = self.0.split_once(':').unwrap_or(("", &self.0));
+        rest.rsplit_once(':').map_or(rest, |(name, _)| name)
+    }
+}
+
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -55,6 +55,8 @@ pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
         let name = name.or_else(|| files.variables().text("AWS_PROFILE").map(str::to_owned));
         let session = match sign_ins::named(name.as_deref(), &config, &context, CANNOT)? {
             SignsInTo::IdentityCenter(session) => session,
+            // named by nobody: only what is ended is meant by it
+            SignsInTo::Kept { .. } => return Ok(0),
             SignsInTo::User(identity) => {
                 let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
                 let beginning = Beginning { code, unless_since: context.world.clock.now().wall };

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::env_files::EnvFileArgs;
 use super::sign_ins::{self, SignsInTo};
 use super::{Context, Trouble, runtime, say};
 use crate::app::user_sessions::{self, AtDaemon};
 use crate::app::{background, login};
 use crate::config::{Config, SsoSession};
-use crate::credential::IdentityName;
+use crate::credential::{IdentityName, SessionKey};
 
 /// What `logout` takes.
 #[derive(Debug, Args)]
@@ -26,17 +27,20 @@ pub struct LogoutArgs {
     /// Do not ask, whoever uses it
     #[arg(short, long)]
     pub yes: bool,
+    /// What tells one setup from another.
+    #[command(flatten)]
+    pub env_files: EnvFileArgs,
 }
 
 /// Signs out.
 pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
-        let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
+        let config = arguments.env_files.load(&context.world, CANNOT)?;
         let ended = match arguments.all {
             true => {
                 let center = config.sso_sessions().into_iter().map(SignsInTo::IdentityCenter);
-                center.chain(sign_ins::users(&config).into_iter().map(SignsInTo::User)).collect()
+                center.chain(kept(&config).await).collect()
             }
             false => vec![sign_ins::named(arguments.name.as_deref(), &config, &context, CANNOT)?],
         };
@@ -47,7 +51,12 @@ pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
         for one in &ended {
             match one {
                 SignsInTo::IdentityCenter(session) => sign_out(&context, &config, session, arguments.all).await?,
-                SignsInTo::User(identity) => forget(&context, &config, identity, arguments.all).await?,
+                SignsInTo::User(identity) => {
+                    if let Some(key) = user_sessions::key_of(&config, identity) {
+                        forget(&context, &key, &label(&config, identity)).await?;
+                    }
+                }
+                SignsInTo::Kept { key, label } => forget(&context, key, label).await?,
             }
         }
         Ok(0)
@@ -73,16 +82,22 @@ async fn sign_out(context: &Context, config: &Config, session: &Arc<SsoSession>,
 }
 
 /// Forgets a user's session. AWS cannot be told: its keys work to their end for whoever has them.
-async fn forget(context: &Context, config: &Config, identity: &IdentityName, of_all: bool) -> Result<(), Trouble> {
+async fn forget(context: &Context, key: &SessionKey, label: &str) -> Result<(), Trouble> {
     let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
-    let label = label(config, identity);
-    let was_there = user_sessions::forget(config, identity, &daemon).await;
+    let was_there = user_sessions::forget(key, &daemon).await;
     match was_there.map_err(|failure| Trouble::of_failure(format!("cannot forget the session of {label}"), &failure))? {
         true => say::err(&format!("credenza: the session of {label} is forgotten; AWS knows no way to end it early\n")),
-        false if of_all => {}
         false => say::err(&format!("credenza: no session of {label} was kept\n")),
     }
     Ok(())
+}
+
+/// The user sessions that a daemon keeps, also for those that these files do not name.
+async fn kept(config: &Config) -> Vec<SignsInTo> {
+    let Ok(mut daemon) = background::connect(&config.places).await else { return Vec::new() };
+    let Ok(status) = daemon.status().await else { return Vec::new() };
+    let kept = status.user_sessions.into_iter().filter(|session| session.began.is_some());
+    kept.map(|session| SignsInTo::Kept { key: SessionKey(session.key.into()), label: session.session }).collect()
 }
 
 fn label(config: &Config, identity: &IdentityName) -> String {
@@ -101,6 +116,10 @@ async fn agreed(config: &Config, ended: &[SignsInTo]) -> bool {
             SignsInTo::User(identity) => {
                 labels.push(label(config, identity));
                 resting.extend(user_sessions::resting_with(config, identity));
+            }
+            SignsInTo::Kept { key, label } => {
+                labels.push(label.clone());
+                resting.extend(config.identities_resting_on(key));
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::config::sso::login_command;
 use crate::config::{Config, Identity};
 use crate::control::ClientError;
 use crate::credential::handover::Wanted;
+use crate::credential::{Failure, FailureClass};
 
 /// What a person has done for one command, and may be asked for.
 pub(super) struct Mending<'a> {
@@ -23,7 +24,7 @@ pub(super) struct Mending<'a> {
     pub(super) daemon: &'a AtDaemon,
     /// What somebody else began after this time will do.
     pub(super) since: SystemTime,
-    /// The sessions that were seen to, each by its name.
+    /// The sessions that were seen to: the names of sign-ins, and the keys of user sessions, which two may share a name of.
     pub(super) done: Vec<String>,
 }
 
@@ -46,7 +47,8 @@ impl Mending<'_> {
         if code == CODE_REQUIRED
             && let Some((_, session)) = self.config.user_session_of(identity)
             && (self.asks.may_ask() || !user_sessions::needs_person(&session, &self.context.world))
-            && self.is_new(&session.label())
+            && let Some(key) = user_sessions::key_of(self.config, identity)
+            && self.is_new(&key.0)
         {
             let beginning = Beginning { code: None, unless_since: self.since };
             login::begin(self.context, self.config, identity, beginning, self.daemon).await?;
@@ -60,7 +62,7 @@ impl Mending<'_> {
     pub(super) async fn renew_ahead(&mut self, identity: &str) {
         let world = &self.context.world;
         let Some(standing) = user_sessions::standing(world, self.config, identity, self.daemon).await else { return };
-        if !standing.needs_person || !login::somebody_is_there() || !self.is_new(&standing.session) {
+        if !standing.needs_person || !login::somebody_is_there() || !self.is_new(&standing.key.0) {
             return;
         }
         let Standing { session, ends, renew_ahead, mut while_away, .. } = standing;
@@ -72,7 +74,13 @@ impl Mending<'_> {
                 rounded(left)
             ));
             let beginning = Beginning { code: None, unless_since: standing.began };
-            match login::begun(self.context, self.config, identity, beginning, self.daemon).await {
+            let begun = login::begun(self.context, self.config, identity, beginning, self.daemon);
+            // the command runs without it, and somebody may have left the terminal
+            let begun = tokio::time::timeout(AHEAD_PATIENCE, begun).await.unwrap_or_else(|_| {
+                let text = format!("nobody gave a code within {} s", AHEAD_PATIENCE.as_secs());
+                Err(Failure::new(FailureClass::NeedsPerson, CODE_REQUIRED, text))
+            });
+            match begun {
                 Ok(begun) => {
                     say::err(&format!("credenza: {}\n", login::said_of(&begun, &world.clock.zone())));
                     ends = begun.ends.unwrap_or(ends);
@@ -123,6 +131,9 @@ impl Mending<'_> {
         new
     }
 }
+
+/// How long a command waits for a code that it can do without.
+const AHEAD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a person should know before they leave.
 pub(super) fn ends_while_away(session: &str, ends: SystemTime, identity: &str, context: &Context) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Context, Trouble, identities};
 use crate::config::sso::login_command;
 use crate::config::{Config, SsoSession, UserSession};
-use crate::credential::IdentityName;
+use crate::credential::{IdentityName, SessionKey};
 
 /// What is begun by a name.
 pub(super) enum SignsInTo {
@@ -13,6 +13,13 @@ pub(super) enum SignsInTo {
     IdentityCenter(Arc<SsoSession>),
     /// The session of a user that this identity rests on.
     User(IdentityName),
+    /// One that a daemon keeps, whoever rests on it: to be forgotten.
+    Kept {
+        /// What it keeps it under.
+        key: SessionKey,
+        /// What it is called.
+        label: String,
+    },
 }
 
 /// What a person begins by this name; where none is given, by that of the identity that is meant, else the only one.
@@ -23,15 +30,23 @@ pub(super) enum SignsInTo {
 pub(super) fn named(name: Option<&str>, config: &Config, context: &Context, what: &str) -> Result<SignsInTo, Trouble> {
     let inside = identities::inside(&context.outer, &context.world.environment);
     let meant = name.unwrap_or_else(|| inside.text("AWS_PROFILE").unwrap_or("default"));
-    if let Some(user) = user_session(meant, config) {
-        return Ok(SignsInTo::User(user));
+    match user_sessions(meant, config).as_slice() {
+        [] => {}
+        [only] => return Ok(SignsInTo::User(Arc::clone(only))),
+        several => {
+            let why = format!("several sessions are called {meant}; name an identity: {}", several.join(", "));
+            return Err(Trouble::usage(what, why).mend(login_command(&several[0])));
+        }
     }
-    if name.is_none()
-        && config.sso_sessions().is_empty()
-        && let [only] = config.user_sessions().as_slice()
-        && let Some(user) = user_session(&only.1.label(), config)
-    {
-        return Ok(SignsInTo::User(user));
+    if name.is_none() && config.sso_session_of(meant).is_none() && config.sso_sessions().is_empty() {
+        match users(config).as_slice() {
+            [] => {}
+            [only] => return Ok(SignsInTo::User(Arc::clone(only))),
+            several => {
+                let why = format!("none is named, and there are several: {}", several.join(", "));
+                return Err(Trouble::usage(what, why).mend(login_command(&several[0])));
+            }
+        }
     }
     center(name, config, context, what).map(SignsInTo::IdentityCenter)
 }
@@ -42,17 +57,20 @@ pub(super) fn users(config: &Config) -> Vec<IdentityName> {
     sessions.filter_map(|(key, _)| config.identities_resting_on(&key).into_iter().next()).collect()
 }
 
-/// The identity whose user session is meant by its own name, by that of one that rests on it, or by the device's.
-fn user_session(name: &str, config: &Config) -> Option<IdentityName> {
-    if config.identities.contains_key(name) || config.sso_sessions().iter().any(|session| session.label() == name) {
-        return config.user_session_of(name).map(|(identity, _)| Arc::clone(&identity.name));
+/// The identities whose user sessions are meant: by its own name, by that of one that rests on it, or by the device's, which
+/// devices of several accounts may share.
+fn user_sessions(name: &str, config: &Config) -> Vec<IdentityName> {
+    if let Some((identity, _)) = config.user_session_of(name) {
+        return vec![Arc::clone(&identity.name)];
+    }
+    if config.sso_session_of(name).is_some() || config.sso_sessions().iter().any(|session| session.label() == name) {
+        return Vec::new();
     }
     let is_meant = |session: &UserSession| {
         session.label() == name || session.device.as_ref().is_some_and(|device| device.serial == name)
     };
-    let sessions = config.user_sessions();
-    let (key, _) = sessions.iter().find(|(_, session)| is_meant(session))?;
-    config.identities_resting_on(key).into_iter().next()
+    let sessions = config.user_sessions().into_iter().filter(|(_, session)| is_meant(session));
+    sessions.filter_map(|(key, _)| config.identities_resting_on(&key).into_iter().next()).collect()
 }
 
 /// The sign-in of IAM Identity Center of this name; where none is given, that of the identity that is meant, else the only one.

@@ -131,11 +131,16 @@ fn sign_in_row(sign_in: &SignIn, now: SystemTime) -> [String; 7] {
 
 fn user_session_row(session: &UserSession, now: SystemTime) -> [String; 6] {
     let UserSession { session: name, state, began, ends, ends_unattended, unattended, login, identities, .. } = session;
-    let note = match state.as_str() {
-        _ if *unattended => "begun without a person".to_owned(),
-        "begun" if *ends_unattended => format!("ends before the next working day; try: {}", login_command(login)),
-        "begun" => String::new(),
-        _ => format!("try: {}", login_command(login)),
+    let paused = session.paused_until.as_deref().map(|until| self::until(until, now));
+    let note = match (paused, state.as_str()) {
+        (Some(left), _) => format!("AWS refused too many codes in a row: none is sent for {left}"),
+        _ if *unattended => "begun without a person, when it is needed".to_owned(),
+        _ if login.is_empty() => "begun with other files; try: credenza logout --all".to_owned(),
+        (None, "begun") if *ends_unattended => {
+            format!("ends before the next working day; try: {}", login_command(login))
+        }
+        (None, "begun") => String::new(),
+        (None, _) => format!("try: {}", login_command(login)),
     };
     [name.clone(), state.clone(), ago(began.as_deref(), now), ahead(ends.as_deref(), now), identities.to_string(), note]
 }

@@ -76,6 +76,9 @@ pub struct SignIn {
 /// One session of an IAM user: what long-term keys were turned into, perhaps with a one-time code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSession {
+    /// What the daemon keeps it under, such as `user:ada:0f3a11c2`.
+    #[serde(default)]
+    pub key: String,
     /// The device's name, without its account; else what the keys are called.
     pub session: String,
     /// `begun`; `ending` (soon over: time for another code); `over`; `code-needed` (none was begun).
@@ -95,7 +98,10 @@ pub struct UserSession {
     /// Another one is begun without a person.
     #[serde(default)]
     pub unattended: bool,
-    /// The identity whose name begins another one: `credenza login NAME`.
+    /// Until when no code of its device is sent, because AWS refused too many in a row.
+    #[serde(default)]
+    pub paused_until: Option<String>,
+    /// The identity whose name begins another one: `credenza login NAME`. Empty where the files name none any more.
     #[serde(default)]
     pub login: String,
     /// How many identities rest on it.

@@ -2,6 +2,6 @@
 
 pub use super::aws_mfa::{
     CODE_REQUIRED, Device, Exchange, ExchangeCall, Here, How, NoSessions, UserSessions, Wanted, Who, begin,
-    needs_person, read_kept, write_kept,
+    keys_need_person, needs_person, paused_until, read_kept, write_kept,
 };
 pub use crate::store::KeptSession;

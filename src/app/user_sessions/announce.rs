@@ -35,6 +35,7 @@ enum Said {
 impl Announcer {
     /// Announces ends, for ever.
     pub(in crate::app) async fn run(self) {
+        // by the identity that each is begun by: two devices may have one name
         let mut said: BTreeMap<(String, String), Said> = BTreeMap::new();
         loop {
             for session in self.keeper.views() {
@@ -42,9 +43,9 @@ impl Announcer {
                 let now = self.world.clock.now().wall;
                 let leaving = is_about_to_leave(now, &self.world.clock.zone());
                 let Some(what) = to_say(&session, now, leaving) else { continue };
-                if said.get(&(session.session.clone(), ends.clone())).is_none_or(|before| *before < what) {
-                    said.retain(|(name, _), _| *name != session.session);
-                    said.insert((session.session.clone(), ends.clone()), what);
+                if said.get(&(session.login.clone(), ends.clone())).is_none_or(|before| *before < what) {
+                    said.retain(|(login, _), _| *login != session.login);
+                    said.insert((session.login.clone(), ends.clone()), what);
                     self.say(&session, &ends, what).await;
                 }
             }
@@ -96,6 +97,7 @@ mod tests {
     fn an_end_is_said_ahead_and_before_a_weekend() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let session = |minutes: u64, ends_unattended: bool, unattended: bool| UserSession {
+            key: "user:ada:0f3a11c2".to_owned(),
             session: "ada".to_owned(),
             state: "begun".to_owned(),
             serial: None,
@@ -103,6 +105,7 @@ mod tests {
             ends: Some(crate::control::view::time(now + Duration::from_secs(minutes * 60))),
             ends_unattended,
             unattended,
+            paused_until: None,
             login: "prod".to_owned(),
             identities: 1,
         };

@@ -79,6 +79,8 @@ fn of_client(error: ClientError) -> Failure {
 }
 
 fn away(why: &str) -> Failure {
-    let text = format!("the daemon, which keeps sessions, cannot be asked: {why}; run `credenza down`, and try again");
+    let text = format!(
+        "the daemon, which keeps sessions, cannot be asked: {why}; try again, and if that stays so, run `credenza down`"
+    );
     Failure::new(FailureClass::TryLater, "DaemonAway", text)
 }

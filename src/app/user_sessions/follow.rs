@@ -71,17 +71,18 @@ impl Follower {
 
     fn tell(&self, keys: &[SessionKey], before: &News, now: &News, config: &Config) {
         for key in keys {
-            let (before, now) = (before.get(&*key.0), now.get(&*key.0));
+            let kept = [before, now].map(|news| news.kept.get(&*key.0));
+            let forgotten = [before, now].map(|news| news.forgotten.get(&*key.0));
             let asks = || {
                 let resting = config.identities_resting_on(key);
                 resting.into_iter().filter(|name| self.identities.contains(name)).map(Ask::aws).collect::<Vec<_>>()
             };
-            match (before, now) {
-                (before, Some(_)) if before != now => {
-                    self.engine.reset(Reset::Login { session: key.clone(), asks: asks() });
-                }
-                (Some(_), None) => self.engine.forget(&asks()),
-                _ => {}
+            // one that is not there any more may only be a daemon's that ended: what was made of it is good to its end
+            if forgotten[1].is_some() && forgotten[0] != forgotten[1] {
+                self.engine.forget(&asks());
+            }
+            if kept[1].is_some() && kept[0] != kept[1] {
+                self.engine.reset(Reset::Login { session: key.clone(), asks: asks() });
             }
         }
     }

@@ -1,8 +1,9 @@
 //! [`Keeper`]: the daemon's own user sessions: kept for every process, begun by one call each, and written down (without
 //! their secrets) for those who follow.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(in crate::app) struct Keeper {
     store: Arc<SessionStore>,
     here: Arc<Here>,
     config: watch::Receiver<Arc<Config>>,
+    /// When a person had one forgotten that was not begun again. Held while it is written down with what is kept.
+    forgotten: Arc<Mutex<BTreeMap<SessionKey, SystemTime>>>,
     /// The engine that uses them: its recipes are made with this keeper, so it comes after.
     engine: Arc<OnceLock<Engine>>,
 }
@@ -37,9 +40,7 @@ impl Keeper {
         let store = Arc::new(store);
         let state = config.borrow().places.state.clone();
         let here = Arc::new(Here::new(world.clone(), Learnt::default(), Arc::clone(&store)));
-        let keeper = Self { world: world.clone(), state, store, here, config, engine: Arc::default() };
-        keeper.write_down();
-        keeper
+        Self { world: world.clone(), state, store, here, config, forgotten: Arc::default(), engine: Arc::default() }
     }
 
     /// Whose waits are forgotten when a session begins.
@@ -67,7 +68,9 @@ impl Keeper {
         let session = exchange.session.clone();
         let kept = self.here.begin(exchange).await?;
         tracing::info!(session = %session, "a user session was begun");
-        self.write_down();
+        self.write_down(|forgotten| {
+            forgotten.remove(&session);
+        });
         if let Some(engine) = self.engine.get() {
             engine.reset(Reset::Login { asks: self.asks(&session), session });
         }
@@ -77,15 +80,20 @@ impl Keeper {
     async fn forgotten(self, session: SessionKey) -> bool {
         let was_there = self.store.forget(&session).await;
         tracing::info!(session = %session, "a user session was forgotten");
-        self.write_down();
+        let at = self.world.clock.now().wall;
+        self.write_down(|forgotten| {
+            forgotten.insert(session.clone(), at);
+        });
         if let Some(engine) = self.engine.get() {
             engine.forget(&self.asks(&session));
         }
         was_there
     }
 
-    fn write_down(&self) {
-        if let Err(error) = news::write(&self.state, &*self.world.files, &self.store.all()) {
+    fn write_down(&self, change: impl FnOnce(&mut BTreeMap<SessionKey, SystemTime>)) {
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut forgotten);
+        if let Err(error) = news::write(&self.state, &*self.world.files, &self.store.all(), &forgotten) {
             tracing::warn!(error = %error, "commands that run are not told of user sessions");
         }
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use crate::source::mfa::{CODE_REQUIRED, UserSessions};
 pub use crate::source::otp::checked as code;
 pub use at_daemon::AtDaemon;
-pub use person::{Beginning, Begun, Standing, begin, forget, needs_person, resting_with, standing};
+pub use person::{Beginning, Begun, Standing, begin, forget, key_of, needs_person, resting_with, standing};
 
 pub(in crate::app) use announce::Announcer;
 pub(in crate::app) use follow::Follower;

@@ -19,14 +19,22 @@ pub(super) struct Known {
     pub(super) ends: String,
 }
 
-/// What is known of each.
-pub(super) type News = BTreeMap<String, Known>;
+/// What a daemon tells of its sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// Those that it keeps, by their keys. A daemon that starts anew keeps none, which tells nothing of those before.
+    pub(super) kept: BTreeMap<String, Known>,
+    /// When a person had one forgotten, by its key: what was made of it is to be forgotten too.
+    pub(super) forgotten: BTreeMap<String, String>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
     #[serde(default)]
-    sessions: News,
+    sessions: BTreeMap<String, Known>,
+    #[serde(default)]
+    forgotten: BTreeMap<String, String>,
 }
 
 /// Where it lies.
@@ -38,16 +46,26 @@ pub(super) fn path(state: &Path) -> PathBuf {
 pub(super) fn read(state: &Path, files: &dyn Files) -> News {
     let document = files.read_private(&path(state)).ok();
     let document: Option<Document> = document.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    document.filter(|document| document.version <= VERSION + 1).map(|document| document.sessions).unwrap_or_default()
+    let document = document.filter(|document| document.version <= VERSION + 1);
+    document.map(|document| News { kept: document.sessions, forgotten: document.forgotten }).unwrap_or_default()
 }
 
-/// Writes down what is kept.
-pub(super) fn write(state: &Path, files: &dyn Files, kept: &[(SessionKey, KeptSession)]) -> std::io::Result<()> {
+/// Writes down what is kept, and what was forgotten when.
+pub(super) fn write(
+    state: &Path,
+    files: &dyn Files,
+    kept: &[(SessionKey, KeptSession)],
+    forgotten: &BTreeMap<SessionKey, SystemTime>,
+) -> std::io::Result<()> {
     let known = |(key, kept): &(SessionKey, KeptSession)| {
         let known = Known { began: whole(kept.began.wall)?, ends: whole(kept.issued.expiration?)? };
         Some((key.to_string(), known))
     };
-    let document = Document { version: VERSION, sessions: kept.iter().filter_map(known).collect() };
+    let document = Document {
+        version: VERSION,
+        sessions: kept.iter().filter_map(known).collect(),
+        forgotten: forgotten.iter().filter_map(|(key, at)| Some((key.to_string(), whole(*at)?))).collect(),
+    };
     // texts and numbers always have a form in JSON
     files.replace_private(&path(state), &serde_json::to_vec_pretty(&document).unwrap_or_default())
 }

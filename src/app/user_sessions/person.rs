@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::keeper::ends_while_away;
-use crate::config::{Config, UserSession};
-use crate::credential::{Failure, FailureClass, IdentityName, remaining};
+use crate::config::sso::login_command;
+use crate::config::{Config, KeysOrigin, KeysReference, UserSession};
+use crate::credential::{Failure, FailureClass, IdentityName, SessionKey, remaining};
 use crate::secret::Secret;
+use crate::source::keys;
 use crate::source::mfa::{self, How, KeptSession, UserSessions, Wanted, Who};
 use crate::world::World;
+use crate::world::process::Withholding;
 
 /// How to begin one.
 #[derive(Clone, Debug)]
@@ -49,27 +52,55 @@ pub async fn begin(
     })?;
     let session = wanted.session.label();
     let Beginning { code, unless_since } = beginning;
+    unless_it_lacks_something(&wanted, code.is_some(), world).await?;
     let who = if world.person.is_there() { Who::Person } else { Who::Nobody };
     let how = How { who, given: code, unless_since: Some(unless_since) };
+    // no program that fetches a code is told of somebody else's keys
+    let world = &Withholding::of(world, config.variables_of_keys());
     let kept = mfa::begin(&wanted, how, sessions, world).await?;
     Ok(Begun { session, ends: kept.issued.expiration, while_away: ends_while_away(&kept, world) })
 }
 
-/// Forgets the session that an identity rests on. False where there was none.
+/// What this process lacks is said here: in the background it would only be that a person is needed.
+async fn unless_it_lacks_something(wanted: &Wanted, has_code: bool, world: &World) -> Result<(), Failure> {
+    let Wanted { identity, session, .. } = wanted;
+    if let KeysOrigin::Reference { reference: KeysReference::Environment(_), .. } = &session.keys {
+        keys::fetch(&session.keys, world).await?;
+    }
+    if world.person.is_there() {
+        return Ok(());
+    }
+    let needs = |what: String, mend: &str| {
+        let text =
+            format!("{what}, and nobody sits at a terminal here: run `{}` at one{mend}", login_command(identity));
+        Err(Failure::new(FailureClass::NeedsPerson, mfa::CODE_REQUIRED, text))
+    };
+    if mfa::keys_need_person(&session.keys, &world.environment) {
+        return needs(format!("the keys of {identity}, {}, need a person", session.keys.label()), "");
+    }
+    match &session.device {
+        Some(device) if !has_code && mfa::needs_person(session, &world.environment) => needs(
+            format!("the one-time code of {identity} comes from `{}`, which needs a person", device.otp.label()),
+            ", or give the code with `--code`",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets a session. False where there was none.
 ///
 /// # Errors
 ///
 /// Where the daemon, which keeps it, cannot be asked.
-pub async fn forget(config: &Config, identity: &str, sessions: &dyn UserSessions) -> Result<bool, Failure> {
-    match wanted(config, identity) {
-        Some(wanted) => sessions.forget(&wanted.key).await,
-        None => Ok(false),
-    }
+pub async fn forget(key: &SessionKey, sessions: &dyn UserSessions) -> Result<bool, Failure> {
+    sessions.forget(key).await
 }
 
 /// How the session of an identity stands, for who is about to work with it.
 #[derive(Clone, Debug)]
 pub struct Standing {
+    /// Under which key it is kept.
+    pub key: SessionKey,
     /// What it is called.
     pub session: String,
     /// When it began.
@@ -90,6 +121,7 @@ pub async fn standing(world: &World, config: &Config, identity: &str, sessions: 
     let kept = sessions.held(&wanted.key).await.ok()??;
     let ends = kept.issued.expiration?;
     Some(Standing {
+        key: wanted.key.clone(),
         session: wanted.session.label(),
         began: kept.began.wall,
         ends,
@@ -102,6 +134,11 @@ pub async fn standing(world: &World, config: &Config, identity: &str, sessions: 
 /// Whether another session needs a person here: its keys or its code do.
 pub fn needs_person(session: &UserSession, world: &World) -> bool {
     mfa::needs_person(session, &world.environment)
+}
+
+/// The key of the session that an identity rests on.
+pub fn key_of(config: &Config, identity: &str) -> Option<SessionKey> {
+    wanted(config, identity).map(|wanted| wanted.key)
 }
 
 /// The identities that rest on the same session as this one.

@@ -75,12 +75,9 @@ impl Attempt<'_> {
         told::unless_paused(&record, self.time(&record), &self.wanted.identity, self.world.clock.now())
     }
 
-    /// Finds out what is wrong with the keys before a person is asked for a code, and what AWS's clock shows, where that was
-    /// not seen lately. `GetCallerIdentity` needs no permission (API_GetCallerIdentity).
+    /// Finds out what is wrong with the keys before a person is asked for a code, and what AWS's clock shows.
+    /// `GetCallerIdentity` needs no permission (API_GetCallerIdentity).
     async fn prove_keys(&self) -> Result<(), Failure> {
-        if spent::seen_lately(&self.book.record()?, self.world.clock.now()) {
-            return Ok(());
-        }
         let exchange = self.wanted.exchange(self.keys.clone(), None);
         match sts_of(&exchange, self.world, &Learnt::default()).for_one_issue().caller(&self.keys).await {
             Ok(caller) => {

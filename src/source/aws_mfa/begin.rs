@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::attempt::Attempt;
 use super::book::Book;
+use super::spent;
 use super::{Exchange, ExchangeCall, UserSessions, code_required, lives};
 use crate::config::sso::login_command;
 use crate::config::user_session::UserSession;
@@ -106,13 +107,23 @@ pub fn needs_person(session: &UserSession, environment: &Environment) -> bool {
         || session.device.as_ref().is_some_and(|device| otp::needs_person(&device.otp, environment))
 }
 
-fn keys_need_person(keys: &KeysOrigin, environment: &Environment) -> bool {
+/// The same of its keys alone.
+pub fn keys_need_person(keys: &KeysOrigin, environment: &Environment) -> bool {
     let KeysOrigin::Reference { reference, .. } = keys else { return false };
     match reference {
         // whoever has the variables is the process that the person started
         KeysReference::Environment(prefix) => environment.text(&format!("{prefix}_ACCESS_KEY_ID")).is_none(),
         reference => aws_references::needs_person(reference, environment),
     }
+}
+
+/// Until when no code of the device is sent, because AWS refused too many in a row; by our clock. `None`: there is no pause.
+pub fn paused_until(session: &UserSession, world: &World) -> Option<SystemTime> {
+    let record = Book::of(&session.device.as_ref()?.serial, world).ok()?.record().ok()?;
+    let now = world.clock.now();
+    let at = spent::believed(&record, now).unwrap_or_default().server_time(now.wall);
+    let pause = spent::pause(&record, at);
+    (!pause.is_zero()).then(|| now.wall + pause)
 }
 
 /// Begins a session, or takes the one that somebody else has begun meanwhile.

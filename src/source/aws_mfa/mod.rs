@@ -18,7 +18,7 @@ mod told;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use begin::{How, Wanted, Who, begin, needs_person};
+pub use begin::{How, Wanted, Who, begin, keys_need_person, needs_person, paused_until};
 pub use exchange::{Device, Exchange, ExchangeCall};
 pub use here::Here;
 pub use passed::{read_kept, write_kept};

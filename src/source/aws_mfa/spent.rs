@@ -73,24 +73,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// AWS's clock less ours, if what was seen of it is believed still: for a day, while nobody sets ours and the machine is not
 /// started anew. Both of our clocks go on by the same meanwhile.
 pub(super) fn believed(record: &DeviceRecord, now: Now) -> Option<ClockOffset> {
-    seen_within(record, BELIEVED, now)
-}
-
-/// The same, seen within the last hour.
-pub(super) fn seen_lately(record: &DeviceRecord, now: Now) -> bool {
-    seen_within(record, LATELY, now).is_some()
-}
-
-fn seen_within(record: &DeviceRecord, age: Duration, now: Now) -> Option<ClockOffset> {
     let seen = record.clock?;
     let by_boot = now.boot.checked_sub(seen.at.boot)?;
     let by_wall = now.wall.duration_since(seen.at.wall).ok()?;
-    (by_boot < age && by_boot.abs_diff(by_wall) < SET).then_some(seen.offset)
+    (by_boot < BELIEVED && by_boot.abs_diff(by_wall) < SET).then_some(seen.offset)
 }
 
 const BELIEVED: Duration = Duration::from_secs(24 * 3600);
-
-const LATELY: Duration = Duration::from_secs(3600);
 
 /// Clocks that part by more than this were set; what slews them does it by less.
 const SET: Duration = Duration::from_secs(5);

@@ -83,20 +83,17 @@ fn awss_clock_is_believed_for_a_day_while_ours_is_not_set() {
     let record = DeviceRecord { clock: Some(SeenClock { offset, at: then }), ..DeviceRecord::default() };
     #[rustfmt::skip]
     let rows = [
-        // later by the wall clock, by the boot clock; believed, seen within the hour
-        (0, 0, true, true),
-        (hour - 1, hour - 1, true, true),
-        (hour, hour, true, false),
-        (24 * hour - 1, 24 * hour - 1, true, false),
-        (24 * hour, 24 * hour, false, false),
-        (64, 60, true, true),
-        (65, 60, false, false),
-        (60, 65, false, false),
+        // later by the wall clock, by the boot clock; believed
+        (0, 0, true),
+        (24 * hour - 1, 24 * hour - 1, true),
+        (24 * hour, 24 * hour, false),
+        (64, 60, true),
+        (65, 60, false),
+        (60, 65, false),
     ];
-    for (wall, boot, is_believed, lately) in rows {
+    for (wall, boot, is_believed) in rows {
         let now = Now { wall: then.wall + secs(wall), boot: then.boot + secs(boot) };
         assert_eq!(believed(&record, now), is_believed.then_some(offset), "{wall} {boot}");
-        assert_eq!(seen_lately(&record, now), lately, "{wall} {boot}");
     }
     let restarted = Now { wall: then.wall + secs(600), boot: secs(30) };
     assert_eq!(believed(&record, restarted), None, "the machine was started anew");

@@ -85,3 +85,25 @@ fn the_session_outlives_commands_and_ends_with_logout() {
     stage.run(&["credential", "two"]).failed(4, &["credenza login two"]);
     assert_eq!(stage.status()["state"], "code-needed");
 }
+
+#[test]
+fn who_cannot_begin_a_session_is_told_what_is_missing() {
+    let stage = Stage::new();
+    let said = stage.run(&["login", "one"]);
+    said.failed(
+        4,
+        &["the one-time code of one comes from `op`, which needs a person", "credenza login one", "`--code`"],
+    );
+    stage.configure("[identity.base]\nkeys = \"env:BOOT\"\n");
+    let code = stage.home.cloud.code_of(SERIAL);
+    let said = stage.run(&["login", "one", "--code", &code]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("BOOT_ACCESS_KEY_ID"), "{said:?}");
+    stage.configure("[identity.base]\nkeys = \"op://Private/AWS\"\n");
+    let said = stage.run(&["login", "one", "--code", &code]);
+    said.failed(4, &["the keys of one, op://Private/AWS, need a person", "credenza login one"]);
+    assert_eq!((stage.codes(), stage.op_calls()), (0, 0));
+    // a device that is called as the profile of its keys
+    stage.configure("");
+    assert_eq!(stage.run(&["login", "base", "--code", &code]).code, Some(0));
+}

@@ -75,6 +75,7 @@ async fn a_code_that_did_not_go_out_is_sent_later() {
     });
     let failure = desk.process().begin(&desk.wanted()).await.unwrap_err();
     assert_eq!((failure.code, desk.codes().len()), ("UpstreamUnavailable", 0));
+    desk.down.store(false, Ordering::Relaxed);
     let before = Instant::now();
     desk.process().begin(&desk.wanted()).await.unwrap();
     assert_eq!((before.elapsed().as_secs(), desk.codes()), (0, vec![Verdict::Accepted]), "the same code, at once");
