@@ -90,6 +90,10 @@ impl App {
         holders.take_up(|grant| grant.address.is_some_and(|address| foreign.contains(&address)));
 
         let trail = CappedFile::open(state.clone(), AUDIT, AUDIT_CAP)?;
+        let (configs, followed) = watch::channel(Arc::clone(&config));
+        let store = SessionStore::closed(&world, config.server.sessions_at_rest());
+        let keeper = Keeper::new(&world, store, followed.clone());
+        keeper.begin_with_what_lies_at_rest().await;
         let shells = AwsFiles::of_shells(&places)?;
         shells.write(&config)?;
         Marker::of(&path).write(&state)?;
@@ -98,8 +102,6 @@ impl App {
         let socket = socket.map_err(|reason| AppError::Control { path: path.display().to_string(), reason })?;
         files.ours(&path);
         let audit = Audit::start(trail, "daemon", clock.clone());
-        let (configs, followed) = watch::channel(Arc::clone(&config));
-        let keeper = Keeper::new(&world, SessionStore::in_memory(), followed.clone());
         let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::new(keeper.clone())));
         let engine = Engine::start(world.clone(), book, Settings::default());
         keeper.serves(&engine);

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::env_files::EnvFileArgs;
 use super::mending::ends_while_away;
 use super::sign_ins::{self, SignsInTo};
-use super::{Context, Trouble, runtime, say};
+use super::{Context, Trouble, runtime, say, unlock};
 use crate::app::login::{self, LoginOptions, SignedIn};
 use crate::app::user_sessions::{self, AtDaemon, Beginning, Begun, code as otp_code};
 use crate::config::sso::login_command;
@@ -60,7 +60,9 @@ pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
             SignsInTo::User(identity) => {
                 let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
                 let beginning = Beginning { code, unless_since: context.world.clock.now().wall };
-                begin(&context, &Arc::new(config), &identity, beginning, &daemon).await?;
+                let config = Arc::new(config);
+                begin(&context, &config, &identity, beginning, &daemon).await?;
+                unlock::with_code(&context, &config).await;
                 return Ok(0);
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::login::{self, FirstArgs};
-use super::{Context, Trouble, runtime, say};
+use super::{Context, Trouble, runtime, say, unlock};
 use crate::app::background::{self, BackgroundError};
 use crate::app::login::is_mended_by_login;
 use crate::app::user_sessions::{self, AtDaemon, Beginning, CODE_REQUIRED, Standing};
@@ -50,6 +50,9 @@ impl Mending<'_> {
             && let Some(key) = user_sessions::key_of(self.config, identity)
             && self.is_new(&key.0)
         {
+            if unlock::with_code(self.context, self.config).await && self.lives(identity).await {
+                return Ok(true);
+            }
             let beginning = Beginning { code: None, unless_since: self.since };
             login::begin(self.context, self.config, identity, beginning, self.daemon).await?;
             return Ok(true);
@@ -121,6 +124,13 @@ impl Mending<'_> {
             self.renew_ahead(name).await;
         }
         Ok(())
+    }
+
+    /// Whether the session of an identity lay at rest.
+    async fn lives(&self, identity: &str) -> bool {
+        let world = &self.context.world;
+        let standing = user_sessions::standing(world, self.config, identity, self.daemon).await;
+        standing.is_some_and(|standing| standing.ends > world.clock.now().wall)
     }
 
     fn is_new(&mut self, session: &str) -> bool {

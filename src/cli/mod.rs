@@ -35,6 +35,7 @@ pub mod serve;
 mod sign_ins;
 pub mod status;
 pub mod table;
+mod unlock;
 pub mod up;
 pub mod wait;
 

@@ -227,6 +227,12 @@ impl Client {
         }
     }
 
+    /// Has what lies at rest opened, with a passphrase; without one the keyring is asked again, and perhaps its person.
+    pub async fn unlock(&mut self, passphrase: Option<Secret>) -> Result<(), ClientError> {
+        let body = passphrase.map(Secret::into_bytes).unwrap_or_default();
+        self.deliver(BEGINNING, Method::POST, "/v1/unlock", body).await.map(drop)
+    }
+
     /// Waits until the daemon has closed the connection: it ended.
     pub async fn closed(&mut self) {
         let _ = (&mut self.connection).await;
@@ -312,7 +318,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// What a person waits for may take its time on a machine under load.
 const EXCHANGE: Duration = Duration::from_secs(10);
 
-/// A session is begun by one call upstream, which may take its time.
+/// A session is begun by one call upstream, which may take its time; a keyring may ask its person.
 const BEGINNING: Duration = Duration::from_secs(75);
 
 /// A status with thousands of identities is about one MiB.

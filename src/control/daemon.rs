@@ -39,6 +39,21 @@ pub trait SessionDesk: Send + Sync {
 
     /// How they stand.
     fn views(&self) -> Vec<view::UserSession>;
+
+    /// How it stands with sessions at rest.
+    fn at_rest(&self) -> AtRest;
+
+    /// Takes back what lies at rest, with a passphrase or what the system's keyring says by now. The error is one sentence.
+    fn unlock(&self, passphrase: Option<Secret>) -> BoxFuture<'static, Result<(), String>>;
+}
+
+/// How it stands with sessions at rest.
+#[derive(Clone, Debug)]
+pub struct AtRest {
+    /// [`view::Status::sessions_at_rest`].
+    pub state: &'static str,
+    /// Why sessions would not outlive the daemon, though they were to.
+    pub trouble: Option<String>,
 }
 
 /// A daemon that runs.
@@ -106,12 +121,14 @@ impl Daemon {
         new
     }
 
-    /// What is wrong with the configuration: what keeps it from being read again comes first.
+    /// What is wrong with the configuration: what keeps it from being read again comes first; and with sessions at rest.
     pub(super) fn warnings(&self) -> Vec<String> {
         let unusable = self.unusable.read().unwrap_or_else(PoisonError::into_inner).clone();
         let unusable = unusable.into_iter().flat_map(|error| error.complaints);
         let stays = unusable.map(|complaint| format!("the configuration stays as it was: {complaint}"));
-        stays.chain(self.config().complaints.iter().map(ToString::to_string)).collect()
+        let complaints = self.config();
+        let complaints = complaints.complaints.iter().map(ToString::to_string);
+        stays.chain(complaints).chain(self.user_sessions.at_rest().trouble).collect()
     }
 
     /// The base of every URL that a client is given.

@@ -16,6 +16,7 @@
 //! | `POST /v1/reset` | [`wire::Reset`] | [`wire::Done`] |
 //! | `POST /v1/signed-in` | [`wire::Signed`] | [`wire::Done`] |
 //! | `POST /v1/signed-out` | [`wire::Signed`] | [`wire::Done`] |
+//! | `POST /v1/unlock` | the passphrase of sessions at rest; nothing: the keyring is asked again | [`wire::Done`] |
 //! | `POST /v1/stop` | | [`wire::Done`] |
 
 pub mod client;

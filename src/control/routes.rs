@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::daemon::{Daemon, Disagreed, agreed};
 use super::jobs::Ticket;
-use super::{status, wire};
+use super::{status, view, wire};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
 use crate::credential::{Ask, Failure, FailureClass, Now};
 use crate::engine::Reset;
@@ -85,6 +85,7 @@ impl Visit {
             (&Method::POST, ["v1", "user-session"]) => self.begin(body).await,
             (&Method::GET, ["v1", "user-session", key]) => self.held(key).await,
             (&Method::DELETE, ["v1", "user-session", key]) => self.forget(key).await,
+            (&Method::POST, ["v1", "unlock"]) => self.unlock(&body).await,
             (&Method::POST, ["v1", "signed-in"]) => self.signed(&read(&body)?, true),
             (&Method::POST, ["v1", "signed-out"]) => self.signed(&read(&body)?, false),
             _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
@@ -241,6 +242,21 @@ impl Visit {
 
     async fn forget(&self, key: &str) -> Answer {
         if self.daemon.user_sessions.forget(&unescaped(key)).await { json(&wire::Done {}) } else { Err(no_session()) }
+    }
+
+    /// The body is the passphrase itself; without one the keyring is asked again.
+    async fn unlock(&self, passphrase: &[u8]) -> Answer {
+        let passphrase = std::str::from_utf8(passphrase).map_err(|_| bad("the passphrase is no text"))?;
+        let passphrase = Some(Secret::new(passphrase)).filter(|passphrase| !passphrase.is_empty());
+        let unlocked = self.daemon.user_sessions.unlock(passphrase).await;
+        unlocked.map_err(|why| {
+            let code = match self.daemon.user_sessions.at_rest().state {
+                view::LOCKED | view::WITHOUT_PASSPHRASE => wire::STILL_LOCKED,
+                _ => "OutOfReach",
+            };
+            refusal(StatusCode::FORBIDDEN, code, why)
+        })?;
+        json(&wire::Done {})
     }
 
     fn stop(&self) -> Answer {

@@ -21,6 +21,7 @@ pub(super) async fn status(daemon: &Daemon) -> view::Status {
         address: daemon.base(),
         sign_ins,
         user_sessions: daemon.user_sessions.views(),
+        sessions_at_rest: daemon.user_sessions.at_rest().state.to_owned(),
         asks: asks(&snapshot),
         grants: grants(daemon),
         jobs: daemon.jobs.list(),

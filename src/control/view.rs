@@ -33,15 +33,33 @@ pub struct Status {
     /// The sessions of IAM users that were begun, in the order of names.
     #[serde(default)]
     pub user_sessions: Vec<UserSession>,
+    /// How it stands with sessions at rest: [`IN_MEMORY`], [`OPEN`], [`LOCKED`], [`WITHOUT_PASSPHRASE`] or [`OUT_OF_REACH`].
+    #[serde(default)]
+    pub sessions_at_rest: String,
     /// What is held or being fetched, in the order of names.
     pub asks: Vec<Ask>,
     /// The rights that live, in the order of names.
     pub grants: Vec<Grant>,
     /// The commands that are connected, oldest first.
     pub jobs: Vec<Job>,
-    /// What is wrong with the configuration, one sentence each.
+    /// What is wrong with the configuration or with sessions at rest, one sentence each.
     pub warnings: Vec<String>,
 }
+
+/// Sessions end with the daemon, as they were to.
+pub const IN_MEMORY: &str = "memory";
+
+/// Sessions lie at rest as soon as they begin.
+pub const OPEN: &str = "open";
+
+/// What lies at rest opens with a passphrase, which nobody has said: `credenza up`.
+pub const LOCKED: &str = "locked";
+
+/// Nothing lies at rest, and nobody has chosen the passphrase yet: `credenza up`.
+pub const WITHOUT_PASSPHRASE: &str = "no-passphrase";
+
+/// The keyring, or the file, cannot be used: [`Status::warnings`] says why.
+pub const OUT_OF_REACH: &str = "out-of-reach";
 
 /// One sign-in of IAM Identity Center.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

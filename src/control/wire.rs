@@ -19,6 +19,9 @@ pub const STATE_NOT_WRITTEN: &str = "StateNotWritten";
 /// The code of a refusal because no user session of that key is kept.
 pub const NO_SESSION: &str = "NoSession";
 
+/// The code of a refusal because what lies at rest did not open with this passphrase, or wants one.
+pub const STILL_LOCKED: &str = "StillLocked";
+
 /// An identity, and what the asking side understands by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::sealed::{self, Key, LOG_N, Making, Seal};
 use super::{KeptSession, kept};
@@ -14,6 +16,22 @@ use crate::config::{Places, SessionsAtRest};
 use crate::credential::SessionKey;
 use crate::secret::Secret;
 use crate::world::{Clock, Files, Random, World};
+
+/// How it stands with sessions at rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// None are wanted there.
+    #[default]
+    Memory,
+    /// They are written as they begin.
+    Open,
+    /// A passphrase opens them.
+    Locked,
+    /// Nothing lies there, and a passphrase is to be chosen.
+    WithoutPassphrase,
+    /// Their key, or their file, is out of reach.
+    OutOfReach,
+}
 
 /// The file, and the key that it is sealed under.
 pub(super) struct AtRest {
@@ -34,16 +52,29 @@ pub(super) struct Found {
     pub(super) sessions: Vec<(SessionKey, KeptSession)>,
     /// What a person should know.
     pub(super) note: Option<String>,
+    /// How it stands now.
+    pub(super) standing: Standing,
 }
 
 impl Found {
     /// Sessions are in memory only, though they were to outlive the daemon.
     fn in_memory(why: impl std::fmt::Display) -> Self {
-        Self { note: Some(format!("sessions are in memory only: {why}")), ..Self::default() }
+        let note = Some(format!("sessions are in memory only: {why}"));
+        Self { note, standing: Standing::OutOfReach, ..Self::default() }
+    }
+
+    /// Until a person says the passphrase.
+    fn locked(standing: Standing, why: impl std::fmt::Display) -> Self {
+        Self { standing, ..Self::in_memory(why) }
+    }
+
+    fn open(at_rest: AtRest, sessions: Vec<(SessionKey, KeptSession)>) -> Self {
+        Self { at_rest: Some(at_rest), sessions, note: None, standing: Standing::Open }
     }
 }
 
-/// Takes back what lies there, as far as it can be.
+/// Takes back what lies there, as far as it can be. Without a passphrase, the one in the file that
+/// `CREDENZA_PASSPHRASE_FILE` names.
 pub(super) async fn open(world: &World, mode: SessionsAtRest, passphrase: Option<Secret>) -> Found {
     let path = match Places::from(&world.environment) {
         Ok(places) => places.state.join(NAME),
@@ -59,6 +90,11 @@ pub(super) async fn open(world: &World, mode: SessionsAtRest, passphrase: Option
         SessionsAtRest::Keyring => with_keyring(world, path).await,
         SessionsAtRest::Passphrase => with_passphrase(world, path, passphrase, LOG_N).await,
     }
+}
+
+/// Removes what lies there, which nobody could open. False where nothing did.
+pub(super) fn remove(world: &World) -> bool {
+    Places::from(&world.environment).is_ok_and(|places| world.files.remove(&places.state.join(NAME)).unwrap_or(false))
 }
 
 async fn with_keyring(world: &World, path: PathBuf) -> Found {
@@ -83,9 +119,9 @@ async fn with_keyring(world: &World, path: PathBuf) -> Found {
     };
     let at_rest = AtRest::new(world, path, Seal::Keyring, key);
     match file {
-        None => Found { at_rest: Some(at_rest), ..Found::default() },
+        None => Found::open(at_rest, Vec::new()),
         Some(file) => match at_rest.take(&file) {
-            Some(sessions) => Found { at_rest: Some(at_rest), sessions, note: None },
+            Some(sessions) => Found::open(at_rest, sessions),
             None => at_rest.anew(),
         },
     }
@@ -93,19 +129,31 @@ async fn with_keyring(world: &World, path: PathBuf) -> Found {
 
 /// `log_n`: what the key of a new file costs.
 pub(super) async fn with_passphrase(world: &World, path: PathBuf, passphrase: Option<Secret>, log_n: u8) -> Found {
-    let Some(passphrase) = passphrase.filter(|passphrase| !passphrase.is_empty()) else {
-        return Found::in_memory(
-            "`sessions = \"passphrase\"` wants one, and none was given: start the daemon at a terminal, or name a file \
-             with it in CREDENZA_PASSPHRASE_FILE",
-        );
-    };
     let file = match read(world, &path) {
         Ok(file) => file,
         Err(error) => return Found::in_memory(error),
     };
-    let making = match file.as_deref().and_then(sealed::seal_of) {
-        Some(Seal::Passphrase(making)) => making,
-        Some(Seal::Keyring) | None => Making::new(log_n, &*world.random),
+    let (standing, making) = match file.as_deref().and_then(sealed::seal_of) {
+        Some(Seal::Passphrase(making)) => (Standing::Locked, making),
+        Some(Seal::Keyring) | None => (Standing::WithoutPassphrase, Making::new(log_n, &*world.random)),
+    };
+    let passphrase = match passphrase.filter(|passphrase| !passphrase.is_empty()) {
+        Some(passphrase) => Ok(Some(passphrase)),
+        None => passphrase_in_file(world),
+    };
+    let passphrase = match passphrase {
+        Ok(Some(passphrase)) => passphrase,
+        Ok(None) => {
+            let what =
+                if standing == Standing::Locked { "what lies at rest is locked" } else { "there is no passphrase yet" };
+            return Found::locked(
+                standing,
+                format!(
+                    "{what}; run `credenza up` at a terminal, or name a file with the passphrase in {PASSPHRASE_FILE}"
+                ),
+            );
+        }
+        Err(error) => return Found::locked(standing, error),
     };
     let seal = Seal::Passphrase(making.clone());
     // it would hold up everybody else
@@ -113,16 +161,30 @@ pub(super) async fn with_passphrase(world: &World, path: PathBuf, passphrase: Op
         return Found::in_memory("no key can be made of the passphrase here");
     };
     let at_rest = AtRest::new(world, path, seal, key);
-    let Some(file) = file else { return Found { at_rest: Some(at_rest), ..Found::default() } };
+    let Some(file) = file else { return Found::open(at_rest, Vec::new()) };
     match at_rest.take(&file) {
-        Some(sessions) => Found { at_rest: Some(at_rest), sessions, note: None },
+        Some(sessions) => Found::open(at_rest, sessions),
         // mistyped, as far as anybody can tell: what is sealed with the right one stays
-        None if sealed::seal_of(&file).as_ref() == Some(&at_rest.seal) => Found::in_memory(format!(
-            "{} does not open with this passphrase: start the daemon again with the right one, or remove the file",
-            at_rest.path.display()
-        )),
+        None if standing == Standing::Locked => Found::locked(
+            standing,
+            format!(
+                "{} does not open with this passphrase; run `credenza up` with the right one, or remove the file",
+                at_rest.path.display()
+            ),
+        ),
         None => at_rest.anew(),
     }
+}
+
+/// The passphrase in the file that is named for it, without the end of its line.
+fn passphrase_in_file(world: &World) -> Result<Option<Secret>, String> {
+    let Some(path) = world.environment.raw(PASSPHRASE_FILE).filter(|path| !path.is_empty()) else { return Ok(None) };
+    let path = Path::new(path);
+    let unusable = |why: &dyn std::fmt::Display| format!("{PASSPHRASE_FILE} is {}: {why}", path.display());
+    let bytes = Zeroizing::new(world.files.read_owners(path).map_err(|error| unusable(&error))?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable(&"it holds no text"))?;
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if line.is_empty() { Err(unusable(&"it is empty")) } else { Ok(Some(Secret::new(line))) }
 }
 
 impl AtRest {
@@ -143,7 +205,7 @@ impl AtRest {
             "{} does not open, as it was damaged or sealed otherwise: sessions begin anew",
             self.path.display()
         );
-        Found { at_rest: Some(self), sessions: Vec::new(), note: Some(note) }
+        Found { note: Some(note), ..Found::open(self, Vec::new()) }
     }
 
     /// Writes down all that live, and nothing else; without any the file goes. The error is for a person.
@@ -165,13 +227,16 @@ impl AtRest {
     }
 }
 
-fn read(world: &World, path: &std::path::Path) -> Result<Option<Vec<u8>>, String> {
+fn read(world: &World, path: &Path) -> Result<Option<Vec<u8>>, String> {
     match world.files.read_private(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
 }
+
+/// Names a file with the passphrase, for where nobody is there to say it.
+const PASSPHRASE_FILE: &str = "CREDENZA_PASSPHRASE_FILE";
 
 /// Below the state folder.
 const NAME: &str = "sessions.sealed";

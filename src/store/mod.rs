@@ -31,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+pub use at_rest::Standing;
 pub use error::StoreError;
 pub use record::SignInRecord;
 pub use registration::{Flow, Registration};

@@ -26,6 +26,12 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEHoaCXVzLWVhc3QtMSJHMEUCIQDexample/+==";
 const PASSPHRASE: &str = "correct horse battery staple";
 
+async fn open(world: &World, mode: SessionsAtRest, passphrase: Option<Secret>) -> (SessionStore, Vec<String>) {
+    let store = SessionStore::closed(world, mode);
+    let notes = store.take_up(passphrase).await;
+    (store, notes)
+}
+
 /// A machine: its files and its keyring outlive a start.
 #[derive(Clone)]
 struct Machine {
@@ -61,11 +67,17 @@ impl Machine {
     async fn start(&self) -> (SessionStore, Vec<String>) {
         match self.mode {
             SessionsAtRest::Passphrase => {
-                let passphrase = Some(Secret::new(self.passphrase));
-                SessionStore::with(with_passphrase(&self.world(), PathBuf::from(FILE), passphrase, 10).await)
+                let store = SessionStore::closed(&self.world(), self.mode);
+                let notes = self.unlock(&store).await;
+                (store, notes)
             }
-            mode => SessionStore::open(&self.world(), mode, None).await,
+            mode => open(&self.world(), mode, None).await,
         }
+    }
+
+    async fn unlock(&self, store: &SessionStore) -> Vec<String> {
+        let passphrase = Some(Secret::new(self.passphrase));
+        store.took_up(with_passphrase(&self.world(), PathBuf::from(FILE), passphrase, 10).await)
     }
 
     async fn started(&self) -> SessionStore {
@@ -195,11 +207,81 @@ async fn a_mistyped_passphrase_takes_nothing_away() {
         assert!(matches!(notes.as_slice(), [note] if note.contains("in memory only")), "{notes:?}");
         assert_eq!(store.trouble(), notes.first().cloned());
         store.keep(&named("b"), machine.session("ASIB", HOUR)).await;
-        assert!(store.forget(&named("b")).await && store.all().is_empty());
         assert!(machine.file() == file, "{wrong:?}");
     }
     machine.passphrase = PASSPHRASE;
     assert!(machine.started().await.held(&named("a")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unlocked_later_joins_what_began_meanwhile() {
+    let mut machine = Machine::new(SessionsAtRest::Passphrase);
+    for key in ["a", "b"] {
+        machine.started().await.keep(&named(key), machine.session("ASIAOLDER", HOUR)).await;
+    }
+    machine.passphrase = "wrong";
+    let (store, _) = machine.start().await;
+    assert_eq!(store.standing(), Standing::Locked);
+    store.keep(&named("b"), machine.session("ASIANEWER", HOUR)).await;
+    assert!(!machine.unlock(&store).await.is_empty() && store.standing() == Standing::Locked);
+    machine.passphrase = PASSPHRASE;
+    assert_eq!((machine.unlock(&store).await, store.standing()), (Vec::new(), Standing::Open));
+    let key_id = |store: &SessionStore, key| store.held(&named(key)).unwrap().issued.keys.access_key_id.to_string();
+    for store in [store, machine.started().await] {
+        assert_eq!((&*key_id(&store, "a"), &*key_id(&store, "b")), ("ASIAOLDER", "ASIANEWER"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_while_it_is_locked_does_not_come_back() {
+    let mut machine = Machine::new(SessionsAtRest::Passphrase);
+    let before = machine.started().await;
+    for key in ["a", "b"] {
+        before.keep(&named(key), machine.session("ASIA", HOUR)).await;
+    }
+    let file = machine.file().unwrap();
+    machine.passphrase = "wrong";
+    let (store, _) = machine.start().await;
+    assert!(store.forget(&named("a")).await, "it may lie there");
+    assert!(machine.file().is_none() && !store.forget(&named("a")).await);
+    // nor by whoever read it a moment before
+    machine.files.replace(Path::new(FILE), &file).unwrap();
+    machine.passphrase = PASSPHRASE;
+    assert!(machine.unlock(&store).await.is_empty());
+    for store in [store, machine.started().await] {
+        assert!(store.held(&named("a")).is_none() && store.held(&named("b")).is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passphrase_is_taken_from_the_file_that_is_named_for_it() {
+    let machine = Machine::new(SessionsAtRest::Passphrase);
+    let variables = [("HOME", "/home/ada"), ("CREDENZA_PASSPHRASE_FILE", "/run/secrets/passphrase")];
+    let start = async |content: Option<&[u8]>| {
+        let files = machine.files.clone();
+        match content {
+            Some(content) => files.replace(Path::new("/run/secrets/passphrase"), content).unwrap(),
+            None => drop(files.remove(Path::new("/run/secrets/passphrase"))),
+        }
+        let environment = Arc::new(Environment::from_iter(variables));
+        open(&World { environment, ..machine.world() }, SessionsAtRest::Passphrase, None).await
+    };
+    let (store, notes) = start(Some(b"correct horse\n")).await;
+    assert_eq!((notes, store.standing()), (Vec::new(), Standing::Open));
+    store.keep(&named("a"), machine.session("ASIA", HOUR)).await;
+    for same in [b"correct horse".as_slice(), b"correct horse\r\n"] {
+        assert!(start(Some(same)).await.0.held(&named("a")).is_some(), "{same:?}");
+    }
+    for (unusable, why) in [
+        (Some(b"correct horse \n".as_slice()), "does not open with this passphrase"),
+        (Some(b"\n"), "CREDENZA_PASSPHRASE_FILE is /run/secrets/passphrase: it is empty"),
+        (Some(b"\xff"), "CREDENZA_PASSPHRASE_FILE is /run/secrets/passphrase: it holds no text"),
+        (None, "CREDENZA_PASSPHRASE_FILE is /run/secrets/passphrase: "),
+    ] {
+        let (store, notes) = start(unusable).await;
+        assert!(matches!(notes.as_slice(), [note] if note.contains(why)), "{notes:?}");
+        assert_eq!(store.standing(), Standing::Locked);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,12 +302,12 @@ async fn without_a_keyring_it_is_memory_and_the_file_stays() {
 async fn a_passphrase_costs_what_it_should() {
     let machine = Machine::new(SessionsAtRest::Passphrase);
     let world = machine.world();
-    let open = || SessionStore::open(&world, SessionsAtRest::Passphrase, Some(Secret::new(PASSPHRASE)));
-    open().await.0.keep(&named("a"), machine.session("ASIA", HOUR)).await;
+    let opened = || open(&world, SessionsAtRest::Passphrase, Some(Secret::new(PASSPHRASE)));
+    opened().await.0.keep(&named("a"), machine.session("ASIA", HOUR)).await;
     let file = machine.file().unwrap();
     assert!(file.starts_with(b"credenza-sessions 1 passphrase 17 "), "{:?}", String::from_utf8_lossy(&file[..40]));
-    assert!(open().await.0.held(&named("a")).is_some());
-    let (_, notes) = SessionStore::open(&machine.world(), SessionsAtRest::Passphrase, None).await;
+    assert!(opened().await.0.held(&named("a")).is_some());
+    let (_, notes) = open(&machine.world(), SessionsAtRest::Passphrase, None).await;
     assert!(matches!(notes.as_slice(), [note] if note.contains("CREDENZA_PASSPHRASE_FILE")), "{notes:?}");
 }
 
@@ -402,7 +484,7 @@ async fn where_there_is_no_room_sessions_live_on_and_what_was_forgotten_does_not
     let full = Arc::new(AtomicBool::new(false));
     let files = Full { files: machine.files.clone(), full: full.clone() };
     let world = World { files: Arc::new(files), ..machine.world() };
-    let (store, _) = SessionStore::open(&world, SessionsAtRest::Keyring, None).await;
+    let (store, _) = open(&world, SessionsAtRest::Keyring, None).await;
     store.keep(&named("a"), machine.session("ASIA", HOUR)).await;
     full.store(true, Ordering::Relaxed);
     store.keep(&named("b"), machine.session("ASIB", HOUR)).await;

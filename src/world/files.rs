@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::folder::{Folder, FolderError, Permission};
+use super::ourselves;
 
 /// Reads and writes files. Whoever only stands in for reading leaves the writing as it is: it is refused as unsupported.
 pub trait Files: Send + Sync {
@@ -52,6 +53,13 @@ pub trait Files: Send + Sync {
 
     /// The whole of a file of ours in a private folder: links and other users' files and folders are refused.
     fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The whole of a file that its user wrote for themself alone, wherever it lies, and behind links: one that is not ours,
+    /// or that others may read or write, is refused.
+    fn read_owners(&self, path: &Path) -> io::Result<Vec<u8>> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -105,26 +113,7 @@ const MOST_BYTES: u64 = 16 << 20;
 
 impl Files for SystemFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        // without NONBLOCK, opening a pipe that nobody writes to would wait for ever
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
-        let metadata = file.metadata()?;
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file"));
-        }
-        if kind.is_char_device() && path == Path::new("/dev/null") {
-            return Ok(Vec::new());
-        }
-        if !kind.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-        }
-        let mut content = Vec::with_capacity(metadata.len().min(MOST_BYTES) as usize);
-        file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
-        if content.len() as u64 > MOST_BYTES {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is over 16 MiB"));
-        }
-        Ok(content)
+        read(path, |_| Ok(()))
     }
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<FolderEntry>> {
@@ -172,6 +161,20 @@ impl Files for SystemFiles {
         Folder::open(folder).and_then(|folder| folder.read(name)).map_err(into_io)
     }
 
+    fn read_owners(&self, path: &Path) -> io::Result<Vec<u8>> {
+        read(path, |there| {
+            let mode = there.permissions().mode() & 0o777;
+            if there.uid() != ourselves::uid() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is another user's"));
+            }
+            if mode & OTHERS != 0 {
+                let why = format!("others may use it (mode {mode:04o}): chmod 600 {}", path.display());
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+            }
+            Ok(())
+        })
+    }
+
     fn replace_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let (folder, name) = split(path)?;
         let folder = Folder::open_or_make(folder).map_err(into_io)?;
@@ -183,6 +186,31 @@ impl Files for SystemFiles {
         let folder = Folder::open_or_make(folder).map_err(into_io)?;
         Ok(folder.try_lock(name).map_err(into_io)?.map(FileLock::new))
     }
+}
+
+/// The whole of a file that is as it `must` be: the one that is open, whatever becomes of its name.
+fn read(path: &Path, must: impl FnOnce(&Metadata) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    // without NONBLOCK, opening a pipe that nobody writes to would wait for ever
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file"));
+    }
+    if kind.is_char_device() && path == Path::new("/dev/null") {
+        return Ok(Vec::new());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    must(&metadata)?;
+    let mut content = Vec::with_capacity(metadata.len().min(MOST_BYTES) as usize);
+    file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is over 16 MiB"));
+    }
+    Ok(content)
 }
 
 /// Where a file is to be, and beside it a new one with its content that is not there yet by its name.
@@ -201,6 +229,9 @@ fn fresh(path: &Path, content: &[u8]) -> io::Result<(PathBuf, NamedTempFile)> {
     fresh.as_file().sync_all()?;
     Ok((target, fresh))
 }
+
+/// Every right of the group and of others.
+const OTHERS: u32 = 0o077;
 
 /// `S_IWUSR`
 const OWNER_WRITES: u32 = 0o200;

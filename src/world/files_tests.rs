@@ -181,3 +181,25 @@ fn a_file_over_the_limit_is_refused() {
     file.set_len(MOST_BYTES + 1).unwrap();
     assert_eq!(SystemFiles.read(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
 }
+
+#[test]
+fn a_file_for_its_owner_alone_is_refused_where_others_may_use_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passphrase");
+    std::fs::write(&path, "secret").unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o620, false), (0o601, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        for path in [&path, &link] {
+            let read = SystemFiles.read_owners(path);
+            assert_eq!(read.is_ok(), good, "{mode:o}");
+            if let Err(error) = read {
+                assert!(error.to_string().contains("chmod 600"), "{error}");
+            }
+        }
+    }
+    assert!(SystemFiles.read_owners(folder.path()).is_err());
+}

@@ -123,6 +123,10 @@ impl Files for MemoryFiles {
         self.read(path)
     }
 
+    fn read_owners(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read(path)
+    }
+
     fn replace_private(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         self.replace(path, content)
     }

@@ -116,7 +116,7 @@ impl Drop for Lent {
     }
 }
 
-/// Asks for a line that is not shown while it is typed, of at most 64 bytes. `None`: there is no terminal, it was closed, or
+/// Asks for a line that is not shown while it is typed, of at most 512 bytes. `None`: there is no terminal, it was closed, or
 /// nothing was typed; and after Ctrl-C, where that did not end us.
 ///
 /// Ctrl-C comes as a character, so that the terminal's modes are restored before it ends us.
@@ -184,7 +184,7 @@ impl<'a, T: AsFd> Unseen<'a, T> {
     }
 
     fn line(&self, given_up: &GivenUp) -> Line {
-        let mut typed = Zeroizing::new(String::with_capacity(LONGEST));
+        let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
         loop {
             let mut byte = Zeroizing::new([0_u8]);
             match rustix::io::read(self.terminal, &mut *byte) {
@@ -196,17 +196,27 @@ impl<'a, T: AsFd> Unseen<'a, T> {
                 Ok(_) => {}
             }
             match byte[0] {
-                b'\r' | b'\n' => return Line::Typed(Secret::new(typed.as_str())),
+                b'\r' | b'\n' => return Line::Typed(text_of(&typed)),
                 CTRL_C | CTRL_BACKSLASH => return Line::Interrupted,
                 CTRL_D if typed.is_empty() => return Line::None,
-                BACKSPACE | DELETE => drop(typed.pop()),
+                BACKSPACE | DELETE => take_letter(&mut typed),
                 CTRL_U => typed.clear(),
-                // what is too long is no code, and neither is what has letters of others
-                byte if typed.len() < LONGEST => typed.push(if byte.is_ascii() { char::from(byte) } else { '?' }),
+                // no code and no passphrase is that long
+                byte if typed.len() < LONGEST => typed.push(byte),
                 _ => {}
             }
         }
     }
+}
+
+/// What was typed; nothing where it is no text.
+fn text_of(typed: &[u8]) -> Secret {
+    Secret::new(std::str::from_utf8(typed).unwrap_or_default())
+}
+
+/// Takes the last letter away, which may be of several bytes.
+fn take_letter(typed: &mut Vec<u8>) {
+    while typed.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
 }
 
 impl<T: AsFd> Drop for Unseen<'_, T> {
@@ -215,7 +225,7 @@ impl<T: AsFd> Drop for Unseen<'_, T> {
     }
 }
 
-const LONGEST: usize = 64;
+const LONGEST: usize = 512;
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
 const BACKSPACE: u8 = 8;

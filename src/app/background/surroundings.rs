@@ -46,6 +46,8 @@ const LISTED: &[&str] = &[
     "CREDENZA_STATE_DIR",
     "CREDENZA_RUNTIME_DIR",
     "CREDENZA_LOG",
+    // a file with the passphrase of sessions at rest
+    "CREDENZA_PASSPHRASE_FILE",
     "RUST_BACKTRACE",
     // how upstreams are reached
     "AWS_REGION",
@@ -88,7 +90,8 @@ const LISTED: &[&str] = &[
 const LISTED_PREFIXES: &[&str] = &["XDG_", "LC_"];
 
 /// Those whose value is a file.
-const FILES: &[&str] = &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+const FILES: &[&str] =
+    &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "CREDENZA_PASSPHRASE_FILE"];
 
 /// Those whose value is a list of folders.
 const FOLDERS: &[&str] = &["SSL_CERT_DIR"];

@@ -4,21 +4,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{absence, news, views};
 use crate::config::Config;
-use crate::control::daemon::SessionDesk;
+use crate::control::daemon::{AtRest, SessionDesk};
 use crate::control::view;
 use crate::credential::{Ask, Failure, FailureClass, SessionKey};
 use crate::engine::{Engine, Reset};
 use crate::secret::Secret;
 use crate::source::Learnt;
 use crate::source::mfa::{Exchange, Here, KeptSession, UserSessions, Wanted, write_kept};
-use crate::store::SessionStore;
+use crate::store::{SessionStore, Standing};
 use crate::world::{BoxFuture, World};
 
 /// Who keeps user sessions. Clones are the same.
@@ -41,6 +41,32 @@ impl Keeper {
         let state = config.borrow().places.state.clone();
         let here = Arc::new(Here::new(world.clone(), Learnt::default(), Arc::clone(&store)));
         Self { world: world.clone(), state, store, here, config, forgotten: Arc::default(), engine: Arc::default() }
+    }
+
+    /// Takes back what lies at rest. A keyring that is long in coming is waited for while the daemon serves.
+    pub(in crate::app) async fn begin_with_what_lies_at_rest(&self) {
+        // it goes on by itself
+        let taken_up = tokio::spawn(self.clone().take_up(None));
+        if tokio::time::timeout(KEYRING_PATIENCE, taken_up).await.is_err() {
+            tracing::warn!("the key of sessions at rest is long in coming: they are in memory only until it is there");
+        }
+        self.write_down(|_| {});
+    }
+
+    async fn take_up(self, passphrase: Option<Secret>) -> Result<(), String> {
+        for note in self.store.take_up(passphrase).await {
+            tracing::warn!(reason = %note, "of sessions at rest");
+        }
+        if let Some(trouble) = self.store.trouble() {
+            return Err(trouble);
+        }
+        if let Some(engine) = self.engine.get() {
+            self.write_down(|_| {});
+            for (session, _) in self.store.all() {
+                engine.reset(Reset::Login { asks: self.asks(&session), session });
+            }
+        }
+        Ok(())
     }
 
     /// Whose waits are forgotten when a session begins.
@@ -138,10 +164,29 @@ impl SessionDesk for Keeper {
         Box::pin(self.clone().forgotten(SessionKey(key.into())))
     }
 
+    fn at_rest(&self) -> AtRest {
+        let state = match self.store.standing() {
+            Standing::Memory => view::IN_MEMORY,
+            Standing::Open => view::OPEN,
+            Standing::Locked => view::LOCKED,
+            Standing::WithoutPassphrase => view::WITHOUT_PASSPHRASE,
+            Standing::OutOfReach => view::OUT_OF_REACH,
+        };
+        AtRest { state, trouble: self.store.trouble() }
+    }
+
+    fn unlock(&self, passphrase: Option<Secret>) -> BoxFuture<'static, Result<(), String>> {
+        let taken_up = tokio::spawn(self.clone().take_up(passphrase));
+        Box::pin(async move { taken_up.await.unwrap_or_else(|_| Err("that failed inside Credenza".to_owned())) })
+    }
+
     fn views(&self) -> Vec<view::UserSession> {
         views::views(&self.config.borrow(), &self.store, &self.world)
     }
 }
+
+/// How long a start waits for the keyring.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a kept session ends while its person is away.
 pub(super) fn ends_while_away(kept: &KeptSession, world: &World) -> bool {

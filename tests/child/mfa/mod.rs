@@ -4,5 +4,6 @@ mod first;
 mod follow;
 mod hang;
 mod many;
+mod rest;
 mod sources;
 mod stage;

@@ -120,8 +120,12 @@ impl Stage {
 
     /// One user session of `credenza status --json`.
     pub(crate) fn status(&self) -> serde_json::Value {
-        let status: serde_json::Value = serde_json::from_str(&self.run(&["status", "--json"]).good()).unwrap();
-        status["user_sessions"][0].clone()
+        self.whole_status()["user_sessions"][0].clone()
+    }
+
+    /// `credenza status --json`.
+    pub(crate) fn whole_status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.run(&["status", "--json"]).good()).unwrap()
     }
 }
 
