@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ::toml::Spanned;
 use ::toml::de::DeValue;
 
+use super::own::variables;
 use super::toml::{Keys, Reader, Written};
 
 /// Where a token comes from. A command prints only as its program's name: its arguments may hold a secret.
@@ -39,10 +40,19 @@ impl TokenSource {
     pub(super) fn read<'a>(reader: &mut Reader<'a>, item: &Spanned<DeValue<'a>>) -> Option<Written<Self>> {
         let table = reader.table("web_identity", item)?;
         reader.check_keys(&KEYS, table);
-        let file = table.get("file").and_then(|item| reader.text("file", item));
-        let command = table.get("command").and_then(|item| reader.texts("command", item));
+        // `${NAME}` is replaced later
+        let checked = |text: &str| variables::check(text).map(|()| text.to_owned());
+        let file = table.get("file").and_then(|item| reader.parsed("file", item, checked));
+        let command = table.get("command").and_then(|item| {
+            let command = reader.texts("command", item)?;
+            let Some(reason) = command.value.iter().find_map(|word| variables::check(word).err()) else {
+                return Some(command);
+            };
+            reader.complain(item.span().start, format!("`command`: {reason}"));
+            None
+        });
         let github = table.get("github").and_then(|item| reader.boolean("github", item));
-        let audience = table.get("audience").and_then(|item| reader.text("audience", item));
+        let audience = table.get("audience").and_then(|item| reader.parsed("audience", item, checked));
         let start = item.span().start;
         let source = match (file, command, github, &audience) {
             (Some(file), None, None, None) => Self::File(file.value.into()),

@@ -10,6 +10,7 @@ mod composition;
 mod credential;
 mod env_files;
 mod environment;
+mod github;
 mod hardened;
 mod helpers;
 mod inherited;

@@ -5,7 +5,7 @@
 
 mod sso;
 mod user;
-mod variables;
+pub(super) mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -118,6 +118,7 @@ impl Own {
         };
         let mut own = layer(&places.system_config, false);
         own.lay_over(layer(&places.config, places.config_named));
+        complaints.extend(own.identities.iter().filter_map(Said::contradiction));
         complaints.extend(own.sessions.values().filter_map(SaidOfSession::contradiction));
         if complaints.is_empty() { Ok(own) } else { Err(ConfigError { complaints }) }
     }
@@ -184,7 +185,15 @@ impl Said {
 
     /// Whether it is something without any profile: then none is missing.
     pub fn stands_alone(&self) -> bool {
-        self.profile.is_none() && (self.role_arn.is_some() || self.user.keys.is_some())
+        let says = self.role_arn.is_some() || self.user.keys.is_some() || self.web_identity.is_some();
+        self.profile.is_none() && says
+    }
+
+    /// What cannot hold at once: long-term keys, and a token in place of any.
+    fn contradiction((name, said): (&IdentityName, &Self)) -> Option<Complaint> {
+        let (_, token) = (said.user.keys.as_ref()?, said.web_identity.as_ref()?);
+        let text = format!("`{name}` has `keys` and `web_identity`: take one of them out");
+        Some(Complaint::at(token.place.clone(), text))
     }
 
     fn new(place: Place) -> Self {

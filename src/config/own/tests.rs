@@ -110,6 +110,21 @@ fn a_web_identity_is_one_of_three() {
     }
     let found = complaints("[identity.a]\nweb_identity = { gitub = true }\n");
     assert!(found[0].contains("did you mean `github`?"), "{found:?}");
+    for (wrong, key) in [
+        ("{ file = \"/t/${1}\" }", "file"),
+        ("{ command = [\"idp\", \"${\"] }", "command"),
+        ("{ github = true, audience = \"${}\" }", "audience"),
+    ] {
+        let found = complaints(&format!("[identity.a]\nweb_identity = {wrong}\n"));
+        assert!(found[0].starts_with(&format!(":2: `{key}`: a variable is written ${{NAME}}")), "{wrong}: {found:?}");
+    }
+}
+
+#[test]
+fn keys_and_a_token_in_their_place_are_too_much() {
+    let both = "[identity.a]\nkeys = \"keyring:a\"\nweb_identity = { file = \"/t\" }\n";
+    assert_eq!(complaints(both), [":3: `a` has `keys` and `web_identity`: take one of them out"]);
+    assert!(read("[identity.a]\nkeys = \"keyring:a\"\n[identity.b]\nweb_identity = { file = \"/t\" }\n").is_ok());
 }
 
 #[test]

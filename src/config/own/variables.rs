@@ -7,10 +7,11 @@ use super::user::SaidOfKeys;
 use super::{Said, Value};
 use crate::config::identity::{Place, Unusable};
 use crate::config::user_session::{KeysReference, Otp};
+use crate::config::web_identity::TokenSource;
 use crate::credential::IdentityName;
 
 /// Whether every `${NAME}` of a text is one.
-pub(super) fn check(text: &str) -> Result<(), String> {
+pub(in crate::config) fn check(text: &str) -> Result<(), String> {
     replaced(text, &mut |_| Some(String::new())).map(|_| ())
 }
 
@@ -62,6 +63,18 @@ pub(super) fn replace(identity: &IdentityName, said: &mut Said, variable: &dyn F
     if let Some(written) = &mut said.user.otp {
         for text in texts_of_otp(&mut written.value) {
             one("otp", &written.place, text);
+        }
+    }
+    if let Some(written) = &mut said.web_identity {
+        match &mut written.value {
+            TokenSource::File(path) => {
+                // it was read as a text
+                let mut text = path.to_string_lossy().into_owned();
+                one("web_identity", &written.place, &mut text);
+                *path = text.into();
+            }
+            TokenSource::Command(argv) => argv.iter_mut().for_each(|word| one("web_identity", &written.place, word)),
+            TokenSource::GitHubActions { audience } => one("web_identity", &written.place, audience),
         }
     }
     if unset.is_some() {

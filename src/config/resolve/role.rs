@@ -132,7 +132,7 @@ impl Resolver<'_> {
             (None, None) => {
                 let reason = match view.section {
                     Some(_) => "role_arn needs source_profile or credential_source, which say what it is assumed with",
-                    None => "role_arn needs keys, which say what it is assumed with",
+                    None => "role_arn needs keys or web_identity, which say what it is assumed with",
                 };
                 return Err(failed("role_arn", reason.to_owned()));
             }

@@ -267,7 +267,8 @@ fn an_identity_may_stand_alone() {
     assert_eq!((rests(&config, "of-boot"), rests(&config, "of-user")), ("identity", "keys"));
     assert_eq!(config.complaints.len(), 1, "{:?}", config.complaints);
     let ours = "/h/.config/credenza/config.toml";
-    assert_eq!(reason(&config, "halb"), format!("{ours}:9: role_arn needs keys, which say what it is assumed with"));
+    let expected = format!("{ours}:9: role_arn needs keys or web_identity, which say what it is assumed with");
+    assert_eq!(reason(&config, "halb"), expected);
     let (directly, session) = config.user_session_of("of-boot").unwrap();
     assert_eq!(&*directly.name, "boot");
     let resting: Vec<_> = config.identities_resting_on(&session.key()).iter().map(ToString::to_string).collect();

@@ -125,6 +125,10 @@ fn a_web_identity_of_our_file_says_what_it_lacks() {
         let reason = reason(&config, name);
         assert_eq!(reason, format!("/h/.config/credenza/config.toml{expected}"), "{toml}");
     }
+    // where no profile is, it is no profile that is missing
+    let config = Given { toml: &format!("[identity.alone]\n{github}\n"), ..Given::default() }.config();
+    assert!(config.complaints.is_empty(), "{:?}", config.complaints);
+    assert!(reason(&config, "alone").contains("web_identity needs a role_arn"), "{}", reason(&config, "alone"));
 }
 
 #[test]

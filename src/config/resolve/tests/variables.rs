@@ -1,7 +1,7 @@
 //! `${NAME}` in `[identity.X]`.
 
 use super::*;
-use crate::config::{KeysReference, Otp};
+use crate::config::{KeysReference, Otp, TokenSource};
 
 const BOOT: &str = "[identity.boot]\nrole_arn = \"arn:aws:iam::${ACCOUNT}:role/boot\"\nmfa_serial = \"arn:aws:iam::${ACCOUNT}:mfa/ada\"\n\
                     keys = \"op://${VAULT}/${ITEM}\"\notp = { preset = \"op\", item = \"${ITEM}\", vault = \"${VAULT}\" }\n\
@@ -93,4 +93,32 @@ fn nothing_else_of_a_shell_means_anything() {
         let expected = ":3: `command`: a variable is written ${NAME}, and a plain `$` as `$$`";
         assert!(text.ends_with(expected), "{text}");
     }
+}
+
+#[test]
+fn variables_are_replaced_in_where_a_token_comes_from() {
+    let variables = [
+        ("PLACE", "run"),
+        ("AUDIENCE", "mine"),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://g.test/t"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "a job's bearer"),
+    ];
+    let role = "[identity.a]\nrole_arn = \"arn:aws:iam::123456789012:role/a\"\nweb_identity = ";
+    let words = |words: &[&str]| TokenSource::Command(words.iter().map(|&word| word.to_owned()).collect());
+    for (written, expected) in [
+        ("{ file = \"/${PLACE}/token\" }", TokenSource::File("/run/token".into())),
+        ("{ command = [\"idp\", \"${PLACE}$$$PLACE\"] }", words(&["idp", "run$$PLACE"])),
+        ("{ github = true, audience = \"${AUDIENCE}\" }", TokenSource::GitHubActions { audience: "mine".to_owned() }),
+    ] {
+        let toml = format!("{role}{written}\n");
+        let config = Given { toml: &toml, variables: &variables, ..Given::default() }.config();
+        let Ok(AwsDefinition::WebIdentity(role)) = &config.identities["a"].definition else {
+            panic!("{written}: {:?}", config.identities["a"].definition)
+        };
+        assert_eq!(role.token, expected, "{written}");
+        assert!(config.complaints.is_empty(), "no profile is missing: {:?}", config.complaints);
+    }
+    let toml = format!("{role}{{ file = \"/${{NOWHERE}}/token\" }}\n");
+    let config = Given { toml: &toml, ..Given::default() }.config();
+    assert!(reason(&config, "a").contains("web_identity names ${NOWHERE}, and no such variable is set"));
 }
