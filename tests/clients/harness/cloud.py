@@ -41,10 +41,10 @@ class Cloud:
         self.process.stdin.close()
         self.process.wait(timeout=10)
 
-    def add_role(self, name):
-        """A role that `base` may assume."""
-        trust = {"principals": [f"arn:aws:iam::{ACCOUNT}:user/base"]}
-        self.post("roles", {"arn": role_arn(name), "trust": trust})
+    def add_role(self, name, require_mfa=False, **settings):
+        """A role that `base` may assume, perhaps with a one-time code alone."""
+        trust = {"principals": [f"arn:aws:iam::{ACCOUNT}:user/base"], "require_mfa": require_mfa}
+        self.post("roles", {"arn": role_arn(name), "trust": trust} | settings)
 
     def open_sso(self, **settings):
         """An instance of IAM Identity Center with one person, who signs in wherever a device code is shown."""
@@ -74,6 +74,10 @@ class Cloud:
         fault = {"action": action, "trouble": {"kind": "life", "secs": secs}}
         self.post("faults", fault if role is None else fault | {"role": role_arn(role)})
 
+    def long_lives(self):
+        """What is given from now on lives as long as it is asked for, again."""
+        self.delete("faults")
+
     def calls(self, action, role=None):
         """The calls of an action so far, for a role or by its sessions."""
         calls = [call for call in self.get("calls")["calls"] if call["action"] == action]
@@ -95,6 +99,14 @@ class Cloud:
 
     def post(self, path, body):
         """Steers by the control API."""
-        request = urllib.request.Request(f"{self.control}/{path}", json.dumps(body).encode(), method="POST")
+        return self.steer("POST", path, json.dumps(body).encode())
+
+    def delete(self, path):
+        """Ends what the control API has in force."""
+        return self.steer("DELETE", path)
+
+    def steer(self, method, path, body=None):
+        """One request at the control API."""
+        request = urllib.request.Request(f"{self.control}/{path}", body, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
