@@ -70,7 +70,10 @@ fn user_sessions(name: &str, config: &Config) -> Vec<IdentityName> {
         session.label() == name || session.device.as_ref().is_some_and(|device| device.serial == name)
     };
     let sessions = config.user_sessions().into_iter().filter(|(_, session)| is_meant(session));
-    sessions.filter_map(|(key, _)| config.identities_resting_on(&key).into_iter().next()).collect()
+    let mut names: Vec<_> =
+        sessions.filter_map(|(key, _)| config.identities_resting_on(&key).into_iter().next()).collect();
+    names.sort();
+    names
 }
 
 /// The sign-in of IAM Identity Center of this name; where none is given, that of the identity that is meant, else the only one.

@@ -159,6 +159,7 @@ fn a_passphrase_is_asked_at_the_terminal_and_opens_what_lies_there() {
 fn who_has_forgotten_the_passphrase_gives_a_code() {
     let stage = with_passphrase_file();
     stage.login("one");
+    stage.next_code();
     fs::write(stage.home.path("passphrase"), "another passphrase\n").unwrap();
     assert!(stage.start_anew().contains("does not open with this passphrase"));
     let mut terminal = Terminal::new(&stage.home);
