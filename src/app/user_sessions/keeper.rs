@@ -61,10 +61,10 @@ impl Keeper {
             return Err(trouble);
         }
         if let Some(engine) = self.engine.get() {
-            self.write_down(|_| {});
             for (session, _) in self.store.all() {
                 engine.reset(Reset::Login { asks: self.asks(&session), session });
             }
+            self.write_down(|_| {});
         }
         Ok(())
     }
@@ -94,25 +94,26 @@ impl Keeper {
         let session = exchange.session.clone();
         let kept = self.here.begin(exchange).await?;
         tracing::info!(session = %session, "a user session was begun");
+        if let Some(engine) = self.engine.get() {
+            engine.reset(Reset::Login { asks: self.asks(&session), session: session.clone() });
+        }
+        // only now: who follows asks us at once
         self.write_down(|forgotten| {
             forgotten.remove(&session);
         });
-        if let Some(engine) = self.engine.get() {
-            engine.reset(Reset::Login { asks: self.asks(&session), session });
-        }
         Ok(kept)
     }
 
     async fn forgotten(self, session: SessionKey) -> bool {
         let was_there = self.store.forget(&session).await;
         tracing::info!(session = %session, "a user session was forgotten");
+        if let Some(engine) = self.engine.get() {
+            engine.forget(&self.asks(&session));
+        }
         let at = self.world.clock.now().wall;
         self.write_down(|forgotten| {
             forgotten.insert(session.clone(), at);
         });
-        if let Some(engine) = self.engine.get() {
-            engine.forget(&self.asks(&session));
-        }
         was_there
     }
 
