@@ -14,6 +14,19 @@ use std::ffi::{OsStr, OsString};
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
+/// What a program finds itself, the bus and the person's screen by: all that our helpers for a desktop are given, and none
+/// of the keys that we may have been started with.
+pub(super) const OF_THE_DESKTOP: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+];
+
 impl Environment {
     /// The variables that this process was started with.
     #[allow(clippy::disallowed_methods)] // this is the place

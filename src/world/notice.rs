@@ -6,12 +6,13 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use super::environment::OF_THE_DESKTOP;
 use super::process::{Run, Seat};
 use super::{Environment, Processes};
 
 /// Shows a notice; `false` where none could be shown, as on a machine without a desktop.
 pub async fn show(processes: &dyn Processes, environment: &Environment, title: &str, text: &str) -> bool {
-    let passed = PASSED.iter().filter_map(|name| Some((*name, environment.raw(name)?)));
+    let passed = OF_THE_DESKTOP.iter().filter_map(|name| Some((*name, environment.raw(name)?)));
     let run = Run {
         argv: command(title, text, cfg!(target_vendor = "apple")),
         input: None,
@@ -22,18 +23,6 @@ pub async fn show(processes: &dyn Processes, environment: &Environment, title: &
     };
     processes.run(run).await.is_ok_and(|ran| ran.code == Some(0))
 }
-
-/// What finds the desktop. None of the keys that we may have been started with.
-const PASSED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_RUNTIME_DIR",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-];
 
 /// A notification service that does not answer is not worth more.
 const LIMIT: Duration = Duration::from_secs(5);

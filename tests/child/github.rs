@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use simcloud::{Keys, Trust};
+use simcloud::Trust;
 
 use crate::support::{Home, Said, role};
 
@@ -37,14 +37,7 @@ impl Job {
     fn deploy(&self) -> Said {
         let said = self.home.run(&["-vv", "exec", "ci-deploy", "--", "sh", "-c", DEPLOY]);
         assert_eq!(said.code, Some(0), "{said:?}");
-        let printed: serde_json::Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
-        let text = |name: &str| printed[name].as_str().unwrap().to_owned();
-        let keys = Keys {
-            access_key_id: text("AccessKeyId"),
-            secret_access_key: text("SecretAccessKey"),
-            session_token: Some(text("SessionToken")),
-        };
-        assert!(self.home.cloud.judge(&keys).is_ok(), "{printed}");
+        self.home.is_good(said.out.lines().last().unwrap());
         said
     }
 

@@ -116,6 +116,18 @@ impl Home {
         Said::of(self.credenza(words).output().unwrap())
     }
 
+    /// What a `credential_process` printed are keys that AWS takes.
+    pub(crate) fn is_good(&self, printed: &str) {
+        let printed: serde_json::Value = serde_json::from_str(printed).unwrap();
+        let text = |name: &str| printed[name].as_str().unwrap().to_owned();
+        let keys = Keys {
+            access_key_id: text("AccessKeyId"),
+            secret_access_key: text("SecretAccessKey"),
+            session_token: Some(text("SessionToken")),
+        };
+        assert!(self.cloud.judge(&keys).is_ok(), "{printed}");
+    }
+
     /// `credenza exec WORDS`, to its end.
     pub(crate) fn exec(&self, words: &[&str]) -> Said {
         Said::of(self.credenza(&[&["exec"], words].concat()).output().unwrap())

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::{Keyring, KeyringError};
 use crate::secret::Secret;
+use crate::world::environment::OF_THE_DESKTOP;
 use crate::world::process::{Ran, Run, RunError, Seat};
 use crate::world::{BoxFuture, Environment, Processes};
 
@@ -26,7 +27,7 @@ pub(super) struct SecretTool {
 
 impl SecretTool {
     pub(super) fn new(processes: Arc<dyn Processes>, environment: &Environment) -> Self {
-        let passed = PASSED.iter().filter_map(|name| Some((*name, environment.raw(name)?)));
+        let passed = OF_THE_DESKTOP.iter().filter_map(|name| Some((*name, environment.raw(name)?)));
         // LC_ALL: its words are read
         Self { processes, environment: Environment::from_iter(passed).with("LC_ALL", "C.UTF-8") }
     }
@@ -131,18 +132,6 @@ impl Keyring for SecretTool {
 }
 
 const PROGRAM: &str = "secret-tool";
-
-/// What it finds its program, the bus and the person's screen by.
-const PASSED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_RUNTIME_DIR",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-];
 
 /// A locked keyring asks its person for a password meanwhile.
 const TIME_LIMIT: Duration = Duration::from_secs(60);

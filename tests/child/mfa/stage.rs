@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use simcloud::{Cloud, Keys, Trust};
+use simcloud::{Cloud, Trust};
 
 use crate::support::{ACCOUNT, Home, Said, role};
 
@@ -108,14 +108,7 @@ impl Stage {
 
     /// What a `credential_process` printed are keys that AWS takes.
     pub(crate) fn is_good(&self, printed: &str) {
-        let printed: serde_json::Value = serde_json::from_str(printed).unwrap();
-        let text = |name: &str| printed[name].as_str().unwrap().to_owned();
-        let keys = Keys {
-            access_key_id: text("AccessKeyId"),
-            secret_access_key: text("SecretAccessKey"),
-            session_token: Some(text("SessionToken")),
-        };
-        assert!(self.home.cloud.judge(&keys).is_ok(), "{printed}");
+        self.home.is_good(printed);
     }
 
     /// One user session of `credenza status --json`.

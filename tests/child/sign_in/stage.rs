@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use simcloud::Keys;
 use simcloud::sso::{Account, Instance, SignedIn, Visitor};
 
 use crate::support::{ACCOUNT, Home, Said, role};
@@ -165,14 +164,7 @@ exec unshare --mount sh -ec '
 
     /// What a `credential_process` printed are keys that AWS takes.
     pub(crate) fn is_good(&self, printed: &str) {
-        let printed: serde_json::Value = serde_json::from_str(printed).unwrap();
-        let text = |name: &str| printed[name].as_str().unwrap().to_owned();
-        let keys = Keys {
-            access_key_id: text("AccessKeyId"),
-            secret_access_key: text("SecretAccessKey"),
-            session_token: Some(text("SessionToken")),
-        };
-        assert!(self.home.cloud.judge(&keys).is_ok(), "{printed}");
+        self.home.is_good(printed);
     }
 
     /// One sign-in of `credenza status --json`.
