@@ -12,7 +12,8 @@ use super::sign_ins::{self, SignsInTo};
 use super::{Context, Trouble, runtime, say};
 use crate::app::user_sessions::{self, AtDaemon};
 use crate::app::{background, login};
-use crate::config::{Config, SsoSession};
+use crate::config::{Config, SessionsAtRest, SsoSession};
+use crate::control::view;
 use crate::credential::{IdentityName, SessionKey};
 
 /// What `logout` takes.
@@ -37,6 +38,11 @@ pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for(async {
         let config = arguments.env_files.load(&context.world, CANNOT)?;
+        if config.server.sessions_at_rest() != SessionsAtRest::Memory {
+            // what lies at rest is the daemon's to forget
+            let daemon = AtDaemon::of(&context.world, runtime::log_arguments(&context.globals));
+            daemon.ensure().await.map_err(|error| Trouble::of_background(CANNOT, &error))?;
+        }
         let ended = match arguments.all {
             true => {
                 let center = config.sso_sessions().into_iter().map(SignsInTo::IdentityCenter);
@@ -92,11 +98,13 @@ async fn forget(context: &Context, key: &SessionKey, label: &str) -> Result<(), 
     Ok(())
 }
 
-/// The user sessions that a daemon keeps, also for those that these files do not name.
+/// The user sessions that a daemon keeps, also for those that these files do not name. Of what lies at rest and cannot be seen, all
+/// that may.
 async fn kept(config: &Config) -> Vec<SignsInTo> {
     let Ok(mut daemon) = background::connect(&config.places).await else { return Vec::new() };
     let Ok(status) = daemon.status().await else { return Vec::new() };
-    let kept = status.user_sessions.into_iter().filter(|session| session.began.is_some());
+    let unseen = matches!(&*status.sessions_at_rest, view::LOCKED | view::OUT_OF_REACH);
+    let kept = status.user_sessions.into_iter().filter(|session| unseen || session.began.is_some());
     kept.map(|session| SignsInTo::Kept { key: SessionKey(session.key.into()), label: session.session }).collect()
 }
 

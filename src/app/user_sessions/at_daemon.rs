@@ -66,7 +66,15 @@ impl UserSessions for AtDaemon {
 
     fn forget(&self, key: &SessionKey) -> BoxFuture<'static, Result<bool, Failure>> {
         let (this, key) = (self.clone(), key.clone());
-        Box::pin(async move { this.client().await?.forget_user_session(&key.0).await.map_err(of_client) })
+        Box::pin(async move {
+            let places = Places::from(&this.world.environment).map_err(|error| away(&error.to_string()))?;
+            match background::connect(&places).await {
+                Ok(mut client) => client.forget_user_session(&key.0).await.map_err(of_client),
+                // then none is kept
+                Err(ClientError::NotRunning) => Ok(false),
+                Err(error) => Err(away(&error.to_string())),
+            }
+        })
     }
 }
 

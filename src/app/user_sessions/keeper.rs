@@ -186,8 +186,8 @@ impl SessionDesk for Keeper {
     }
 }
 
-/// How long a start waits for the keyring.
-const KEYRING_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a start waits for the keyring: less than commands wait for a daemon that holds its lock and does not answer yet.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether a kept session ends while its person is away.
 pub(super) fn ends_while_away(kept: &KeptSession, world: &World) -> bool {

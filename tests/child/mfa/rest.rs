@@ -37,11 +37,15 @@ fn with_keyring() -> (Stage, PathBuf) {
 /// A passphrase in a file that the daemon is told of.
 fn with_passphrase_file() -> Stage {
     let mut stage = stage("passphrase");
+    put_passphrase(&mut stage);
+    stage
+}
+
+fn put_passphrase(stage: &mut Stage) {
     let path = stage.home.path("passphrase");
     fs::write(&path, format!("{PASSPHRASE}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     stage.home.more.push(("CREDENZA_PASSPHRASE_FILE", path.display().to_string()));
-    stage
 }
 
 impl Stage {
@@ -117,7 +121,7 @@ fn in_memory_it_ends_with_the_daemon() {
 
 #[test]
 fn a_passphrase_is_asked_at_the_terminal_and_opens_what_lies_there() {
-    let stage = stage("passphrase");
+    let mut stage = stage("passphrase");
     let mut terminal = Terminal::new(&stage.home);
     terminal.enter("credenza up; echo code-$?.");
     terminal.expect("A new passphrase, for sessions at rest: ");
@@ -153,6 +157,10 @@ fn a_passphrase_is_asked_at_the_terminal_and_opens_what_lies_there() {
     stage.is_good(&stage.run(&["credential", "two"]).good());
     assert_eq!((stage.codes(), stage.op_calls(), stage.at_rest()), (1, 0, "open".to_owned()));
     stage.shows_nothing(&[("the passphrase", PASSPHRASE)]);
+
+    // typed or in a file, it is the same
+    put_passphrase(&mut stage);
+    assert_eq!((stage.start_anew(), stage.at_rest()), (String::new(), "open".to_owned()));
 }
 
 #[test]
@@ -201,4 +209,23 @@ fn a_keyring_that_waits_for_its_person_holds_up_no_daemon_for_long() {
     until("the keyring has answered", || stage.at_rest() == "open");
     stage.is_good(&stage.run(&["credential", "one"]).good());
     assert_eq!(stage.codes(), 1);
+}
+
+#[test]
+fn logout_takes_from_rest_what_no_daemon_has_opened() {
+    for (words, locked) in [(["logout", "one"], false), (["logout", "one"], true), (["logout", "--all"], true)] {
+        let mut stage = with_passphrase_file();
+        stage.login("one");
+        stage.run(&["down"]).good();
+        assert!(stage.file_at_rest());
+        if locked {
+            stage.home.more.retain(|(name, _)| *name != "CREDENZA_PASSPHRASE_FILE");
+        }
+        let said = stage.run(&words);
+        assert!(said.code == Some(0) && said.err.contains("the session of base is forgotten"), "{words:?} {said:?}");
+        assert!(!stage.file_at_rest(), "{words:?}");
+    }
+    let stage = stage("memory");
+    let said = stage.run(&["logout", "one"]);
+    assert!(said.code == Some(0) && said.err.contains("no session of base was kept"), "no daemon runs: {said:?}");
 }
