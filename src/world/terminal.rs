@@ -1,24 +1,22 @@
-//! Our controlling terminal: lent to a helper program for as long as it runs, and asked for a line that is not shown.
+//! Our controlling terminal: lent to a helper program for as long as it runs, and asked for a line that is not shown
+//! ([`unseen`]).
 //!
 //! A helper has a process group of its own, so that it can be ended as a whole, and a group reads from a terminal only while it
 //! is the terminal's foreground group (POSIX.1-2024, "General Terminal Interface", 11.1.4). So the terminal is lent to it, and
 //! is ours again, in the modes that it had, when the program has ended in whatever way. Called by `world/process.rs` and
 //! `world/person.rs`.
 
+mod unseen;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
-use rustix::termios::{tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
-use tokio::sync::oneshot;
-use zeroize::Zeroizing;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 use super::system::without_terminal_stops;
-use crate::secret::Secret;
+pub(super) use unseen::ask_unseen;
 
 /// The controlling terminal, which may be attached even when input and output are redirected.
 pub(super) fn open() -> Option<OwnedFd> {
@@ -88,7 +86,7 @@ impl Lent {
     }
 
     fn ours(&self) -> bool {
-        tcgetpgrp(&self.terminal) == Ok(getpgrp())
+        is_ours(&self.terminal)
     }
 
     /// Not from a shell, which has taken it back meanwhile: from the program, or from one that is no more.
@@ -116,122 +114,11 @@ impl Drop for Lent {
     }
 }
 
-/// Asks for a line that is not shown while it is typed, of at most 512 bytes. `None`: there is no terminal, it was closed, or
-/// nothing was typed; and after Ctrl-C, where that did not end us.
-///
-/// Ctrl-C comes as a character, so that the terminal's modes are restored before it ends us.
-pub(super) async fn ask_unseen(question: String) -> Option<Secret> {
-    let given_up = Arc::new(GivenUp::default());
-    let _given_up = SetWhenDropped(given_up.clone());
-    let (sender, answer) = oneshot::channel();
-    // a thread of its own: a runtime that ends waits for its blocking threads, and this one may wait long
-    let asking = std::thread::Builder::new().name("terminal".to_owned());
-    asking.spawn(move || sender.send(asked(&question, &given_up))).ok()?;
-    answer.await.ok().flatten()
+/// Whether we are at it: the terminal's foreground group is ours. A shell's background job that reads it, or sets its modes,
+/// is stopped.
+fn is_ours(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal) == Ok(getpgrp())
 }
-
-#[derive(Default)]
-struct GivenUp(AtomicBool);
-
-struct SetWhenDropped(Arc<GivenUp>);
-
-impl Drop for SetWhenDropped {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn asked(question: &str, given_up: &GivenUp) -> Option<Secret> {
-    let terminal = open()?;
-    let quiet = Unseen::new(&terminal)?;
-    let shown: String = question.chars().filter(|letter| !letter.is_control()).collect();
-    let _ = rustix::io::write(&terminal, shown.as_bytes());
-    let line = quiet.line(given_up);
-    drop(quiet);
-    let _ = rustix::io::write(&terminal, b"\n");
-    match line {
-        Line::Typed(text) => Some(text).filter(|text| !text.is_empty()),
-        Line::Interrupted => {
-            let _ = kill_process_group(getpgrp(), Signal::INT);
-            None
-        }
-        Line::None => None,
-    }
-}
-
-enum Line {
-    Typed(Secret),
-    Interrupted,
-    None,
-}
-
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Unseen<'a, T: AsFd> {
-    terminal: &'a T,
-    before: Termios,
-}
-
-impl<'a, T: AsFd> Unseen<'a, T> {
-    fn new(terminal: &'a T) -> Option<Self> {
-        let before = tcgetattr(terminal).ok()?;
-        let mut modes = before.clone();
-        modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
-        // a read returns after this many tenths of a second, so that one that is given up ends
-        modes.special_codes[SpecialCodeIndex::VMIN] = 0;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 2;
-        tcsetattr(terminal, OptionalActions::Now, &modes).ok()?;
-        Some(Self { terminal, before })
-    }
-
-    fn line(&self, given_up: &GivenUp) -> Line {
-        let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
-        loop {
-            let mut byte = Zeroizing::new([0_u8]);
-            match rustix::io::read(self.terminal, &mut *byte) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(_) => return Line::None,
-                // nothing yet; or the terminal is gone, which shows in that it has no modes any more
-                Ok(0) if given_up.0.load(Ordering::Relaxed) || tcgetattr(self.terminal).is_err() => return Line::None,
-                Ok(0) => continue,
-                Ok(_) => {}
-            }
-            match byte[0] {
-                b'\r' | b'\n' => return Line::Typed(text_of(&typed)),
-                CTRL_C | CTRL_BACKSLASH => return Line::Interrupted,
-                CTRL_D if typed.is_empty() => return Line::None,
-                BACKSPACE | DELETE => take_letter(&mut typed),
-                CTRL_U => typed.clear(),
-                // no code and no passphrase is that long
-                byte if typed.len() < LONGEST => typed.push(byte),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// What was typed; nothing where it is no text.
-fn text_of(typed: &[u8]) -> Secret {
-    Secret::new(std::str::from_utf8(typed).unwrap_or_default())
-}
-
-/// Takes the last letter away, which may be of several bytes.
-fn take_letter(typed: &mut Vec<u8>) {
-    while typed.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
-}
-
-impl<T: AsFd> Drop for Unseen<'_, T> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
-    }
-}
-
-const LONGEST: usize = 512;
-const CTRL_C: u8 = 3;
-const CTRL_D: u8 = 4;
-const BACKSPACE: u8 = 8;
-const CTRL_U: u8 = 21;
-const CTRL_BACKSLASH: u8 = 28;
-const DELETE: u8 = 127;
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]

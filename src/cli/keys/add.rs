@@ -137,7 +137,7 @@ impl Adding<'_> {
     async fn ask(&self, question: &str) -> Result<Secret, Trouble> {
         let person = Terminal::new(Arc::clone(&self.context.outer));
         let given = person.ask_code(question).await.filter(|given| !given.is_empty());
-        given.ok_or_else(|| Trouble::failed(CANNOT, "nothing was typed"))
+        given.ok_or_else(|| Trouble::failed(CANNOT, "nothing was typed, or too much"))
     }
 
     /// Whose keys they are; `None` where AWS cannot be asked now. Keys that AWS does not take are not kept.
