@@ -107,16 +107,18 @@ fn may_be_asked() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks; whoever goes away says no.
-fn agreed(question: &str) -> bool {
+/// Asks; whoever goes away says no. May be dropped: nobody reads for us then but a thread that we leave behind.
+async fn agreed(question: &str) -> bool {
     say::err(&format!("{question} [y/N] "));
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    matches!(read.await, Ok(Ok(answer)) if matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Asks where somebody can be asked; `yes` was said on the command line. False: they said no, and it was told.
-fn confirmed(question: &str, yes: bool, what: &str, command: &str) -> Result<bool, Trouble> {
+async fn confirmed(question: &str, yes: bool, what: &str, command: &str) -> Result<bool, Trouble> {
     if yes {
         return Ok(true);
     }
@@ -124,7 +126,7 @@ fn confirmed(question: &str, yes: bool, what: &str, command: &str) -> Result<boo
         let why = "nobody can be asked here, and it is not taken back";
         return Err(Trouble::usage(what, why).mend(format!("{command} --yes")));
     }
-    if agreed(question) {
+    if agreed(question).await {
         return Ok(true);
     }
     say::err("credenza: nothing was changed\n");

@@ -47,7 +47,7 @@ fn code(text: &str) -> Result<Secret, String> {
 /// Signs in, or begins a session with a one-time code, whether or not there is one already.
 pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
-    runtime::wait_for(async {
+    runtime::wait_for_a_person(CANNOT, async {
         let LoginArgs { name, device_code, no_browser, code, env_files } = arguments;
         let unusable = |error| Trouble::of_app(CANNOT, &error);
         let files = env_files.read(&context.world).map_err(unusable)?;

@@ -8,11 +8,27 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Context, Globals, LogFormat, LogLevel, Trouble, say};
 use crate::app::logging::{LogOptions, start_log};
+use crate::world::child::{self, Ended};
 use crate::world::system;
+use crate::world::told_to_end::Told;
 
 /// Runs something to its end on a runtime of one thread: enough for everything but the daemon.
 pub fn wait_for<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     block_on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// The same of what may ask a person something: a signal that tells us to end takes it back, so that the terminal is as it was
+/// and what it began has ended, and only then ends us.
+pub fn wait_for_a_person(what: &str, work: impl Future<Output = Result<u8, Trouble>>) -> Result<u8, Trouble> {
+    let done = wait_for(async {
+        let mut told = Told::listening().map_err(|error| Trouble::failed(what, error.to_string()))?;
+        tokio::select! {
+            biased;
+            signal = told.next() => Ok(Err(signal)),
+            code = work => code.map(Ok),
+        }
+    })?;
+    Ok(done.unwrap_or_else(|signal| child::end_like(Ended::Signal(signal))))
 }
 
 /// The same on a runtime with a thread for each processor.

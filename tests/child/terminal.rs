@@ -74,6 +74,32 @@ impl Terminal {
     }
 }
 
+/// A command that is ended by a signal while it asks `question`: its exit code as a shell has it, and the terminal's modes after.
+pub(crate) fn ended_at_a_question(home: &Home, words: &[&str], question: &str, signal: &str) -> (String, Vec<String>) {
+    home.write("asks", "echo $$ > ~/pid; exec credenza \"$@\"\n");
+    home.write("around", "sh ~/asks \"$@\"; echo code-$?.; stty -a > ~/modes; echo wri''tten; read -r end\n");
+    let around = home.path("around").display().to_string();
+    let mut terminal = Terminal::running(home, &[&["sh", &around], words].concat());
+    terminal.expect(question);
+    let pid = std::fs::read_to_string(home.path("pid")).unwrap();
+    assert!(std::process::Command::new("kill").args([signal, pid.trim()]).status().unwrap().success());
+    let shown = terminal.expect("written");
+    let code = shown.rsplit_once("code-").unwrap().1.split('.').next().unwrap().to_owned();
+    let modes = std::fs::read_to_string(home.path("modes")).unwrap();
+    (code, modes.split_whitespace().map(|word| word.trim_end_matches(';').to_owned()).collect())
+}
+
+/// The same, and the terminal is as it was.
+pub(crate) fn ends_well_at_a_question(home: &Home, words: &[&str], question: &str) {
+    for (signal, code) in [("-TERM", "143"), ("-HUP", "129")] {
+        let (ended, modes) = ended_at_a_question(home, words, question, signal);
+        assert_eq!(ended, code, "{words:?}");
+        for mode in ["echo", "icanon", "isig", "iexten"] {
+            assert!(modes.iter().any(|word| word == mode), "{words:?} {signal}: {mode} of {modes:?}");
+        }
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.shell.kill();

@@ -37,7 +37,7 @@ pub struct AddArgs {
 /// Adds.
 pub(super) fn run(arguments: AddArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
-    runtime::wait_for(async {
+    runtime::wait_for_a_person(CANNOT, async {
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
         let name = name_of(&arguments.name, &config, CANNOT)?;
         let adding = Adding {
@@ -77,7 +77,7 @@ impl Adding<'_> {
                 let secret = self.ask("Secret access key (is not shown): ").await?;
                 typed::of_pair((id.expose().trim().to_owned(), Secret::new(secret.expose().trim())))
             }
-            false => typed::read(&piped()?),
+            false => typed::read(&piped().await?),
         };
         let keys = keys.map_err(|why| Trouble::usage(CANNOT, why))?;
         let whose = self.whose(&keys).await?;
@@ -88,7 +88,7 @@ impl Adding<'_> {
 
     async fn seed(&self) -> Result<u8, Trouble> {
         let there = self.store.seeds().map_err(|error| of_keys(CANNOT, &error))?;
-        if there.iter().any(|(name, _)| name == self.name) && !self.agrees_to_replace()? {
+        if there.iter().any(|(name, _)| name == self.name) && !self.agrees_to_replace().await? {
             return Ok(1);
         }
         say::err(
@@ -96,7 +96,7 @@ impl Adding<'_> {
         );
         let given = match may_be_asked() {
             true => self.ask(&format!("Seed of {} (is not shown): ", self.name)).await?,
-            false => piped()?,
+            false => piped().await?,
         };
         let given = Secret::new(given.expose().trim());
         check_seed(&given).map_err(|why| Trouble::usage(CANNOT, format!("the seed {why}")))?;
@@ -112,13 +112,12 @@ impl Adding<'_> {
     async fn may_replace(&self) -> Result<bool, Trouble> {
         match self.store.read(self.name).await {
             Ok(None) => Ok(true),
-            Ok(Some(_)) => self.agrees_to_replace(),
-            Err(KeysError::Garbled(_)) => self.agrees_to_replace(),
+            Ok(Some(_)) | Err(KeysError::Garbled(_)) => self.agrees_to_replace().await,
             Err(error) => Err(of_keys(CANNOT, &error)),
         }
     }
 
-    fn agrees_to_replace(&self) -> Result<bool, Trouble> {
+    async fn agrees_to_replace(&self) -> Result<bool, Trouble> {
         let name = self.name;
         if self.arguments.replace {
             return Ok(true);
@@ -127,7 +126,7 @@ impl Adding<'_> {
             let command = format!("credenza keys add {} --replace", quoted(name));
             return Err(Trouble::failed(CANNOT, format!("the keyring has {name} already")).mend(command));
         }
-        let replace = agreed(&format!("The keyring has {name} already. Replace it?"));
+        let replace = agreed(&format!("The keyring has {name} already. Replace it?")).await;
         if !replace {
             say::err("credenza: nothing was changed\n");
         }
@@ -178,8 +177,13 @@ impl Adding<'_> {
     }
 }
 
-/// What stands on the standard input: as much as keys may have.
-fn piped() -> Result<Secret, Trouble> {
+/// What stands on the standard input: as much as keys may have. May be dropped, as whoever is told to end does.
+async fn piped() -> Result<Secret, Trouble> {
+    let read = tokio::task::spawn_blocking(read_input).await;
+    read.unwrap_or_else(|error| Err(Trouble::failed(CANNOT, error.to_string())))
+}
+
+fn read_input() -> Result<Secret, Trouble> {
     // whole from the start: a vector that grows would leave copies behind
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     let read = std::io::stdin().lock().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);

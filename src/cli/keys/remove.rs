@@ -23,7 +23,7 @@ pub struct RemoveArgs {
 /// Removes.
 pub(super) fn run(arguments: RemoveArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
-    runtime::wait_for(async {
+    runtime::wait_for_a_person(CANNOT, async {
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
         let RemoveArgs { name, totp, yes } = arguments;
         let name = if totp { name } else { name_of(&name, &config, CANNOT)? };
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: RemoveArgs, context: Context) -> Result<u8, Trouble
         let what = if totp { "seed" } else { "keys" };
         let totp_option = if totp { " --totp" } else { "" };
         let command = format!("credenza keys remove {}{totp_option}", quoted(&name));
-        if !confirmed(&format!("Remove the {what} {name} from the keyring?{used}"), yes, CANNOT, &command)? {
+        if !confirmed(&format!("Remove the {what} {name} from the keyring?{used}"), yes, CANNOT, &command).await? {
             return Ok(1);
         }
         let store = store(&context, &config);

@@ -30,7 +30,7 @@ pub struct RotateArgs {
 /// Rotates.
 pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
-    runtime::wait_for(async {
+    runtime::wait_for_a_person(CANNOT, async {
         let config = Config::load(&context.world).map_err(|error| Trouble::of_app(CANNOT, &error.into()))?;
         let config = Arc::new(config);
         let word = &arguments.name;
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble
                 let question =
                     format!("Rotate the keys {name}? The old key is deleted, and whatever else has it stops working.");
                 let command = format!("credenza keys rotate {}", quoted(word));
-                if !confirmed(&question, arguments.yes, CANNOT, &command)? {
+                if !confirmed(&question, arguments.yes, CANNOT, &command).await? {
                     return Ok(1);
                 }
             }

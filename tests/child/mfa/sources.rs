@@ -2,7 +2,7 @@
 
 use super::stage::{SERIAL, Stage};
 use crate::support::{ACCOUNT, role};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, ends_well_at_a_question};
 
 #[test]
 fn a_code_is_asked_for_unseen_where_nothing_else_is_said() {
@@ -16,6 +16,33 @@ fn a_code_is_asked_for_unseen_where_nothing_else_is_said() {
     let shown = terminal.expect("code-0.");
     assert!(shown.contains("ran-one") && !shown.contains(&code), "{shown}");
     assert_eq!(stage.codes(), 1);
+}
+
+#[test]
+fn whoever_is_ended_at_the_question_leaves_the_terminal_as_it_was() {
+    let stage = Stage::new();
+    stage.configure("");
+    for words in [&["login", "one"][..], &["exec", "one", "--", "true"]] {
+        ends_well_at_a_question(&stage.home, words, "One-time code of base");
+    }
+    let mut terminal = Terminal::new(&stage.home);
+    terminal.enter("credenza login one");
+    terminal.expect("One-time code of base");
+    terminal.press("12\u{3}");
+    terminal.enter("echo code-$?.");
+    terminal.expect("code-130.");
+    assert_eq!(stage.codes(), 0);
+}
+
+#[test]
+fn a_background_job_asks_nobody_and_fails_instead_of_stopping() {
+    let stage = Stage::new();
+    stage.configure("");
+    let mut terminal = Terminal::new(&stage.home);
+    terminal.enter("credenza exec one -- echo started & wait $!; echo code-$?.");
+    let shown = terminal.expect_one_of(&["code-125.", "Stopped"]);
+    assert!(shown.contains("credenza login one") && !shown.contains("Stopped"), "{shown}");
+    assert_eq!(stage.codes(), 0);
 }
 
 #[test]

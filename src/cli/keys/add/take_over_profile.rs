@@ -54,7 +54,7 @@ impl Adding<'_> {
         say::err(&format!(
             "credenza: they are gone from {shown}; what runs without credenza does not find them any more\n"
         ));
-        self.offer_to_delete(&backup);
+        self.offer_to_delete(&backup).await;
         Ok(0)
     }
 
@@ -67,9 +67,10 @@ impl Adding<'_> {
         path.with_file_name(format!("{name}.credenza-backup-{now}"))
     }
 
-    fn offer_to_delete(&self, backup: &std::path::Path) {
+    async fn offer_to_delete(&self, backup: &std::path::Path) {
         let shown = backup.display();
-        let delete = may_be_asked() && agreed(&format!("The file as it was lies in {shown}, keys and all. Delete it?"));
+        let question = format!("The file as it was lies in {shown}, keys and all. Delete it?");
+        let delete = may_be_asked() && agreed(&question).await;
         if delete && self.context.world.files.remove(backup).is_ok() {
             return;
         }
