@@ -37,6 +37,7 @@ const KNOWN: &[&str] = &[
     "MalformedPolicyDocument",
     "NoAccess",
     "NoSuchKey",
+    "NoSuchUser",
     "OtpFailed",
     "OtpItemUnknown",
     "OtpLocked",

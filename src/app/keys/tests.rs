@@ -276,6 +276,18 @@ async fn a_key_whose_secret_was_lost_on_the_way_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_user_who_is_gone_is_not_a_key_that_is_gone() {
+    let stage = Stage::new().await;
+    let message = Some("The user with name ada cannot be found.".to_owned());
+    let gone = Trouble::Error { status: Some(404), code: "NoSuchEntity".to_owned(), message };
+    stage.cloud.add_fault(Fault::new(gone).on_action("DeleteAccessKey").times(1));
+    let error = stage.rotate(None).await.unwrap().unwrap_err();
+    assert!(matches!(&error, RotationError::Upstream(failure) if failure.code == "NoSuchUser"), "{error}");
+    stage.rotate(None).await.unwrap().unwrap();
+    stage.is_tidy().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_at_a_time() {
     let stage = Stage::new().await;
     let store = stage.store(&stage.world(None));

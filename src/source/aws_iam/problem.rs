@@ -78,7 +78,7 @@ fn answered(status: u16, code: &str, message: &str, of_time: bool, call: &Call<'
         }
         "NoSuchEntity" if message.to_lowercase().contains("user") => call.failure(
             Refused,
-            "NoSuchKey",
+            "NoSuchUser",
             "IAM knows no such user",
             "see whose keys these are: `aws sts get-caller-identity`",
         ),
@@ -208,7 +208,7 @@ mod tests {
                 "NoSuchKey",
                 "not there any more",
             ),
-            (404, "NoSuchEntity", "The user with name ada cannot be found.", Refused, "NoSuchKey", "no such user"),
+            (404, "NoSuchEntity", "The user with name ada cannot be found.", Refused, "NoSuchUser", "no such user"),
             (403, "InvalidClientTokenId", "", Refused, "InvalidClientTokenId", "...MPLE"),
             (403, "ExpiredToken", "", Refused, "ExpiredToken", "...MPLE is over"),
             (
