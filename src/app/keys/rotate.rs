@@ -109,7 +109,7 @@ impl Rotation<'_> {
             let journal = journal.unwrap_or_default();
             if step == Step::Finish {
                 let new = found.current.unwrap_or_default();
-                self.store.note(self.name, &new)?;
+                self.store.note(self.name, &new).await?;
                 self.store.remove_journal(self.name)?;
                 return Ok(Rotated { old: end_of(&journal.old).to_owned(), new: end_of(&new).to_owned() });
             }
@@ -171,7 +171,6 @@ impl Rotation<'_> {
             Step::Swap => {
                 if let Some(keys) = self.store.next(self.name).await? {
                     self.store.write(self.name, &keys).await?;
-                    self.store.note(self.name, &keys.access_key_id)?;
                 }
                 self.store.remove_next(self.name).await?;
             }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -75,12 +76,12 @@ impl KeyStore {
     pub async fn add(&self, name: &str, keys: &AwsKeys) -> Result<(), KeysError> {
         let _lock = self.lock(name)?;
         self.refuse_unfinished(name)?;
-        self.write(name, keys).await?;
-        self.note(name, &keys.access_key_id)
+        self.write(name, keys).await
     }
 
     /// Keeps a seed of one-time codes under a name.
     pub async fn add_seed(&self, name: &str, seed: Secret) -> Result<(), KeysError> {
+        let index = self.hold_index().await?;
         let entry = kept::seed_entry(name);
         self.world.keyring.write(&entry, &format!("Credenza: seed {name}"), seed.clone()).await?;
         let back = self.world.keyring.read(&entry).await?;
@@ -88,22 +89,24 @@ impl KeyStore {
             return Err(KeysError::Differs(entry));
         }
         let added = self.now();
-        self.change(|index| drop(index.seeds.insert(name.to_owned(), Entry { ends: String::new(), added })))
+        self.change(&index, |index| drop(index.seeds.insert(name.to_owned(), Entry { ends: String::new(), added })))
     }
 
     /// Removes keys. False where there were none.
     pub async fn remove(&self, name: &str) -> Result<bool, KeysError> {
         let _lock = self.lock(name)?;
         self.refuse_unfinished(name)?;
+        let index = self.hold_index().await?;
         let was_there = self.world.keyring.remove(&kept::entry(name)).await?;
-        self.change(|index| drop(index.keys.remove(name)))?;
+        self.change(&index, |index| drop(index.keys.remove(name)))?;
         Ok(was_there)
     }
 
     /// Removes a seed. False where there was none.
     pub async fn remove_seed(&self, name: &str) -> Result<bool, KeysError> {
+        let index = self.hold_index().await?;
         let was_there = self.world.keyring.remove(&kept::seed_entry(name)).await?;
-        self.change(|index| drop(index.seeds.remove(name)))?;
+        self.change(&index, |index| drop(index.seeds.remove(name)))?;
         Ok(was_there)
     }
 
@@ -141,14 +144,21 @@ impl KeyStore {
         Ok(self.world.keyring.remove(&kept::next_entry(name)).await.map(|_| ())?)
     }
 
+    /// Writes keys and notes that they are there.
     pub(super) async fn write(&self, name: &str, keys: &AwsKeys) -> Result<(), KeysError> {
-        self.write_entry(&kept::entry(name), &format!("Credenza: keys {name}"), keys).await
+        let index = self.hold_index().await?;
+        self.write_entry(&kept::entry(name), &format!("Credenza: keys {name}"), keys).await?;
+        self.note_in(&index, name, &keys.access_key_id)
     }
 
     /// Notes which keys are there now.
-    pub(super) fn note(&self, name: &str, access_key_id: &str) -> Result<(), KeysError> {
+    pub(super) async fn note(&self, name: &str, access_key_id: &str) -> Result<(), KeysError> {
+        self.note_in(&self.hold_index().await?, name, access_key_id)
+    }
+
+    fn note_in(&self, index: &FileLock, name: &str, access_key_id: &str) -> Result<(), KeysError> {
         let entry = Entry { ends: end_of(access_key_id).to_owned(), added: self.now() };
-        self.change(|index| drop(index.keys.insert(name.to_owned(), entry)))
+        self.change(index, |index| drop(index.keys.insert(name.to_owned(), entry)))
     }
 
     /// Held by whoever changes the keys of a name.
@@ -188,10 +198,23 @@ impl KeyStore {
         Index::read(&path, &*self.world.files).map_err(file(path))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Index)) -> Result<(), KeysError> {
-        let lock = self.folder().join("index.lock");
-        let held = self.world.files.try_lock(&lock).map_err(file(lock))?;
-        let _held = held.ok_or_else(|| KeysError::Busy("of all names".to_owned()))?;
+    /// The index is held before the keyring is written: what could not be noted would be found by nobody. Another command has it
+    /// for a moment as a rule, which is waited for.
+    async fn hold_index(&self) -> Result<FileLock, KeysError> {
+        let path = self.folder().join("index.lock");
+        let until = tokio::time::Instant::now() + INDEX_PATIENCE;
+        loop {
+            if let Some(held) = self.world.files.try_lock(&path).map_err(file(path.clone()))? {
+                return Ok(held);
+            }
+            if tokio::time::Instant::now() >= until {
+                return Err(KeysError::Busy("of all names".to_owned()));
+            }
+            tokio::time::sleep(INDEX_PAUSE).await;
+        }
+    }
+
+    fn change(&self, _held: &FileLock, change: impl FnOnce(&mut Index)) -> Result<(), KeysError> {
         let mut index = self.index()?;
         change(&mut index);
         let path = self.state.join(FILE);
@@ -214,6 +237,9 @@ impl KeyStore {
             .unwrap_or_default()
     }
 }
+
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
+const INDEX_PAUSE: Duration = Duration::from_millis(50);
 
 fn file(path: PathBuf) -> impl FnOnce(io::Error) -> KeysError {
     move |reason| KeysError::File { path: path.display().to_string(), reason }

@@ -288,6 +288,24 @@ async fn a_user_who_is_gone_is_not_a_key_that_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_index_is_waited_for_before_the_keyring_is_written() {
+    let stage = Stage::new().await;
+    let store = stage.store(&stage.world(None));
+    let lock = Places::from(&stage.world(None).environment).unwrap().state.join("keys/index.lock");
+    let held = stage.files.try_lock(&lock).unwrap().unwrap();
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(store.add("bob", &stage.old).await, Err(KeysError::Busy(_))));
+    assert!(matches!(store.add_seed("bob", Secret::new("GEZDGNBV")).await, Err(KeysError::Busy(_))));
+    assert!(begun.elapsed() < Duration::from_secs(5) && store.read("bob").await.unwrap().is_none());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(held);
+    });
+    store.add("bob", &stage.old).await.unwrap();
+    assert_eq!(store.keys().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_at_a_time() {
     let stage = Stage::new().await;
     let store = stage.store(&stage.world(None));
