@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use simcloud::{Fault, Keys, Trouble};
 
 use crate::support::{Home, Said, fed, played_keyring, role};
+use crate::terminal::Terminal;
 
 /// A home with a keyring.
 struct Stage {
@@ -152,17 +153,42 @@ fn keys_are_rotated_and_go_on_where_they_were_cut_off() {
     let cut_off = stage.keys(&["rotate", "ada", "--yes"]);
     assert_eq!(cut_off.code, Some(5), "{cut_off:?}");
     assert_eq!(stage.listed()["keys"][0]["unfinished"], true);
-    let said = stage.keys(&["rotate", "mine"]);
+    // it may be somebody's: nobody deletes it unasked
+    let own = |issued: &simcloud::Issued| issued.keys.session_token.is_none();
+    let left = stage.home.cloud.all_issued().into_iter().filter(own).map(|issued| issued.keys.access_key_id);
+    let listed = stage.listed();
+    let lost = left.map(|id| id[16..].to_owned()).find(|ends| listed["keys"][0]["ends"] != *ends).unwrap();
+    let asked = stage.keys(&["rotate", "mine", "--yes"]);
+    assert!(
+        asked.code == Some(1) && asked.err.contains(&format!("credenza keys rotate ada --delete-lost {lost}")),
+        "{asked:?}"
+    );
+    let said = stage.keys(&["rotate", "mine", "--delete-lost", &lost]);
     assert!(
         said.code == Some(0) && said.err.contains("it goes on") && said.err.contains("which a rotation"),
         "{said:?}"
     );
-    let own = |issued: &simcloud::Issued| issued.keys.session_token.is_none();
     let left: Vec<String> =
         stage.home.cloud.all_issued().into_iter().filter(own).map(|issued| issued.keys.secret_access_key).collect();
     assert!(left.len() == 1 && stage.kept().contains(&left[0]), "{} keys", left.len());
     let listed = stage.listed();
     assert!(listed["keys"][0]["unfinished"] == false && listed["keys"][0]["ends"] != old.access_key_id[16..]);
+    stage.home.run(&["credential", "mine"]).good();
+}
+
+#[test]
+fn a_key_that_may_be_somebodys_is_asked_about_at_a_terminal() {
+    let stage = Stage::with_keys();
+    stage.home.cloud.add_fault(Fault::new(Trouble::ResetAfter).on_action("CreateAccessKey").times(1));
+    assert_eq!(stage.keys(&["rotate", "ada", "--yes"]).code, Some(5));
+    let mut terminal = Terminal::new(&stage.home);
+    for (answer, code) in [("", "code-1."), ("y", "code-0.")] {
+        terminal.enter("credenza keys rotate ada; echo code-$?.");
+        let shown = terminal.expect("Delete it? [y/N]");
+        assert!(shown.contains(", made 2"), "{shown}");
+        terminal.enter(answer);
+        terminal.expect(code);
+    }
     stage.home.run(&["credential", "mine"]).good();
 }
 

@@ -9,8 +9,10 @@
 
 mod index;
 pub mod leaks;
+mod patience;
 pub mod rotate;
 pub mod rotation;
+mod rotation_error;
 pub mod scan;
 mod store;
 #[cfg(test)]
@@ -20,5 +22,5 @@ pub mod typed;
 pub use index::Entry;
 pub use store::{KeyStore, KeysError};
 
-pub use crate::source::keys::{Iam, end_of, kept, owner};
+pub use crate::source::keys::{AccessKey, Iam, end_of, kept, owner};
 pub use crate::source::otp::check_seed;

@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use thiserror::Error;
-
+use super::KeyStore;
+use super::patience::patiently;
 use super::rotation::{Found, Journal, Step, Why, next_step};
-use super::{KeyStore, KeysError};
+pub use super::rotation_error::{RotationError, made};
 use crate::config::StsEndpoint;
 use crate::credential::{AwsKeys, Failure, FailureClass};
-use crate::source::keys::{Iam, LastUsed, end_of, owner};
-use crate::world::World;
+use crate::source::keys::{AccessKey, Iam, end_of, owner};
+use crate::world::{BoxFuture, World};
 
 /// What a rotation works with.
 pub struct Rotation<'a> {
@@ -31,6 +30,8 @@ pub struct Rotation<'a> {
     pub signed_by: Option<AwsKeys>,
     /// The outside.
     pub world: &'a World,
+    /// Whether a key may be deleted that a rotation made whose answer was lost, and that is somebody's perhaps.
+    pub may_delete: &'a (dyn Fn(&AccessKey) -> BoxFuture<'static, bool> + Send + Sync),
     /// Is told each step that changes something, in a sentence without a full stop.
     pub tell: &'a (dyn Fn(&str) + Send + Sync),
 }
@@ -42,51 +43,6 @@ pub struct Rotated {
     pub old: String,
     /// The same of the key that is there.
     pub new: String,
-}
-
-/// Why it did not go on. Everything so far stands, and the next rotation goes on from there.
-#[derive(Debug, Error)]
-pub enum RotationError {
-    /// A keyring, or a file.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// AWS.
-    #[error("{}", .0.private)]
-    Upstream(Failure),
-    /// The new key did not work; it was deleted, and the old one stays.
-    #[error("the new key ...{new} does not work, and was deleted; nothing has changed ({})", .why.private)]
-    Unproved {
-        /// The last four of its id.
-        new: String,
-        /// AWS's answer.
-        why: Failure,
-    },
-    /// There are no keys of this name.
-    #[error("the keyring has no keys called {0}")]
-    NoKeys(String),
-    /// The user has no such key.
-    #[error("IAM does not list the key ...{0} among the user's own")]
-    NotListed(String),
-    /// The user has two keys already.
-    #[error("the user has two keys already, and may have no third: the other is ...{other}, {}", used(.last_used.as_ref()))]
-    TwoKeys {
-        /// The last four of the other's id.
-        other: String,
-        /// When it was used, where IAM tells.
-        last_used: Option<LastUsed>,
-    },
-    /// Somebody changed the entry meanwhile.
-    #[error("the keyring's entry keys/{0} holds other keys than the rotation left there")]
-    Changed(String),
-    /// It goes in a circle: AWS does not do what it says, or somebody works against us.
-    #[error("the rotation does not come to its end; run it again in a few minutes")]
-    Endless,
-}
-
-fn used(last: Option<&LastUsed>) -> String {
-    let Some(last) = last else { return "which was never used as far as IAM tells".to_owned() };
-    let day = jiff::Timestamp::try_from(last.at).map(|at| at.to_string()).unwrap_or_default();
-    format!("last used {} for {}", day.get(..10).unwrap_or(&day), last.service)
 }
 
 /// What this run did that a list of IAM may not show yet.
@@ -123,9 +79,7 @@ impl Rotation<'_> {
         let next = self.store.next(self.name).await?;
         let mut listed = match &current {
             // a key that was just made may be unknown to IAM for a moment
-            Some(keys) if journal.is_some() => {
-                self.patiently(async || self.iam.access_keys(self.signer(keys)).await).await
-            }
+            Some(keys) if journal.is_some() => patiently(async || self.iam.access_keys(self.signer(keys)).await).await,
             Some(keys) => self.iam.access_keys(self.signer(keys)).await,
             None => Ok(Vec::new()),
         }
@@ -163,6 +117,12 @@ impl Rotation<'_> {
                 self.store.write_journal(self.name, &begun)?;
             }
             Step::DeleteLost(id) => {
+                let lost = found.listed.iter().find(|key| key.id == id);
+                if let Some(lost) = lost
+                    && !(self.may_delete)(lost).await
+                {
+                    return Err(RotationError::PerhapsOurs(lost.clone()));
+                }
                 self.delete(&id, done).await?;
                 self.say(&format!("deleted the key ...{}, which a rotation that was cut off had made", end_of(&id)));
             }
@@ -177,7 +137,7 @@ impl Rotation<'_> {
             Step::ClearNext => self.store.remove_next(self.name).await?,
             Step::Deactivate => {
                 let signed_by = self.signing().await?;
-                let off = self.patiently(async || self.iam.set_active(&journal.old, false, &signed_by).await).await;
+                let off = patiently(async || self.iam.set_active(&journal.old, false, &signed_by).await).await;
                 gone_is_well(off)?;
                 done.off.insert(journal.old.clone());
                 done.proved = false;
@@ -211,7 +171,7 @@ impl Rotation<'_> {
         };
         let bundle = &self.ca_bundle;
         let asked = async || owner(&keys, self.name, self.sts, bundle.clone(), self.world).await;
-        match self.patiently(asked).await {
+        match patiently(asked).await {
             Ok(owner) => {
                 done.proved = true;
                 self.say(&format!("the key ...{} works: {}", end_of(id), owner.arn));
@@ -230,7 +190,7 @@ impl Rotation<'_> {
 
     async fn delete(&self, id: &str, done: &mut Done) -> Result<(), RotationError> {
         let signed_by = self.signing().await?;
-        gone_is_well(self.patiently(async || self.iam.delete_access_key(id, &signed_by).await).await)?;
+        gone_is_well(patiently(async || self.iam.delete_access_key(id, &signed_by).await).await)?;
         done.gone.insert(id.to_owned());
         Ok(())
     }
@@ -262,20 +222,6 @@ impl Rotation<'_> {
         self.signed_by.as_ref().unwrap_or(keys)
     }
 
-    /// Asks again while AWS does not know a new key, or is away: what IAM changes is not seen everywhere at once (IAM User
-    /// Guide, "Changes that I make are not always immediately visible").
-    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
-        for pause in PAUSES {
-            match ask().await {
-                Err(failure) if failure.code == "InvalidClientTokenId" || failure.class == FailureClass::TryLater => {
-                    tokio::time::sleep(pause).await;
-                }
-                outcome => return outcome,
-            }
-        }
-        ask().await
-    }
-
     fn say(&self, sentence: &str) {
         (self.tell)(sentence);
     }
@@ -291,14 +237,3 @@ fn gone_is_well(outcome: Result<(), Failure>) -> Result<(), RotationError> {
 
 /// A rotation from its beginning has ten.
 const MOST_STEPS: usize = 24;
-
-/// A minute in all.
-const PAUSES: [Duration; 7] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(15),
-    Duration::from_secs(15),
-    Duration::from_secs(15),
-];

@@ -3,7 +3,7 @@
 //! for.
 //!
 //! In order: make a key, keep it beside the old one, prove it, put it in the old one's place, switch the old one off, prove
-//! the new one again, delete the old one. A key that was made and whose secret nobody kept is deleted.
+//! the new one again, delete the old one. A key that was made and whose secret nobody kept is deleted, where a person agrees.
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,8 @@ pub enum Step {
         /// The ids of the user's other keys.
         others: Vec<String>,
     },
-    /// Delete a key that a rotation made, and whose secret nobody kept.
+    /// Delete a key that a rotation made, and whose secret nobody kept; or that somebody else made in the same minutes, so that a
+    /// person agrees first.
     DeleteLost(String),
     /// Ask STS with the keys of this id whose they are.
     Prove(String),
@@ -146,7 +147,8 @@ fn lost(journal: &Journal, found: &Found) -> Option<String> {
     found.listed.iter().find(is_lost).map(|key| key.id.clone())
 }
 
-/// How far our clock and AWS's may differ: further apart no request is taken.
+/// How far our clock may be from AWS's, by which the key was made. A clock that is further off is corrected in requests and not
+/// here: then the key is not known as ours, and a person is told of two keys.
 const UNSURE_SECS: u64 = 15 * 60;
 
 fn ids(found: &Found) -> impl Iterator<Item = String> {

@@ -28,6 +28,8 @@ struct Stage {
     files: MemoryFiles,
     keyring: MemoryKeyring,
     old: AwsKeys,
+    /// Whether the person has a key deleted that a rotation perhaps made.
+    agrees: bool,
 }
 
 /// When a command is ended: at which of its changes to anything, and on which side of it.
@@ -50,8 +52,8 @@ impl Stage {
             secret_access_key: Secret::new(keys.secret_access_key),
             session_token: None,
         };
-        let stage =
-            Self { cloud, clock, files: MemoryFiles::default(), keyring: MemoryKeyring::default(), old: old.clone() };
+        let (files, keyring) = (MemoryFiles::default(), MemoryKeyring::default());
+        let stage = Self { cloud, clock, files, keyring, old: old.clone(), agrees: true };
         stage.store(&stage.world(None)).add("ada", &old).await.unwrap();
         stage
     }
@@ -81,6 +83,7 @@ impl Stage {
     async fn rotate(&self, end: Option<End>) -> Option<Result<Rotated, RotationError>> {
         let world = self.world(end);
         let store = self.store(&world);
+        let agrees = self.agrees;
         let local = tokio::task::LocalSet::new();
         let rotating = local.spawn_local(async move {
             let sts = StsEndpoint {
@@ -99,6 +102,7 @@ impl Stage {
                 ca_bundle: None,
                 signed_by: None,
                 world: &world,
+                may_delete: &move |_| Box::pin(async move { agrees }),
                 tell: &|_| (),
             };
             rotation.run().await
@@ -273,6 +277,28 @@ async fn a_key_whose_secret_was_lost_on_the_way_is_deleted() {
     stage.rotate(None).await.unwrap().unwrap();
     stage.is_tidy().await;
     assert!(stage.users_keys().iter().all(|key| !made.contains(key)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_may_be_a_persons_is_not_deleted_unless_they_agree() {
+    let mut stage = Stage::new().await;
+    stage.agrees = false;
+    stage.cloud.add_fault(Fault::new(Trouble::ResetBefore).on_action("CreateAccessKey").times(1));
+    stage.rotate(None).await.unwrap().unwrap_err();
+    // in the same minutes
+    let sts = StsEndpoint::of_environment(&Environment::default()).unwrap();
+    let iam = Iam::new("ada", &sts, None, &stage.world(None)).unwrap();
+    let theirs = iam.create_access_key(&stage.old).await.unwrap();
+    for _ in 0..2 {
+        let error = stage.rotate(None).await.unwrap().unwrap_err();
+        assert!(matches!(&error, RotationError::PerhapsOurs(key) if key.id == theirs.access_key_id), "{error}");
+        let told = format!("...{}, made 2027-01-16T08:0", end_of(&theirs.access_key_id));
+        assert!(error.to_string().contains(&told) && stage.works(&theirs) && stage.works(&stage.old), "{error}");
+    }
+    // they deleted it by hand
+    iam.delete_access_key(&theirs.access_key_id, &stage.old).await.unwrap();
+    stage.rotate(None).await.unwrap().unwrap();
+    stage.is_tidy().await;
 }
 
 #[tokio::test(start_paused = true)]

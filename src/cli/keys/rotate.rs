@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ca_bundle, confirmed, kept, name_in_keyring, of_keys, quoted, store};
+use super::{agreed, ca_bundle, confirmed, kept, may_be_asked, name_in_keyring, of_keys, quoted, store};
 use crate::app::background;
-use crate::app::keys::Iam;
-use crate::app::keys::rotate::{Rotation, RotationError};
+use crate::app::keys::rotate::{Rotation, RotationError, made};
+use crate::app::keys::{AccessKey, Iam, end_of};
 use crate::app::user_sessions::{AtDaemon, Beginning, UserSessions as _};
 use crate::cli::{Context, Trouble, login, runtime, say};
 use crate::config::{AwsDefinition, Config, KeysBelow, KeysOrigin, KeysReference, RoleBase, StsEndpoint};
 use crate::control::wire::Reset;
 use crate::credential::{AwsKeys, remaining};
+use crate::world::BoxFuture;
 
 /// What `keys rotate` takes.
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub struct RotateArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Delete the key whose id ends so, where a rotation that was cut off may have made it
+    #[arg(long, value_name = "LAST FOUR")]
+    pub delete_lost: Option<String>,
 }
 
 /// Rotates.
@@ -65,6 +69,7 @@ pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble
         }
         let signed_by = with_second_factor(&context, &config, word, below).await?;
         let tell = |sentence: &str| say::err(&format!("credenza: {sentence}\n"));
+        let may_delete = |key: &AccessKey| may_delete(key, arguments.delete_lost.as_deref());
         let rotation = Rotation {
             store: &store,
             name,
@@ -73,6 +78,7 @@ pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble
             ca_bundle: bundle,
             signed_by,
             world: &context.world,
+            may_delete: &may_delete,
             tell: &tell,
         };
         let rotated = rotation.run().await.map_err(|error| trouble(&error, name))?;
@@ -86,6 +92,23 @@ pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble
 }
 
 const CANNOT: &str = "cannot rotate the keys";
+
+/// Whether a key may go that is perhaps somebody's: the one that was named on the command line, or who sits here says so.
+fn may_delete(key: &AccessKey, named: Option<&str>) -> BoxFuture<'static, bool> {
+    let ends = end_of(&key.id);
+    if named == Some(ends) {
+        return Box::pin(async { true });
+    }
+    if !may_be_asked() {
+        return Box::pin(async { false });
+    }
+    let question = format!(
+        "The user has the key ...{ends}, made {}, which is when a rotation that was cut off asked for one: it is that one, whose \
+         secret nobody has, or somebody's own. Delete it?",
+        made(key)
+    );
+    Box::pin(async move { agreed(&question).await })
+}
 
 /// The session that signs what IAM is asked, for a user who has a device: the policies of such a user often want a second factor.
 /// Begun first, where none is kept. `None`: the keys sign it themselves, also where the code goes into the role's own call.
@@ -161,6 +184,13 @@ fn trouble(error: &RotationError, name: &str) -> Trouble {
         RotationError::TwoKeys { .. } => {
             let command = "aws iam delete-access-key --access-key-id ID, for the one that nobody uses";
             Trouble::failed(what, error.to_string()).mend(command)
+        }
+        RotationError::PerhapsOurs(key) => {
+            let why = format!(
+                "{error}. Where somebody uses it, keep it: the rotation goes on when it is deleted in IAM by hand"
+            );
+            let command = format!("{again} --delete-lost {}, where nobody uses it", quoted(end_of(&key.id)));
+            Trouble::failed(what, why).mend(command)
         }
         RotationError::Changed(_) => Trouble::failed(what, error.to_string()).mend("credenza keys list"),
     }
