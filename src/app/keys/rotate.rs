@@ -102,10 +102,7 @@ impl Rotation<'_> {
                 let made = match made {
                     Ok(made) => made,
                     Err(failure) => {
-                        // a plain no: there is no key. Otherwise there may be one, which the next rotation looks for
-                        if failure.class == FailureClass::Refused {
-                            self.store.remove_journal(self.name)?;
-                        }
+                        self.forget_unless_made(&failure, &journal)?;
                         return Err(RotationError::Upstream(failure));
                     }
                 };
@@ -156,6 +153,19 @@ impl Rotation<'_> {
             Step::Stop(why) => return Err(self.stopped(why, current).await),
         }
         Ok(())
+    }
+
+    /// A plain no: there is no new key, and nothing has begun. Otherwise there may be one, which the next rotation looks for. So
+    /// there may where the user has too many already: a list is not of this moment, and may lack what the rotation before made.
+    fn forget_unless_made(&self, failure: &Failure, before: &Journal) -> Result<(), RotationError> {
+        if failure.class != FailureClass::Refused {
+            return Ok(());
+        }
+        let forgotten = match failure.code == "TooManyKeys" && before.asked_secs.is_some() {
+            true => self.store.write_journal(self.name, before),
+            false => self.store.remove_journal(self.name),
+        };
+        forgotten.map_err(RotationError::Keys)
     }
 
     /// Proves the new keys. Where they do not work before they are in their place, they go, and the old ones stay.

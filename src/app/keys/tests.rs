@@ -302,6 +302,26 @@ async fn a_key_that_may_be_a_persons_is_not_deleted_unless_they_agree() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_is_old_does_not_lose_the_key_that_was_made() {
+    let stage = Stage::new().await;
+    let made = End { change: 1, after: true };
+    assert!(stage.rotate(Some(made)).await.is_none());
+    assert_eq!(stage.users_keys().len(), 2);
+    let member =
+        format!("<member><AccessKeyId>{}</AccessKeyId><Status>Active</Status></member>", stage.old.access_key_id);
+    let body = format!(
+        "<ListAccessKeysResponse><ListAccessKeysResult><IsTruncated>false</IsTruncated><AccessKeyMetadata>{member}\
+         </AccessKeyMetadata></ListAccessKeysResult></ListAccessKeysResponse>"
+    );
+    let old = Trouble::Page { status: 200, headers: Vec::new(), body };
+    stage.cloud.add_fault(Fault::new(old).on_action("ListAccessKeys").times(1));
+    let error = stage.rotate(None).await.unwrap().unwrap_err();
+    assert!(matches!(&error, RotationError::Upstream(failure) if failure.code == "TooManyKeys"), "{error}");
+    stage.rotate(None).await.unwrap().unwrap();
+    stage.is_tidy().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_who_is_gone_is_not_a_key_that_is_gone() {
     let stage = Stage::new().await;
     let message = Some("The user with name ada cannot be found.".to_owned());
