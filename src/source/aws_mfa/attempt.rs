@@ -122,7 +122,6 @@ impl Attempt<'_> {
             let record = record.await?;
             match spent::may_send(&record, digest_of(&self.device.serial, &code), self.time(&record)) {
                 MaySend::Send => return Ok(code),
-                MaySend::WaitUntil(_) if !otp::gives_another(&self.device.otp) => break,
                 MaySend::WaitUntil(_) => self.wait_until(spent::next_code).await?,
             }
         }
@@ -139,9 +138,7 @@ impl Attempt<'_> {
     fn is_worth_another_code(&self, failure: &Failure) -> bool {
         let asked_for_too_much = failure.code == "DurationRefused"
             && matches!(&self.wanted.call, ExchangeCall::Role(role) if role.duration > AN_HOUR);
-        (asked_for_too_much || [CODE_REFUSED, CODE_SPENT].contains(&failure.code))
-            && otp::gives_another(&self.device.otp)
-            && self.unless_paused().is_ok()
+        (asked_for_too_much || [CODE_REFUSED, CODE_SPENT].contains(&failure.code)) && self.unless_paused().is_ok()
     }
 
     async fn wait_until(&self, when: impl Fn(SystemTime) -> SystemTime) -> Result<(), Failure> {

@@ -48,9 +48,3 @@ pub enum ExchangeCall {
     /// `AssumeRole`: a session of this role and nothing else.
     Role(Box<RoleRequest>),
 }
-
-/// Whether a text is what a device shows: six digits (API_GetSessionToken, `TokenCode`).
-pub(super) fn is_code(code: &Secret) -> bool {
-    let code = code.expose();
-    code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit())
-}

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{Device, Exchange, ExchangeCall, is_code};
+use super::exchange::{Device, Exchange, ExchangeCall};
 use crate::config::{RoleRequest, StsEndpoint};
 use crate::credential::{AwsKeys, ClockOffset, Issued, Now, SessionKey};
 use crate::secret::Secret;
-use crate::source::shape;
+use crate::source::{otp, shape};
 use crate::store::KeptSession;
 
 impl Exchange {
@@ -41,10 +41,7 @@ impl Exchange {
     /// Where it is not whole, in words that hold nothing of it.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let form: ExchangeForm = read(bytes)?;
-        let device = form.device.map(|device| Device { serial: device.serial, code: device.code.0 });
-        if device.as_ref().is_some_and(|device| device.serial.is_empty() || !is_code(&device.code)) {
-            return Err("its one-time code is not six digits, or its device has no serial".to_owned());
-        }
+        let device = form.device.map(DeviceForm::device).transpose()?;
         let keys = form.keys.keys();
         shape::check(&keys)?;
         Ok(Self {
@@ -177,6 +174,15 @@ impl Serialize for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Secret::deserialize(deserializer).map(Self)
+    }
+}
+
+impl DeviceForm {
+    fn device(self) -> Result<Device, String> {
+        match otp::checked(self.code.0.expose()) {
+            Ok(code) if !self.serial.is_empty() => Ok(Device { serial: self.serial, code }),
+            _ => Err("its one-time code is not six digits, or its device has no serial".to_owned()),
+        }
     }
 }
 

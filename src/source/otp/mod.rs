@@ -74,18 +74,6 @@ pub fn needs_person(otp: &Otp, environment: &Environment) -> bool {
     }
 }
 
-/// Whether asking again, after the code changed, gives another one. A person who types reads the next one.
-pub fn gives_another(otp: &Otp) -> bool {
-    match otp {
-        Otp::Prompt { .. }
-        | Otp::OnePassword { .. }
-        | Otp::Ykman { .. }
-        | Otp::Command { .. }
-        | Otp::MfaProcess { .. }
-        | Otp::Totp { .. } => true,
-    }
-}
-
 /// Whether a person types the code when they are asked: how long that takes says nothing of the source.
 pub fn is_typed(otp: &Otp) -> bool {
     matches!(otp, Otp::Prompt { .. })
