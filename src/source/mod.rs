@@ -38,8 +38,10 @@ mod aws_wire;
 mod aws_words;
 mod github_token;
 mod learnt;
+mod op_words;
 mod said;
 mod shape;
+mod surroundings;
 mod warned;
 
 pub use self::aws_build::{Means, build};

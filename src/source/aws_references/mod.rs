@@ -17,7 +17,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::aws_origin::endless;
-use super::{aws_process, said, shape};
+use super::{aws_process, op_words, said, shape};
 use crate::config::shared::SharedFiles;
 use crate::config::{KeysReference, asked};
 use crate::credential::{AwsKeys, Failure, FailureClass, Issued};
@@ -52,14 +52,10 @@ pub async fn keys(reference: &KeysReference, world: &World) -> Result<Issued, Fa
 }
 
 /// Whether a person may be asked for something when these keys are read: then only a command that the person started may
-/// read them. A service account of 1Password needs nobody, nor does Connect (1Password Developer, "Use service accounts with
-/// 1Password CLI"); of a command its owner says it.
+/// read them. A service account of 1Password needs nobody, nor does Connect; of a command its owner says it.
 pub fn needs_person(reference: &KeysReference, environment: &Environment) -> bool {
-    let is_set = |name: &str| environment.text(name).is_some();
     match reference {
-        KeysReference::OnePassword { .. } => {
-            !(is_set("OP_SERVICE_ACCOUNT_TOKEN") || is_set("OP_CONNECT_HOST") && is_set("OP_CONNECT_TOKEN"))
-        }
+        KeysReference::OnePassword { .. } => !op_words::is_unattended(environment),
         KeysReference::Command { unattended, .. } => !unattended,
         KeysReference::Keyring(_) | KeysReference::Environment(_) | KeysReference::File { .. } => false,
     }

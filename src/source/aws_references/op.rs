@@ -6,11 +6,14 @@
 use std::ffi::OsString;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{At, OUTPUT_LIMIT, UNATTENDED, WITH_A_PERSON, run, seat};
 use crate::credential::{AwsKeys, Failure, FailureClass};
 use crate::secret::Secret;
+use crate::source::op_words::{Meaning, REFERENCE, meaning};
 use crate::source::said;
+use crate::source::surroundings::surroundings;
 use crate::world::World;
 use crate::world::process::{Run, RunError};
 
@@ -23,7 +26,7 @@ pub(super) async fn keys(
     world: &World,
 ) -> Result<AwsKeys, Failure> {
     let (vault, item) = reference
-        .strip_prefix("op://")
+        .strip_prefix(REFERENCE)
         .and_then(|rest| rest.split_once('/'))
         .filter(|(vault, item)| !vault.is_empty() && !item.is_empty() && !item.starts_with('-'))
         .ok_or_else(|| at.unusable("write op://VAULT/ITEM; what has a name with other characters goes by its id"))?;
@@ -31,7 +34,7 @@ pub(super) async fn keys(
     argv.extend(account.into_iter().flat_map(|account| ["--account", account]).map(OsString::from));
     let wanted = Run {
         argv,
-        environment: (*world.environment).clone(),
+        environment: surroundings(&world.environment, "OP_"),
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
@@ -39,7 +42,9 @@ pub(super) async fn keys(
     };
     let ran = run(wanted, world).await.map_err(|error| not_run(at, &error))?;
     if ran.code != Some(0) {
-        let (class, code, why) = meaning(&String::from_utf8_lossy(&ran.stderr)).told(reference);
+        let stderr = Zeroizing::new(String::from_utf8_lossy(&ran.stderr).into_owned());
+        let names: Vec<&str> = [reference, vault, item].into_iter().chain(account).collect();
+        let (class, code, why) = told(meaning(&stderr, &names, unattended), reference);
         let failure = at.failure(class, code, &why);
         let private = format!("{} ({})", failure.public, said::by_a_program(&ran.stderr, &ran.stdout));
         return Err(failure.because(private));
@@ -66,97 +71,43 @@ fn not_run(at: &At, error: &RunError) -> Failure {
     failure.because(private)
 }
 
-/// Why `op` gave nothing, as far as its words tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// No account is set up.
-    NoAccount,
-    /// The desktop app does not run, or is not integrated.
-    AppClosed,
-    /// Nobody is signed in, or the session is over, or it is locked.
-    SignedOut,
-    /// No such item or vault, or it may not be seen: `op` does not tell these apart.
-    NotFound,
-    /// Several items have the name.
-    Ambiguous,
-    /// Too many reads.
-    Throttled,
-    /// Something else.
-    Unknown,
-}
-
-/// What its standard error means; upper and lower case are the same.
-fn meaning(stderr: &str) -> Meaning {
-    let said = stderr.to_lowercase();
-    let says = |clues: &[&str]| clues.iter().any(|clue| said.contains(clue));
-    if says(&["no accounts configured"]) {
-        Meaning::NoAccount
-    } else if says(&[
-        "connect to the 1password desktop app",
-        "connecting to desktop app",
-        "1password app is not running",
-    ]) {
-        Meaning::AppClosed
-    } else if says(&["too many requests", "rate limit"]) {
-        Meaning::Throttled
-    } else if says(&[
-        "not signed in",
-        "not currently signed in",
-        "signed in to an account",
-        "session expired",
-        "invalid session",
-        "authorization prompt dismissed",
-        "authorization timeout",
-        "authenticat",
-        "unauthorized",
-        "locked",
-    ]) {
-        Meaning::SignedOut
-    } else if says(&["more than one item", "multiple items"]) {
-        Meaning::Ambiguous
-    } else if says(&["isn't an item", "isn't a vault", "not found", "doesn't exist", "no item", "not a vault"]) {
-        Meaning::NotFound
-    } else {
-        Meaning::Unknown
-    }
-}
-
-impl Meaning {
-    fn told(self, reference: &str) -> (FailureClass, &'static str, String) {
-        use FailureClass::{NeedsPerson, Refused, TryLater};
-        let (class, code, why) = match self {
-            Self::NoAccount => (
-                NeedsPerson,
-                "KeysWithheld",
-                "no account is set up for 1Password's `op`; run `op account add`, or turn on \
-                 the integration in the app's settings",
-            ),
-            Self::AppClosed => (
-                NeedsPerson,
-                "KeysWithheld",
-                "the 1Password app does not answer; open it, with the integration with 1Password \
-                 CLI turned on",
-            ),
-            Self::SignedOut => (
-                NeedsPerson,
-                "KeysWithheld",
-                "1Password's `op` is not signed in, or locked; unlock the app, or run `op signin`",
-            ),
-            Self::NotFound => {
-                let why = format!(
-                    "1Password has no such item there, or does not show it; run `op item list`, and correct {reference}"
-                );
-                return (Refused, "KeysUnusable", why);
-            }
-            Self::Ambiguous => (Refused, "KeysUnusable", "several items have this name; write the item's id"),
-            Self::Throttled => (TryLater, "KeysWithheld", "1Password is asked too often; it is asked again soon"),
-            Self::Unknown => (
-                NeedsPerson,
-                "KeysWithheld",
-                "1Password's `op` failed; run `op item get` by hand, and correct what it says",
-            ),
-        };
-        (class, code, why.to_owned())
+/// What a failure is called, and what mends it.
+fn told(meaning: Option<Meaning>, reference: &str) -> (FailureClass, &'static str, String) {
+    use FailureClass::{NeedsPerson, Refused, TryLater};
+    let withheld = |why: &str| (NeedsPerson, "KeysWithheld", why.to_owned());
+    match meaning {
+        Some(Meaning::NoAccount) => withheld(
+            "no account is set up for 1Password's `op`; run `op account add`, or turn on the integration in the app's settings",
+        ),
+        Some(Meaning::AppClosed) => {
+            withheld("the 1Password app does not answer; open it, with the integration with 1Password CLI turned on")
+        }
+        Some(Meaning::NotApproved) => {
+            withheld("1Password asked for an approval that was not given; run the command again, and approve it")
+        }
+        Some(Meaning::SessionOver | Meaning::SignedOut) => {
+            withheld("1Password's `op` is not signed in, or locked; unlock the app, or run `op signin`")
+        }
+        Some(Meaning::TokenRefused) => withheld(
+            "1Password does not take the token in OP_SERVICE_ACCOUNT_TOKEN or OP_CONNECT_TOKEN; set one that is good \
+             (`op service-account create` makes one), and start again",
+        ),
+        Some(Meaning::NotFound) => {
+            let why = format!(
+                "1Password has no such item there, or does not show it; run `op item list`, and correct {reference}"
+            );
+            (Refused, "KeysUnusable", why)
+        }
+        Some(Meaning::Ambiguous) => {
+            (Refused, "KeysUnusable", "several items have this name; write the item's id".to_owned())
+        }
+        Some(Meaning::TooOften) => {
+            (TryLater, "KeysWithheld", "1Password is asked too often; it is asked again soon".to_owned())
+        }
+        // no code was asked for
+        Some(Meaning::NoCodes) | None => {
+            withheld("1Password's `op` failed; run `op item get` by hand, and correct what it says")
+        }
     }
 }
 
@@ -205,32 +156,6 @@ fn plain(label: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_words_of_op_mean_something() {
-        for (said, expected) in [
-            (
-                "[ERROR] 2026/11/26 13:00:00 You are not currently signed in. Please run `op signin --help`",
-                Meaning::SignedOut,
-            ),
-            ("[ERROR] 2026/11/26 13:00:00 account is not signed in", Meaning::SignedOut),
-            (
-                "[ERROR] 2026/11/26 13:00:00 error initializing client: authorization prompt dismissed, please try again",
-                Meaning::SignedOut,
-            ),
-            ("[ERROR] session expired, sign in to create a new session", Meaning::SignedOut),
-            ("[ERROR] No accounts configured for use with 1Password CLI.", Meaning::NoAccount),
-            ("[ERROR] couldn't connect to the 1Password desktop app", Meaning::AppClosed),
-            ("[ERROR] \"aws\" isn't an item. Specify the item with its UUID, name, or domain.", Meaning::NotFound),
-            ("[ERROR] \"Work\" isn't a vault in this account.", Meaning::NotFound),
-            ("[ERROR] More than one item matches \"aws\".", Meaning::Ambiguous),
-            ("[ERROR] (429) Too Many Requests", Meaning::Throttled),
-            ("panic: nil", Meaning::Unknown),
-            ("", Meaning::Unknown),
-        ] {
-            assert_eq!(meaning(said), expected, "{said}");
-        }
-    }
 
     #[test]
     fn fields_are_found_by_their_labels() {

@@ -151,6 +151,13 @@ async fn op_is_asked_once_for_both_halves() {
         let passed = op.runs.lock().unwrap()[0].environment.text("OP_SERVICE_ACCOUNT_TOKEN").is_some();
         assert_eq!(passed, limit == 15, "it finds its own variables");
     }
+    let op = Played::printing(item);
+    let variables = [("OP_SESSION_x", "s"), ("HOME", "/home/ada"), ("AWS_SECRET_ACCESS_KEY", "theirs")];
+    let world = World { processes: op.clone(), ..world(&variables) };
+    read(&reference(None), &world).await.unwrap();
+    let given = op.runs.lock().unwrap()[0].environment.clone();
+    assert!(["OP_SESSION_x", "HOME"].iter().all(|name| given.text(name).is_some()));
+    assert!(given.text("AWS_SECRET_ACCESS_KEY").is_none(), "and nobody else's");
 }
 
 #[tokio::test]
@@ -176,6 +183,12 @@ async fn the_states_of_op_are_told_apart() {
             FailureClass::Refused,
             "KeysUnusable",
             "correct op://Work/aws",
+        ),
+        (
+            Played::saying("[ERROR] authorization prompt dismissed, please try again"),
+            FailureClass::NeedsPerson,
+            "KeysWithheld",
+            "approve it",
         ),
         (Played::saying("(429) Too Many Requests"), FailureClass::TryLater, "KeysWithheld", "asked again soon"),
         (Played::printing(r#"{"fields":[]}"#), FailureClass::Refused, "KeysUnusable", "no field `access key id`"),

@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::config::Otp;
 use crate::credential::{ClockOffset, Failure};
 use crate::secret::Secret;
+use crate::source::op_words;
 use crate::world::{Environment, World};
 
 /// What is asked of a source.
@@ -67,7 +68,7 @@ pub async fn code(asked: &Asked<'_>, world: &World) -> Result<Secret, Failure> {
 /// Whether a person must be there: to type, to touch, to confirm. `environment`: the one that the source would run in.
 pub fn needs_person(otp: &Otp, environment: &Environment) -> bool {
     match otp {
-        Otp::OnePassword { .. } => !op::is_unattended(environment),
+        Otp::OnePassword { .. } => !op_words::is_unattended(environment),
         Otp::Command { unattended, .. } => !unattended,
         Otp::Totp { .. } => false,
         Otp::Prompt { .. } | Otp::Ykman { .. } | Otp::MfaProcess { .. } => true,

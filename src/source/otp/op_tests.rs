@@ -2,7 +2,6 @@
 
 use super::super::contract_tests::{Stage, one_password};
 use super::*;
-use crate::config::Otp;
 
 #[test]
 fn a_reference_is_completed_to_that_of_a_code() {
@@ -55,18 +54,6 @@ async fn its_states_are_told_apart() {
     assert_eq!(failure.code, "OtpRefused", "{failure:?}");
     assert!(failure.public.contains("`op service-account create`"), "{failure}");
     assert_eq!(stage.says("state", "unknown-item").failure().await.code, "OtpItemUnknown");
-}
-
-#[tokio::test]
-async fn names_are_not_taken_for_what_it_says() {
-    let otp = |_: &_| Otp::OnePassword { item: "signed in".to_owned(), vault: Some("otp".to_owned()), account: None };
-    let stage = Stage::new(otp, &[]);
-    let command = "[ERROR] \"signed in\" isn't an item in the \"otp\" vault";
-    let asked = super::super::Asked { serial: "ada", identity: "prod", otp: &stage.otp, offset: Default::default() };
-    let found = explained(command, &asked, ("signed in", Some("otp"), None), false);
-    assert_eq!(found.unwrap().0, Trouble::ItemUnknown);
-    let found = explained("[ERROR] item \"signed in\" is odd", &asked, ("signed in", Some("otp"), None), false);
-    assert!(found.is_none(), "{found:?}");
 }
 
 #[tokio::test]

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::program::{Program, surroundings, words};
+use super::program::{Program, words};
 use super::trouble::{Trouble, again};
 use super::{Asked, prompt};
 use crate::credential::Failure;
 use crate::secret::Secret;
+use crate::source::surroundings::surroundings;
 use crate::world::process::Seat;
 use crate::world::{World, terminal};
 

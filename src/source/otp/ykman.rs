@@ -3,10 +3,11 @@
 //! It asks for a touch, or for the key's password, on the terminal.
 
 use super::Asked;
-use super::program::{Program, WITH_A_PERSON, surroundings, words};
+use super::program::{Program, WITH_A_PERSON, words};
 use super::trouble::{Trouble, again};
 use crate::credential::Failure;
 use crate::secret::Secret;
+use crate::source::surroundings::surroundings;
 use crate::world::World;
 use crate::world::process::Seat;
 
