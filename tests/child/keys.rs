@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use simcloud::{Fault, Keys, Trouble};
 
 use crate::support::{Home, Said, fed, played_keyring, role};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, ends_well_at_a_question};
 
 /// A home with a keyring.
 struct Stage {
@@ -190,6 +190,69 @@ fn a_key_that_may_be_somebodys_is_asked_about_at_a_terminal() {
         terminal.expect(code);
     }
     stage.home.run(&["credential", "mine"]).good();
+}
+
+#[test]
+fn the_keys_of_a_user_with_a_device_are_rotated_by_a_session_with_a_code() {
+    let stage = Stage::with_keys();
+    let serial = "arn:aws:iam::111122223333:mfa/base";
+    let cloud = &stage.home.cloud;
+    cloud.add_device("base", serial);
+    cloud.set_code_required("base", true);
+    let config = fs::read_to_string(stage.home.path(".config/credenza/config.toml")).unwrap();
+    stage.home.write(".config/credenza/config.toml", &format!("{config}mfa_serial = \"{serial}\"\n"));
+    // no session, and nobody to ask for a code
+    let said = stage.keys(&["rotate", "mine", "--yes"]);
+    assert!(said.code == Some(4) && said.err.contains("credenza login mine"), "{said:?}");
+    assert_eq!(cloud.count("CreateAccessKey"), 0);
+    let code = cloud.code_of(serial);
+    assert_eq!(stage.home.run(&["login", "mine", "--code", &code]).code, Some(0));
+    let said = stage.keys(&["rotate", "mine", "--yes"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let of_iam = ["ListAccessKeys", "CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"];
+    let calls: Vec<_> = cloud.calls().into_iter().filter(|call| of_iam.contains(&call.action.as_str())).collect();
+    assert!(of_iam.iter().all(|action| calls.iter().any(|call| call.action == *action)), "{calls:?}");
+    let by_session = |call: &simcloud::Call| call.access_key_id.as_ref().is_some_and(|id| id.starts_with("ASIA"));
+    assert!(calls.iter().all(by_session), "{calls:?}");
+    assert!(cloud.judge(&stage.home.keys).is_err() && !stage.kept().contains(&stage.home.keys.secret_access_key));
+    assert_eq!(cloud.codes_sent(serial).len(), 1);
+}
+
+#[test]
+fn keys_are_typed_unseen_and_removed_at_a_terminal() {
+    let stage = Stage::new();
+    let Keys { access_key_id, secret_access_key, .. } = stage.home.keys.clone();
+    ends_well_at_a_question(&stage.home, &["keys", "add", "ada"], "Access key id of ada");
+    assert!(stage.kept().is_empty());
+    let mut terminal = Terminal::new(&stage.home);
+    terminal.enter("credenza keys add ada; echo code-$?.");
+    terminal.expect("Access key id of ada (is not shown): ");
+    terminal.enter(&access_key_id);
+    let mut shown = terminal.expect("Secret access key (is not shown): ");
+    terminal.enter(&secret_access_key);
+    shown += &terminal.expect("code-0.");
+    assert!(!shown.contains(&access_key_id) && !shown.contains(&secret_access_key), "{shown}");
+    assert!(stage.kept().contains(&secret_access_key));
+    // longer than any key
+    let seed = format!("otpauth://totp/AWS:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer={}", "x".repeat(200));
+    terminal.enter("credenza keys add --totp ada; echo code-$?.");
+    terminal.expect("Seed of ada (is not shown): ");
+    terminal.enter(&seed);
+    terminal.expect("code-0.");
+    assert!(stage.kept().contains(&seed));
+    for (answer, code, there) in [("", "code-1.", true), ("n", "code-1.", true), ("y", "code-0.", false)] {
+        terminal.enter("credenza keys remove ada; echo code-$?.");
+        terminal.expect("Remove the keys ada from the keyring? [y/N]");
+        terminal.enter(answer);
+        terminal.expect(code);
+        assert_eq!(stage.kept().contains(&secret_access_key), there);
+    }
+    // Ctrl-C at it ends it
+    terminal.enter("sh -c 'trap : INT; credenza keys remove --totp ada; echo code-$?.'");
+    terminal.expect("[y/N]");
+    terminal.press("\u{3}");
+    terminal.expect("code-130.");
+    assert!(stage.kept().contains(&seed));
 }
 
 #[test]
