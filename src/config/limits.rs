@@ -206,6 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn serials_of_devices() {
+        let arn = "arn:aws:iam::123456789012:mfa/";
+        let of_length = |length: usize| format!("{arn}{}", "a".repeat(length - arn.len()));
+        for (serial, good) in [
+            ("GAHT12345678", true),
+            ("arn:aws-us-gov:iam::123456789012:mfa/team/ada+=,.@-_", true),
+            (&*"7".repeat(8), false),
+            (&*"7".repeat(9), true),
+            (&*of_length(256), true),
+            (&*of_length(257), false),
+            ("", false),
+            ("GAHT 12345678", false),
+            ("GAHT12345678\n", false),
+            ("arn:aws:iam::123456789012:mfa/ädä", false),
+        ] {
+            assert_eq!(mfa_serial(serial).is_ok(), good, "{serial}");
+        }
+    }
+
+    #[test]
     fn tags_have_bounds() {
         let tag = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         assert_eq!(tags(&tag("team", "")), Ok(()));
