@@ -201,6 +201,12 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
         | "RequestExpired"
         | "RequestTimeTooSkewed"
         | "AuthFailure" => of_signature,
+        // a value out of its bounds is told of by the parameter's name in small letters
+        "ValidationError" if matches!(call.asked, Asked::Session) && says("urationSeconds") => {
+            let why = format!("AWS makes no session of {} s", call.duration.unwrap_or_default().as_secs());
+            let remedy = "write a session_duration of 15m to 36h beside its keys, or leave it out";
+            call.verdict(Refused, "DurationRefused", &why, remedy)
+        }
         "ValidationError" if says("DurationSeconds exceeds") => {
             let asked = call.duration.unwrap_or_default();
             let why = format!("the role does not allow {} s", asked.as_secs());
@@ -208,8 +214,14 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
             if asked > AN_HOUR { verdict.and(Action::ClampToAnHour) } else { verdict }
         }
         "ValidationError" => {
-            let why = "AWS does not accept a setting of the role";
-            call.verdict(Refused, "ValidationError", why, "correct the profile; `credenza status` shows AWS's words")
+            let (why, remedy) = match call.asked {
+                Asked::Role { .. } | Asked::WebIdentity { .. } => ("a setting of the role", "correct the profile"),
+                Asked::Session => ("a setting of the session", "correct mfa_serial and session_duration"),
+                Asked::Caller => ("the question whose the keys are", "correct them"),
+            };
+            let why = format!("AWS does not accept {why}");
+            let remedy = format!("{remedy}; `credenza status` shows AWS's words");
+            call.verdict(Refused, "ValidationError", &why, &remedy)
         }
         "PackedPolicyTooLarge" => {
             let why = "its session policies and tags are too large together";

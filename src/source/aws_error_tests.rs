@@ -116,6 +116,27 @@ fn temporary_keys_make_no_session() {
     check(&row, &call(Asked::Session));
 }
 
+#[test]
+fn what_is_wrong_with_a_session_is_not_said_of_a_role() {
+    const TOO_LONG: &str = "1 validation error detected: Value '200000' at 'durationSeconds' failed to satisfy constraint: \
+                            Member must have value less than or equal to 129600";
+    const SERIAL: &str = "1 validation error detected: Value at 'serialNumber' failed to satisfy constraint";
+    #[rustfmt::skip]
+    let rows: &[(Asked<'static>, Row)] = &[
+        (Asked::Session, (400, "ValidationError", TOO_LONG, Refused, "DurationRefused", Action::GiveUp, &["7200 s", "session_duration"])),
+        (Asked::Session, (400, "ValidationError", "The requested DurationSeconds exceeds the limit", Refused, "DurationRefused", Action::GiveUp, &["session_duration"])),
+        (Asked::Session, (400, "ValidationError", SERIAL, Refused, "ValidationError", Action::GiveUp, &["a setting of the session", "correct mfa_serial"])),
+        (Asked::Caller, (400, "ValidationError", "1 validation error detected", Refused, "ValidationError", Action::GiveUp, &["whose the keys are"])),
+    ];
+    for (asked, row) in rows {
+        check(row, &call(*asked));
+        let (status, code, clue, ..) = row;
+        let failure = judge(&answer(*status, code, clue, ClockOffset::None), &call(*asked)).failure;
+        let words = ["role", "duration_seconds", "profile"];
+        assert!(!words.iter().any(|word| failure.public.contains(word)), "{}", failure.public);
+    }
+}
+
 fn check((status, code, clue, class, ours, action, words): &Row, call: &Call<'_>) {
     let verdict = judge(&answer(*status, code, clue, ClockOffset::None), call);
     let Failure { class: is, code: said, public, private } = verdict.failure;
