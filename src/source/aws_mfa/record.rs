@@ -54,8 +54,12 @@ pub(super) struct SeenClock {
     pub(super) at: Now,
 }
 
-/// How many codes are remembered: a device shows another one each 30 s, and AWS takes none that is minutes old.
+/// So many codes are remembered at least, however old.
 const REMEMBERED: usize = 8;
+
+/// So long each code is remembered at least, however many there are: AWS takes none that is minutes old, so whatever it might
+/// take still is known here if it was ever sent.
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(3 * 60);
 
 /// What recognises a device's code.
 pub(super) fn digest_of(serial: &str, code: &Secret) -> Digest {
@@ -67,8 +71,18 @@ impl DeviceRecord {
     /// Notes that a code is about to be sent.
     pub(super) fn note_sent(&mut self, digest: Digest, at: SystemTime) {
         self.sent.push(SentCode { digest, at, outcome: Outcome::Sent });
-        let over = self.sent.len().saturating_sub(REMEMBERED);
-        self.sent.drain(..over);
+        let mut over = self.sent.len().saturating_sub(REMEMBERED);
+        // the last refusal says how long the pause is yet
+        let last_refused = self.sent.iter().rposition(|code| code.outcome == Outcome::Refused);
+        let mut number = 0..;
+        self.sent.retain(|code| {
+            let is_last_refused = number.next() == last_refused;
+            // one of a clock that was ahead is of now, too
+            let is_old = at.duration_since(code.at).is_ok_and(|age| age >= REMEMBERED_FOR);
+            let goes = over > 0 && is_old && !is_last_refused;
+            over -= usize::from(goes);
+            !goes
+        });
     }
 
     /// Notes how that ended. `None`: nothing went out, so the code may be sent yet.

@@ -41,6 +41,38 @@ fn a_code_that_was_sent_waits_for_the_next_however_it_ended() {
 }
 
 #[test]
+fn a_live_code_is_remembered_however_many_came_after_it() {
+    let mut record = DeviceRecord::default();
+    for number in 0..40 {
+        record.note_sent(code(number), at(u64::from(number) * 4));
+        record.note_outcome(code(number), Some(Outcome::Unknown));
+    }
+    for number in 0..40 {
+        assert_ne!(may_send(&record, code(number), at(179)), MaySend::Send, "{number}");
+    }
+    // by count, what is older
+    record.note_sent(code(40), at(3600));
+    let kept: Vec<bool> = (0..41).map(|number| may_send(&record, code(number), at(3600)) != MaySend::Send).collect();
+    assert_eq!(kept, [[false; 33].as_slice(), &[true; 8]].concat());
+    // one of a clock that was ahead, too
+    for number in 41..60 {
+        record.note_sent(code(number), at(number.into()));
+    }
+    assert_ne!(may_send(&record, code(40), at(60)), MaySend::Send);
+}
+
+#[test]
+fn a_pause_is_not_over_because_codes_came_after_the_refused_ones() {
+    let mut record = after(&[Outcome::Refused; 7]);
+    for number in 100..120 {
+        record.note_sent(code(number), at(200 + u64::from(number)));
+        record.note_outcome(code(number), Some(Outcome::Unknown));
+    }
+    assert_eq!(pause(&record, at(400)), secs(500));
+    assert_eq!(record.sent.iter().filter(|code| code.outcome == Outcome::Refused).count(), 1);
+}
+
+#[test]
 fn a_code_is_fetched_where_enough_of_its_step_is_left() {
     #[rustfmt::skip]
     let rows = [
@@ -189,6 +221,22 @@ proptest! {
                 }
             }
             kept = record::write(&record);
+        }
+    }
+
+    /// Whatever was sent within the last minutes is remembered, at whatever pace and with whatever came of it.
+    #[test]
+    fn what_aws_may_take_still_is_remembered(sends in proptest::collection::vec((0..20_u64, outcome()), 0..80)) {
+        let (mut record, mut now, mut all) = (DeviceRecord::default(), 0, Vec::new());
+        for (number, (later, outcome)) in (0..).zip(sends) {
+            now += later;
+            record.note_sent(code(number), at(now));
+            record.note_outcome(code(number), Some(outcome));
+            all.push((number, now));
+            for (number, sent) in all.iter().rev().enumerate().filter(|(age, (_, sent))| *age < 8 || now - sent < 180) {
+                prop_assert!(may_send(&record, code(sent.0), at(now)) != MaySend::Send, "{number} {sent:?} at {now}");
+            }
+            prop_assert!(record.sent.len() <= all.iter().filter(|(_, sent)| now - sent < 180).count().max(8) + 1);
         }
     }
 
