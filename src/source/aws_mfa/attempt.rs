@@ -122,7 +122,11 @@ impl Attempt<'_> {
             let record = record.await?;
             match spent::may_send(&record, digest_of(&self.device.serial, &code), self.time(&record)) {
                 MaySend::Send => return Ok(code),
-                MaySend::WaitUntil(_) => self.wait_until(spent::next_code).await?,
+                MaySend::WaitUntil(_) => {
+                    let label = self.device.label();
+                    self.world.person.tell(&format!("That code of {label} was used before, and each is good once."));
+                    self.wait_until(spent::next_code).await?;
+                }
             }
         }
         Err(told::code_spent(&self.wanted.identity))

@@ -84,29 +84,36 @@ impl Program {
         };
         ran.map_err(|error| {
             let (trouble, why, stderr) = match &error {
-                RunError::Start { .. } => (Trouble::Missing, format!("{name} cannot be started; {install}"), &[][..]),
+                RunError::Start { .. } => (Trouble::Missing, format!("{name} cannot be started; {install}"), None),
                 RunError::NoRoom { .. } => {
-                    (Trouble::Later, format!("{name} could not be started now; {} later", again(asked)), &[][..])
+                    (Trouble::Later, format!("{name} could not be started now; {} later", again(asked)), None)
                 }
                 RunError::TimedOut { after, stderr, .. } => {
                     let why = format!("{name} did not answer within {} s and was ended; {mend}", after.as_secs());
-                    (Trouble::TimedOut, why, stderr.as_slice())
+                    (Trouble::TimedOut, why, Some(stderr.as_slice()))
                 }
-                RunError::TooMuch { stderr, .. } => {
-                    (Trouble::Unusable, format!("{name} printed too much and was ended; {mend}"), stderr.as_slice())
-                }
+                RunError::TooMuch { stderr, .. } => (
+                    Trouble::Unusable,
+                    format!("{name} printed too much and was ended; {mend}"),
+                    Some(stderr.as_slice()),
+                ),
                 RunError::NoTerminal { .. } => {
                     let why = format!(
                         "{name} may ask you something, and there is no terminal here; {} at one, in the foreground",
                         again(asked)
                     );
-                    (Trouble::NotGiven, why, &[][..])
+                    (Trouble::NotGiven, why, None)
                 }
                 RunError::Interrupted { .. } => {
-                    (Trouble::NotGiven, format!("{name} was ended by Ctrl-C; {}", again(asked)), &[][..])
+                    (Trouble::NotGiven, format!("{name} was ended by Ctrl-C; {}", again(asked)), None)
                 }
             };
-            saying(trouble.failure(asked, &why), stderr, &[])
+            let failure = trouble.failure(asked, &why);
+            // what never ran, and what its person ended, has nothing to say
+            match stderr {
+                Some(stderr) => saying(failure, stderr, &[]),
+                None => failure,
+            }
         })
     }
 }
