@@ -164,6 +164,8 @@ pub enum KeysOrigin {
     },
     /// Meant by reference: `keys` of our own TOML.
     Reference {
+        /// Whose `keys` say it, in our own TOML: for the sentences.
+        identity: IdentityName,
         /// Where they lie.
         reference: KeysReference,
         /// `aws_account_id`, where written.

@@ -60,8 +60,8 @@ impl Origin {
             KeysOrigin::Process { profile, argv, account_id } => {
                 aws_process::keys(&self.world, profile, argv, account_id.as_deref()).await
             }
-            KeysOrigin::Reference { reference, account_id } => {
-                let keys = aws_references::keys(reference, &self.world).await?;
+            KeysOrigin::Reference { identity, reference, account_id } => {
+                let keys = aws_references::keys(identity, reference, &self.world).await?;
                 Ok(Issued { account_id: keys.account_id.or_else(|| account_id.clone()), ..keys })
             }
             KeysOrigin::Environment => environment(&self.world.environment),

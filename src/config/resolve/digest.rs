@@ -115,7 +115,7 @@ impl Fields {
                 argv.iter().for_each(|word| self.add("word", Digest::of(word.as_bytes()).0));
                 self.add("account", account_id.as_deref().unwrap_or_default());
             }
-            KeysOrigin::Reference { reference, account_id } => {
+            KeysOrigin::Reference { identity: _, reference, account_id } => {
                 self.add("reference", reference.label());
                 self.add("mark", origin.mark());
                 self.add("account", account_id.as_deref().unwrap_or_default());

@@ -126,7 +126,7 @@ impl Resolver<'_> {
             self.see_from_our_folder(argv);
         }
         let account_id = view.text("aws_account_id").map(str::to_owned);
-        Ok(KeysOrigin::Reference { reference, account_id })
+        Ok(KeysOrigin::Reference { identity: view.name.clone(), reference, account_id })
     }
 
     fn session(
@@ -210,7 +210,7 @@ impl Resolver<'_> {
         }
         let keys = self.said_of(view, |said| said.user.keys.as_ref())?;
         let reference = keys.value.reference(self.surroundings.environment).ok()?;
-        let origin = KeysOrigin::Reference { reference, account_id: None };
+        let origin = KeysOrigin::Reference { identity: view.name.clone(), reference, account_id: None };
         may_need_a_person(&origin).then(|| format!("{} {}", origin.label(), origin.mark()))
     }
 

@@ -26,14 +26,15 @@ use crate::world::keyring::KeyringError;
 use crate::world::process::{Ran, Run, RunError, Seat};
 use crate::world::{Environment, World};
 
-/// The keys that a reference leads to: long-term ones, so without an end.
+/// The keys that a reference leads to: long-term ones, so without an end. `identity`: whose `keys` in our own TOML say it, such
+/// as `base`.
 ///
 /// # Errors
 ///
 /// Of class `Refused` where something that is written must be corrected; `NeedsPerson` where whoever keeps the keys does not
 /// give them before a person has done something; `TryLater` where it may work in a moment. Each names what mends it.
-pub async fn keys(reference: &KeysReference, world: &World) -> Result<Issued, Failure> {
-    let at = At(reference.label());
+pub async fn keys(identity: &str, reference: &KeysReference, world: &World) -> Result<Issued, Failure> {
+    let at = At { identity: identity.to_owned(), label: reference.label() };
     let keys = match reference {
         KeysReference::OnePassword { reference: item, account } => {
             let unattended = !needs_person(reference, &world.environment);
@@ -61,8 +62,11 @@ pub fn needs_person(reference: &KeysReference, environment: &Environment) -> boo
     }
 }
 
-/// A reference as it is written: what every sentence about its keys begins with.
-struct At(String);
+/// A reference as it is written, and where: what every sentence about its keys begins with.
+struct At {
+    identity: String,
+    label: String,
+}
 
 impl At {
     /// What is written must be corrected.
@@ -76,7 +80,11 @@ impl At {
     }
 
     fn failure(&self, class: FailureClass, code: &'static str, why: &str) -> Failure {
-        Failure::new(class, code, format!("the keys at {} cannot be used: {why}", self.0))
+        Failure::new(
+            class,
+            code,
+            format!("the keys at {} (`keys` of [identity.{}]) cannot be used: {why}", self.label, self.identity),
+        )
     }
 
     fn check(&self, keys: &AwsKeys) -> Result<(), Failure> {
@@ -130,7 +138,7 @@ fn not_set(names: &[&str]) -> String {
 /// `file:PATH#PROFILE`
 fn in_file(at: &At, path: &Path, profile: &str, world: &World) -> Result<AwsKeys, Failure> {
     let bytes = world.files.read(path).map(Zeroizing::new).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => at.unusable("the file is not there"),
+        io::ErrorKind::NotFound => at.unusable("the file is not there; write it, or correct the path"),
         _ => {
             let failure = at.unusable("the file cannot be read; see to its owner and its mode");
             let private = format!("{} ({error})", failure.public);
@@ -153,7 +161,7 @@ fn in_file(at: &At, path: &Path, profile: &str, world: &World) -> Result<AwsKeys
 
 /// `{ command = [...] }`: prints what a `credential_process` prints, but keys without an end.
 async fn of_command(at: &At, argv: &[String], unattended: bool, world: &World) -> Result<Issued, Failure> {
-    if asked::by(&world.environment, &at.0) {
+    if asked::by(&world.environment, &at.label) {
         return Err(at.failure(
             FailureClass::Refused,
             "ProcessAsksItself",
@@ -163,20 +171,24 @@ async fn of_command(at: &At, argv: &[String], unattended: bool, world: &World) -
     let failed = |why: &str| at.failure(FailureClass::NeedsPerson, "ProcessFailed", why);
     let wanted = Run {
         argv: argv.iter().map(OsString::from).collect(),
-        environment: asked::told(&world.environment, &at.0),
+        environment: asked::told(&world.environment, &at.label),
         input: None,
         time_limit: if unattended { UNATTENDED } else { WITH_A_PERSON },
         output_limit: OUTPUT_LIMIT,
         seat: seat(unattended),
     };
+    let with = |failure: Failure, error: &RunError| {
+        let private = format!("{} ({error})", failure.public);
+        failure.because(private)
+    };
     let ran = run(wanted, world).await.map_err(|error| match &error {
-        RunError::Start { .. } => failed("it could not be started; check its path").because(error.to_string()),
+        RunError::Start { .. } => with(failed("it could not be started; install it, or correct its path"), &error),
         RunError::NoRoom { .. } => {
             let why = "it could not be started now; it is run again soon";
-            at.failure(FailureClass::TryLater, "ProcessFailed", why).because(error.to_string())
+            with(at.failure(FailureClass::TryLater, "ProcessFailed", why), &error)
         }
         RunError::NoTerminal { .. } | RunError::Interrupted { .. } => {
-            failed("it was ended at the terminal; run it by hand").because(error.to_string())
+            with(failed("it was ended at the terminal; run it by hand"), &error)
         }
         RunError::TimedOut { stderr, .. } | RunError::TooMuch { stderr, .. } => {
             let failure = failed("it took too long or printed too much, and was ended; run it by hand");

@@ -61,7 +61,7 @@ fn world(variables: &[(&str, &str)]) -> World {
 
 /// The two halves, or what a client is told.
 async fn read(reference: &KeysReference, world: &World) -> Result<(String, String), Failure> {
-    let issued = keys(reference, world).await?;
+    let issued = keys("base", reference, world).await?;
     assert!(issued.expiration.is_none() && issued.keys.long_term());
     Ok((issued.keys.access_key_id, issued.keys.secret_access_key.expose().to_owned()))
 }
@@ -86,7 +86,10 @@ async fn variables_that_are_not_set_are_named() {
     ] {
         let failure = read(&reference, &world(variables)).await.unwrap_err();
         assert_eq!((failure.class, failure.code), (FailureClass::Refused, "KeysUnusable"));
-        assert!(failure.public.starts_with("the keys at env:BOOT cannot be used") && failure.public.contains(named));
+        assert!(
+            failure.public.starts_with("the keys at env:BOOT (`keys` of [identity.base]) cannot be used")
+                && failure.public.contains(named)
+        );
     }
 }
 
@@ -124,6 +127,45 @@ async fn a_section_of_a_file_is_read_as_the_shared_files_are() {
         let failure = read(&file(path, profile), &world).await.unwrap_err();
         assert_eq!((failure.class, failure.code), (FailureClass::Refused, "KeysUnusable"));
         assert!(failure.public.contains(told), "{}", failure.public);
+    }
+}
+
+/// Whose `keys` they are, why not, and what mends it: in what clients see, too.
+#[tokio::test]
+async fn who_reads_the_failure_knows_what_to_mend() {
+    let start = |run: &Run| {
+        let program = run.argv[0].to_string_lossy().into_owned();
+        Err(RunError::Start { program, reason: "No such file or directory (os error 2)".to_owned() })
+    };
+    let command = KeysReference::Command { argv: vec!["nosuchprogram".to_owned()], unattended: false };
+    let file = KeysReference::File { path: "/home/ada/keys".into(), profile: "default".to_owned() };
+    for (reference, public) in [
+        (
+            command,
+            "the keys at the command nosuchprogram (`keys` of [identity.base]) cannot be used: it could not be started; \
+             install it, or correct its path",
+        ),
+        (
+            file,
+            "the keys at file:/home/ada/keys#default (`keys` of [identity.base]) cannot be used: the file is not there; \
+             write it, or correct the path",
+        ),
+        (
+            KeysReference::Keyring("ada".to_owned()),
+            "the keys at keyring:ada (`keys` of [identity.base]) cannot be used: the keyring has no such entry; \
+             run `credenza keys add ada`",
+        ),
+        (
+            KeysReference::Environment("BOOT".to_owned()),
+            "the keys at env:BOOT (`keys` of [identity.base]) cannot be used: BOOT_ACCESS_KEY_ID and \
+             BOOT_SECRET_ACCESS_KEY are not set; start Credenza where they are, and see what the program that sets them \
+             warned of",
+        ),
+    ] {
+        let world = World { processes: Played::new(start), ..world(&[]) };
+        let failure = read(&reference, &world).await.unwrap_err();
+        assert_eq!(failure.public, public);
+        assert!(failure.private.starts_with(public), "{}", failure.private);
     }
 }
 
@@ -236,7 +278,11 @@ async fn a_command_prints_long_term_keys_as_a_credential_process_does() {
     ] {
         let failure = read(&command(true), &World { processes: program, ..world(&[]) }).await.unwrap_err();
         assert!(failure.class == class && failure.public.contains(told), "{}", failure.public);
-        assert!(failure.public.starts_with("the keys at the command keys-of cannot be used: "), "{}", failure.public);
+        assert!(
+            failure.public.starts_with("the keys at the command keys-of (`keys` of [identity.base]) cannot be used: "),
+            "{}",
+            failure.public
+        );
     }
 }
 
