@@ -1,6 +1,7 @@
 //! `credenza keys scan`: where long-term keys lie in clear text. The file, the line, what mends it; never the value. Ends with 1
 //! where something was found, as linters do.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -43,13 +44,7 @@ pub(super) fn run(arguments: ScanArgs, context: Context) -> Result<u8, Trouble> 
     } else {
         report.found.iter().for_each(|found| say::out(&found.line()));
         report.unread.iter().for_each(|unread| say::err(&format!("credenza: not read: {unread}\n")));
-        let (count, files) = (report.found.len(), report.files);
-        let secrets = match count {
-            0 => "no secret".to_owned(),
-            1 => "1 secret".to_owned(),
-            count => format!("{count} secrets"),
-        };
-        say::err(&format!("credenza: {secrets} in {files} files\n"));
+        say::err(&format!("credenza: {}\n", report.sum()));
     }
     Ok(u8::from(!report.found.is_empty()))
 }
@@ -65,6 +60,22 @@ struct Report {
     found: Vec<Found>,
     /// What is there and was not read, with the reason.
     unread: Vec<String>,
+}
+
+impl Report {
+    /// `3 secrets in 2 files (17 files read)`
+    fn sum(&self) -> String {
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
+        let read = counted(self.files, "file");
+        let with_some: BTreeSet<&str> = self.found.iter().map(|found| &*found.file).collect();
+        match self.found.len() {
+            0 => format!("no secret in {read}"),
+            count => format!("{} in {} ({read} read)", counted(count, "secret"), counted(with_some.len(), "file")),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
