@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{Context, Exit, Trouble, say};
-use crate::app::keys::{KeyStore, KeysError, kept};
+use crate::app::keys::{Entry, KeyStore, KeysError, kept};
+use crate::config::toml::nearest;
 use crate::config::{Config, KeysOrigin, KeysReference};
 use crate::world::keyring::KeyringError;
 
@@ -78,6 +79,21 @@ fn users_of<'a>(name: &str, config: &'a Config) -> Vec<&'a str> {
         config.keys_below(identity).and_then(|below| name_in_keyring(below.origin)).is_some_and(|it| it == name)
     };
     config.identities.keys().map(|identity| &**identity).filter(rests).collect()
+}
+
+/// Whether the keyring has such an entry.
+async fn is_there(context: &Context, entry: &str, what: &str) -> Result<bool, Trouble> {
+    let found = context.world.keyring.read(entry).await;
+    Ok(found.map_err(|error| of_keys(what, &error.into()))?.is_some())
+}
+
+/// Nothing in the keyring is called so: said before anything is asked. `noted`: what is; `again`: the command without its name.
+fn unknown(what: &str, kind: &str, name: &str, noted: &[(String, Entry)], again: &str) -> Trouble {
+    let trouble = Trouble::failed(what, format!("the keyring has no {kind} called {name}"));
+    match nearest(name, noted.iter().map(|(noted, _)| noted.as_str()).filter(|noted| *noted != name)) {
+        Some(nearest) => trouble.mend(format!("{again} {}", quoted(nearest))),
+        None => trouble.mend("credenza keys list"),
+    }
 }
 
 fn store(context: &Context, config: &Config) -> KeyStore {

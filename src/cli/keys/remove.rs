@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{confirmed, name_of, of_keys, quoted, store, users_of};
+use super::{confirmed, is_there, kept, name_of, of_keys, quoted, store, unknown, users_of};
 use crate::cli::{Context, Trouble, runtime, say};
 use crate::config::Config;
 
@@ -32,11 +32,17 @@ pub(super) fn run(arguments: RemoveArgs, context: Context) -> Result<u8, Trouble
             if users.is_empty() { String::new() } else { format!(" {} cannot be had without.", users.join(", ")) };
         let what = if totp { "seed" } else { "keys" };
         let totp_option = if totp { " --totp" } else { "" };
-        let command = format!("credenza keys remove {}{totp_option}", quoted(&name));
+        let again = format!("credenza keys remove{totp_option}");
+        let command = format!("{again} {}", quoted(&name));
+        let store = store(&context, &config);
+        let noted = if totp { store.seeds() } else { store.keys() }.map_err(|error| of_keys(CANNOT, &error))?;
+        let entry = if totp { kept::seed_entry(&name) } else { kept::entry(&name) };
+        if !noted.iter().any(|(noted, _)| *noted == name) && !is_there(&context, &entry, CANNOT).await? {
+            return Err(unknown(CANNOT, what, &name, &noted, &again));
+        }
         if !confirmed(&format!("Remove the {what} {name} from the keyring?{used}"), yes, CANNOT, &command).await? {
             return Ok(1);
         }
-        let store = store(&context, &config);
         let removed = if totp { store.remove_seed(&name).await } else { store.remove(&name).await };
         match removed.map_err(|error| of_keys(CANNOT, &error))? {
             true if totp => say::err(&format!("credenza: the seed {name} is gone from the keyring\n")),
@@ -44,8 +50,7 @@ pub(super) fn run(arguments: RemoveArgs, context: Context) -> Result<u8, Trouble
                 "credenza: the keys {name} are gone from the keyring; in IAM they are there as before\n"
             )),
             false => {
-                let why = format!("the keyring has no {what} called {name}");
-                return Err(Trouble::failed(CANNOT, why).mend("credenza keys list"));
+                return Err(unknown(CANNOT, what, &name, &noted, &again));
             }
         }
         Ok(0)

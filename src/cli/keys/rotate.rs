@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{agreed, ca_bundle, confirmed, kept, may_be_asked, name_in_keyring, of_keys, quoted, store};
+use super::{
+    agreed, ca_bundle, confirmed, is_there, kept, may_be_asked, name_in_keyring, of_keys, quoted, store, unknown,
+};
 use crate::app::background;
 use crate::app::keys::rotate::{Rotation, RotationError, made};
 use crate::app::keys::{AccessKey, Iam, end_of};
@@ -59,6 +61,13 @@ pub(super) fn run(arguments: RotateArgs, context: Context) -> Result<u8, Trouble
         match store.journal(name).map_err(|error| of_keys(CANNOT, &error))? {
             Some(_) => say::err(&format!("credenza: a rotation of {name} was cut off: it goes on\n")),
             None => {
+                if !is_there(&context, &kept::entry(name), CANNOT).await? {
+                    let noted = store.keys().map_err(|error| of_keys(CANNOT, &error))?;
+                    return Err(match below {
+                        Some(_) => trouble(&RotationError::NoKeys(name.to_owned()), name),
+                        None => unknown(CANNOT, "keys", name, &noted, "credenza keys rotate"),
+                    });
+                }
                 let question =
                     format!("Rotate the keys {name}? The old key is deleted, and whatever else has it stops working.");
                 let command = format!("credenza keys rotate {}", quoted(word));
