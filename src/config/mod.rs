@@ -11,6 +11,7 @@ pub mod env_file;
 pub mod fnox;
 pub mod identity;
 pub mod import;
+pub mod keys_line;
 pub mod limits;
 pub mod own;
 pub mod places;

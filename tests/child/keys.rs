@@ -88,12 +88,59 @@ fn keys_move_out_of_the_credentials_file() {
         !format!("{said:?}").contains(secret_access_key.as_str()) && stage.kept().contains(secret_access_key.as_str())
     );
 
-    // what is said to be written works
-    fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
-    stage.home.write(".config/credenza/config.toml", "[identity.base]\nkeys = \"keyring:base\"\n");
+    // whoever rested on them is served at once
+    assert!(said.err.contains("on the keys of [base] rest: ") && said.err.contains("my-role"), "{said:?}");
+    let config = stage.home.path(".config/credenza/config.toml");
+    let written = fs::read_to_string(&config).unwrap();
+    assert_eq!((written.as_str(), mode(&config)), ("[identity.base]\nkeys = \"keyring:base\"\n", 0o600));
+    assert_eq!(stage.home.exec(&["my-role", "--", "true"]).code, Some(0));
     stage.home.run(&["credential", "my-role"]).good();
     let again = stage.keys(&["add", "other", "--from-profile", "base"]);
     assert!(again.code == Some(3) && again.err.contains("[base]"), "{again:?}");
+}
+
+#[test]
+fn what_the_configuration_says_already_is_kept_and_extended() {
+    let stage = Stage::new();
+    fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
+    let config = stage.home.path(".config/credenza/config.toml");
+    let before = "# mine\r\n[identity.my-role]\nregion = \"eu-west-1\" # theirs";
+    fs::write(&config, before).unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o640)).unwrap();
+    stage.home.run(&["up"]).good();
+    stage.home.run(&["credential", "my-role"]).good();
+    stage.keys(&["add", "ada", "--from-profile", "base"]).good();
+    let written = fs::read_to_string(&config).unwrap();
+    assert_eq!(written, format!("{before}\n\n[identity.base]\nkeys = \"keyring:ada\"\n"));
+    assert_eq!(mode(&config), 0o640);
+    assert_eq!(stage.home.exec(&["my-role", "--", "true"]).code, Some(0));
+    stage.home.run(&["credential", "my-role"]).good();
+}
+
+#[test]
+fn keys_stay_until_their_owner_has_written_where_they_lie() {
+    for (config, table) in [
+        ("[identity.base]\nregion = \"eu-west-1\"\n", "[identity.base]"),
+        ("[identity.mine]\nprofile = \"base\"\n", "[identity.mine]"),
+    ] {
+        let stage = Stage::new();
+        fs::create_dir_all(stage.home.path(".config/credenza")).unwrap();
+        stage.home.write(".config/credenza/config.toml", config);
+        let lying = fs::read_to_string(stage.home.path(".aws/credentials")).unwrap();
+        let said = stage.keys(&["add", "base", "--from-profile", "base"]);
+        let line = format!("Write keys = \"keyring:base\" into {table} of ");
+        assert!(said.code == Some(3) && said.err.contains(&line), "{said:?}");
+        assert!(said.err.contains("credenza keys add base --from-profile base"), "{said:?}");
+        assert_eq!(fs::read_to_string(stage.home.path(".aws/credentials")).unwrap(), lying);
+        assert_eq!(fs::read_to_string(stage.home.path(".config/credenza/config.toml")).unwrap(), config);
+        assert!(stage.backups().is_empty());
+        stage.home.run(&["credential", "my-role"]).good();
+        // they did, and nothing is asked
+        stage.home.write(".config/credenza/config.toml", &config.replace("]\n", "]\nkeys = \"keyring:base\"\n"));
+        stage.keys(&["add", "base", "--from-profile", "base"]).good();
+        assert!(!fs::read_to_string(stage.home.path(".aws/credentials")).unwrap().contains("aws_access_key_id"));
+        stage.home.run(&["credential", "my-role"]).good();
+    }
 }
 
 #[test]
@@ -269,6 +316,28 @@ fn keys_that_lie_elsewhere_are_not_rotated() {
 }
 
 #[test]
+fn a_mistyped_name_is_said_before_anything_is_asked() {
+    let stage = Stage::with_keys();
+    stage.fed(&["add", "--totp", "seed"], "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n").good();
+    for (words, why, mend) in [
+        (&["rotate", "adda"][..], "the keyring has no keys called adda", "credenza keys rotate ada"),
+        (&["remove", "aad"], "the keyring has no keys called aad", "credenza keys remove ada"),
+        (&["remove", "sed", "--totp"], "the keyring has no seed called sed", "credenza keys remove --totp seed"),
+        (&["rotate", "else", "--yes"], "the keyring has no keys called else", "credenza keys list"),
+        (&["remove", "else", "--yes"], "the keyring has no keys called else", "credenza keys list"),
+    ] {
+        let said = stage.keys(words);
+        assert!(said.code == Some(1) && said.err.contains(why) && said.err.contains(mend), "{words:?}: {said:?}");
+        assert!(!said.err.contains("--yes"), "{words:?}: {said:?}");
+    }
+    assert!(stage.kept().contains(&stage.home.keys.secret_access_key));
+    // an identity's keys that are gone
+    stage.keys(&["remove", "ada", "--yes"]).good();
+    let said = stage.keys(&["rotate", "mine"]);
+    assert!(said.code == Some(1) && said.err.contains("credenza keys add ada"), "{said:?}");
+}
+
+#[test]
 fn a_seed_is_kept_with_a_warning() {
     let stage = Stage::new();
     let said = stage.fed(&["add", "--totp", "ada"], "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n");
@@ -298,8 +367,9 @@ fn what_lies_in_clear_text_is_found() {
     ] {
         assert!(said.out.contains(told), "{said:?}");
     }
-    assert!(!format!("{said:?}").contains("kV7dh2") && said.err.contains("2 secrets in "), "{said:?}");
+    assert!(!format!("{said:?}").contains("kV7dh2") && said.err.contains("2 secrets in 2 files ("), "{said:?}");
     let json: serde_json::Value = serde_json::from_str(&stage.keys(&["scan", "--json", &work]).out).unwrap();
+    assert!(said.err.contains(&format!(" ({} files read)", json["files"])) && json["files"] != 2, "{said:?}");
     assert_eq!((&json["schema"], &json["found"][0]["line"]), (&1.into(), &2.into()));
     fs::remove_dir_all(stage.home.path("work")).unwrap();
     fs::create_dir(stage.home.path("work")).unwrap();

@@ -1,5 +1,6 @@
 //! `credenza keys add`: keys into the keyring, from a person, a program, or `~/.aws/credentials`.
 
+mod afterwards;
 mod take_over_profile;
 
 use std::io::Read as _;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{agreed, ca_bundle, may_be_asked, name_of, of_keys, quoted, store, users_of};
 use crate::app::keys::{KeyStore, KeysError, check_seed, end_of, owner, typed};
 use crate::cli::{Context, Trouble, runtime, say};
-use crate::config::{Config, StsEndpoint};
+use crate::config::{Config, StsEndpoint, keys_line};
 use crate::credential::{AwsKeys, FailureClass};
 use crate::secret::Secret;
 use crate::world::Person as _;
@@ -83,6 +84,9 @@ impl Adding<'_> {
         let whose = self.whose(&keys).await?;
         self.store.add(name, &keys).await.map_err(|error| of_keys(CANNOT, &error))?;
         self.told(&keys, whose.as_deref());
+        if users_of(name, self.config).is_empty() {
+            self.told_to_write(name);
+        }
         Ok(0)
     }
 
@@ -160,20 +164,19 @@ impl Adding<'_> {
         }
     }
 
-    /// What was done, and what to write.
+    /// What was done.
     fn told(&self, keys: &AwsKeys, whose: Option<&str>) {
-        let name = self.name;
         let of = whose.map(|arn| format!(" of {arn}")).unwrap_or_default();
-        say::err(&format!("credenza: the key ...{}{of} is in the keyring, as {name}\n", end_of(&keys.access_key_id)));
-        if !users_of(name, self.config).is_empty() {
-            return;
-        }
-        let identity = self.arguments.from_profile.as_deref().unwrap_or(name);
+        let ends = end_of(&keys.access_key_id);
+        say::err(&format!("credenza: the key ...{ends}{of} is in the keyring, as {}\n", self.name));
+    }
+
+    /// What to write, so that an identity has them.
+    fn told_to_write(&self, identity: &str) {
         let file = self.config.places.config.display();
-        say::err(&format!(
-            "  write into {file}:\n    [identity.{}]\n    keys = \"keyring:{name}\"\n",
-            toml_key(identity)
-        ));
+        let lines = keys_line::lines(identity, self.name);
+        let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+        say::err(&format!("  write into {file}:\n{lines}"));
     }
 }
 
@@ -193,21 +196,3 @@ fn read_input() -> Result<Secret, Trouble> {
 }
 
 const MOST_BYTES: usize = 16 << 10;
-
-/// A name as TOML writes it between dots.
-fn toml_key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if bare && !name.is_empty() { name.to_owned() } else { format!("{name:?}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_written_as_toml_has_them() {
-        for (name, expected) in [("ada", "ada"), ("a.b", "\"a.b\""), ("a \"b\"", "\"a \\\"b\\\"\""), ("", "\"\"")] {
-            assert_eq!(toml_key(name), expected);
-        }
-    }
-}
