@@ -5,6 +5,7 @@ mod first;
 mod follow;
 mod hang;
 mod many;
+mod renewal;
 mod rest;
 mod sources;
 mod stage;

@@ -35,7 +35,7 @@ fn with_keyring() -> (Stage, PathBuf) {
 }
 
 /// A passphrase in a file that the daemon is told of.
-fn with_passphrase_file() -> Stage {
+pub(super) fn with_passphrase_file() -> Stage {
     let mut stage = stage("passphrase");
     put_passphrase(&mut stage);
     stage
