@@ -95,7 +95,8 @@ impl Adding<'_> {
     fn left_there(&self, profile: &str, then: &Afterwards) -> Trouble {
         let (file, left) = (self.config.places.config.display(), then.left_without.join(", "));
         let line = format!("keys = \"keyring:{}\"", self.name);
-        let holders: BTreeSet<String> = then.left_without.iter().map(|identity| self.holder(identity)).collect();
+        let holders: BTreeSet<String> =
+            then.left_without.iter().map(|identity| self.holder(identity, profile)).collect();
         let tables = Vec::from_iter(holders).join(" and ");
         let again = format!("credenza keys add {} --from-profile {}", quoted(self.name), quoted(profile));
         let why = format!(
@@ -106,10 +107,10 @@ impl Adding<'_> {
         Trouble::configuration(CANNOT, why).mend(again)
     }
 
-    /// The table that must say where the keys of an identity lie.
-    fn holder(&self, identity: &str) -> String {
-        let below = self.config.keys_below(identity);
-        keys_line::table_of(below.map_or(identity, |below| &below.identity.name))
+    /// The table that must say where the keys of an identity lie: its own where it is made of the profile, else that of its source.
+    fn holder(&self, identity: &str, profile: &str) -> String {
+        let is_made_of_it = self.config.identities.get(identity).is_some_and(|identity| *identity.profile == *profile);
+        keys_line::table_of(if is_made_of_it { identity } else { profile })
     }
 
     /// `credentials.credenza-backup-20270115T080000Z`, beside the file.
