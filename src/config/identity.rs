@@ -53,6 +53,9 @@ pub struct Identity {
     pub ca_bundle: Option<PathBuf>,
     /// Digest of everything above that decides what is served and from where.
     pub digest: Digest,
+    /// The digest that somebody has who lacks the variables that its long-term keys are in (`keys = "env:PREFIX"`), where we
+    /// have them: by the name they mean the same, and have no other keys for it. `None`: there are no such variables.
+    pub digest_without: Option<Digest>,
 }
 
 impl Identity {

@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::holders::Holders;
 use super::jobs::Jobs;
 use super::view;
-use crate::config::{Config, ConfigError, Identity};
+use crate::config::{Config, ConfigError};
 use crate::credential::Failure;
 use crate::engine::Engine;
 use crate::log::audit::Audit;
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 use crate::server::grant::Grants;
 use crate::world::{BoxFuture, Clock};
 
@@ -143,16 +143,15 @@ impl std::fmt::Debug for Daemon {
     }
 }
 
-/// An identity that can be served, and that is what the asking side thinks it is.
-pub(super) fn agreed<'c>(config: &'c Config, name: &str, digest: Option<&str>) -> Result<&'c Identity, Disagreed> {
+/// The digest of an identity that can be served, and that is what the asking side thinks it is: as that side has it.
+pub(super) fn agreed(config: &Config, name: &str, digest: Option<&str>) -> Result<Digest, Disagreed> {
     let identity = config.identities.get(name).ok_or(Disagreed::Unknown)?;
     if let Err(unusable) = &identity.definition {
         return Err(Disagreed::Unusable(unusable.to_string()));
     }
-    if digest.is_some_and(|digest| digest != identity.digest.to_hex()) {
-        return Err(Disagreed::Differs);
-    }
-    Ok(identity)
+    let Some(theirs) = digest else { return Ok(identity.digest) };
+    let mut same = [Some(identity.digest), identity.digest_without].into_iter().flatten();
+    same.find(|ours| ours.to_hex() == theirs).ok_or(Disagreed::Differs)
 }
 
 /// Why an identity is not what the asking side wants.

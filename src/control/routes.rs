@@ -267,8 +267,7 @@ impl Visit {
     /// The digest of what both sides understand by a name. Who understands something else may have read files that changed
     /// a moment ago: they are looked at first.
     async fn agreed(&self, named: &wire::Named) -> Result<Digest, Disagreed> {
-        let now =
-            || agreed(&self.daemon.config(), &named.name, named.digest.as_deref()).map(|identity| identity.digest);
+        let now = || agreed(&self.daemon.config(), &named.name, named.digest.as_deref());
         match now() {
             Err(_) => {
                 self.daemon.look_again().await;

@@ -99,8 +99,14 @@ fn a_daemon_below_fnox_has_the_keys_and_its_helper_programs_have_not() {
     let said = run(&home, &format!("fnox exec -- credenza exec boot -- {WHO}"));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
     shows_a_session_and_no_long_term_key(&home);
+    // a plain shell has no keys of its own for it, and one with others means others
     let said = run(&home, "credenza exec boot -- echo started");
-    assert_eq!((said.code, said.out.as_str()), (Some(125), ""), "whoever shows no keys may mean others: {said:?}");
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "started\n", ""), "{said:?}");
+    assert_eq!(run(&home, "credenza env boot --format json").code, Some(0));
+    let others = "BOOT_ACCESS_KEY_ID=AKIAANOTHERUSERSKEY0 BOOT_SECRET_ACCESS_KEY=another";
+    let said = run(&home, &format!("{others} credenza exec boot -- echo started"));
+    assert_eq!((said.code, said.out.as_str()), (Some(125), ""), "{said:?}");
+    assert!(said.err.contains("boot means something else to the daemon"), "{said:?}");
     assert_ne!(run(&home, "credenza credential helped").code, Some(0));
     let helper = fs::read_to_string(home.path("helper.env")).unwrap();
     assert!(helper.contains("FNOX_OTHER=1") && !helper.contains("BOOT_"), "{helper}");

@@ -12,15 +12,17 @@ use crate::config::user_session::{KeysReference, UserSession};
 use crate::config::web_identity::TokenSource;
 use crate::secret::Digest;
 
-/// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from.
+/// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from. `without`: as
+/// somebody has it who lacks the variables of `keys = "env:PREFIX"`.
 pub(super) fn of(
     view: &View<'_>,
     definition: &Result<AwsDefinition, Unusable>,
     resolver: &Resolver<'_>,
     base: Option<Digest>,
     ca_bundle: Option<&Path>,
+    without: bool,
 ) -> Digest {
-    let mut fields = Fields(Vec::new());
+    let mut fields = Fields { bytes: Vec::new(), without };
     fields.add("name", &*view.name);
     fields.add("profile", &*view.profile);
     fields.add("config", resolver.shared.config.as_os_str().as_encoded_bytes());
@@ -75,7 +77,7 @@ pub(super) fn of(
             fields.add("endpoints", [u8::from(sso.session.fips), u8::from(sso.session.dualstack)]);
         }
     }
-    Digest::of(&fields.0)
+    Digest::of(&fields.bytes)
 }
 
 /// Every variable that says which container endpoint is asked, and as whom: `source/aws_container.rs`.
@@ -91,13 +93,17 @@ const INSTANCE: &[&str] =
     &["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED"];
 
 /// Fields with their lengths, so that no two lists of fields give the same bytes. Secrets go in as their digests.
-struct Fields(Vec<u8>);
+struct Fields {
+    bytes: Vec<u8>,
+    /// The variables of keys count as not set.
+    without: bool,
+}
 
 impl Fields {
     fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         for part in [name.as_bytes(), value.as_ref()] {
-            self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            self.0.extend_from_slice(part);
+            self.bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            self.bytes.extend_from_slice(part);
         }
     }
 
@@ -121,7 +127,10 @@ impl Fields {
                 self.add("account", account_id.as_deref().unwrap_or_default());
                 if let KeysReference::Environment(prefix) = reference {
                     let names = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"].map(|half| format!("{prefix}_{half}"));
-                    self.variables(resolver, &[&names[0], &names[1]]);
+                    let is_set = |name: &String| resolver.surroundings.environment.text(name).is_some();
+                    if !self.without && names.iter().any(is_set) {
+                        self.variables(resolver, &[&names[0], &names[1]]);
+                    }
                 }
             }
             KeysOrigin::Environment => {

@@ -154,6 +154,9 @@ impl<'a> Resolver<'a> {
             })) => session.keys.profile().cloned(),
             _ => base.and_then(|base| base.rests_on.clone()),
         };
+        let digest_of = |base, without| digest::of(view, &definition, self, base, ca_bundle.as_deref(), without);
+        let digest = digest_of(base.map(|base| base.identity.digest), false);
+        let without = digest_of(base.map(|base| base.identity.digest_without.unwrap_or(base.identity.digest)), true);
         let identity = Identity {
             name: view.name.clone(),
             profile: view.profile.clone(),
@@ -161,7 +164,8 @@ impl<'a> Resolver<'a> {
             kind,
             account: view.account(definition.as_ref().ok()),
             region: view.text("region").map(str::to_owned),
-            digest: digest::of(view, &definition, self, base.map(|base| base.identity.digest), ca_bundle.as_deref()),
+            digest,
+            digest_without: (without != digest).then_some(without),
             definition,
             keep_warm: view.said.and_then(|said| said.keep_warm.as_ref()).is_some_and(|written| written.value),
             warnings,
