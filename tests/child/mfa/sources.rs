@@ -1,5 +1,7 @@
 //! Where codes and keys come from, at a real terminal.
 
+use std::time::{Duration, SystemTime};
+
 use super::stage::{SERIAL, Stage};
 use crate::support::{ACCOUNT, role};
 use crate::terminal::{Terminal, ends_well_at_a_question};
@@ -58,6 +60,28 @@ fn a_wrong_code_is_told_of_and_not_shown_and_the_next_one_is_taken() {
     stage.login("one");
     stage.is_good(&stage.run(&["credential", "one"]).good());
     assert_eq!(stage.codes(), 2);
+}
+
+#[test]
+fn after_two_refused_codes_there_is_a_pause_that_status_shows() {
+    let stage = Stage::new();
+    let cloud = &stage.home.cloud;
+    let right: Vec<String> = [-30, 0, 30].map(|secs| cloud.code_at(SERIAL, later(cloud.now(), secs))).into();
+    let wrong = ["000000", "111111", "222222", "333333", "444444"].into_iter();
+    for wrong in wrong.filter(|wrong| right.iter().all(|right| right != wrong)).take(2) {
+        assert_eq!(stage.run(&["login", "one", "--code", wrong]).code, Some(4));
+    }
+    let said = stage.run(&["login", "one", "--code", &cloud.code_of(SERIAL)]);
+    said.failed(4, &["AWS refused 2 one-time codes for one in a row", "credenza login one"]);
+    assert_eq!(stage.codes(), 2, "none is sent meanwhile");
+    assert!(stage.status()["paused_until"].is_string(), "{}", stage.status());
+    let table = stage.run(&["status"]).good();
+    assert!(table.contains("AWS refused too many codes in a row: none is sent for "), "{table}");
+}
+
+fn later(time: SystemTime, secs: i64) -> SystemTime {
+    let by = Duration::from_secs(secs.unsigned_abs());
+    if secs < 0 { time - by } else { time + by }
 }
 
 #[test]
