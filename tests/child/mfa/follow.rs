@@ -66,11 +66,13 @@ fn a_daemon_that_starts_anew_takes_nothing_from_a_running_command() {
     assert!(job.is_served(&stage));
     stage.run(&["up"]).good();
     stage.run(&["credential", "two"]).failed(4, &["credenza login two"]);
-    // it begins a session, and writes down that it keeps that one
-    stage.next_code();
-    stage.login("two");
     for _ in 0..20 {
         assert!(job.is_served(&stage), "its role is good for an hour");
     }
+    // and what the new daemon keeps is followed as before
+    stage.next_code();
+    stage.login("two");
+    assert_eq!(stage.run(&["logout", "one", "--yes"]).code, Some(0));
+    until("what was forgotten is handed out no more", || job.is_told(&stage).contains("credenza login one"));
     job.end();
 }
