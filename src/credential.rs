@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod handover;
+pub mod millis;
 
 use std::fmt;
 use std::sync::Arc;

@@ -79,11 +79,7 @@ pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
         secret_access_key: credential.keys.secret_access_key.expose(),
         session_token: credential.keys.session_token.as_ref().map_or("", Secret::expose),
         expiration: text_of(credential.expiration),
-        server_offset_ms: match credential.server_offset {
-            ClockOffset::None => 0,
-            ClockOffset::Ahead(by) => millis(by),
-            ClockOffset::Behind(by) => -millis(by),
-        },
+        server_offset_ms: credential.server_offset.ahead_ms(),
         // rounded up: nobody may think that it lives longer
         age_ms: u64::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
         received: text_of(credential.received.wall),
@@ -95,10 +91,6 @@ pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
 
 fn text_of(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MIN).to_string()
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What [`read`] read.
@@ -148,7 +140,6 @@ pub fn read(body: &[u8]) -> Option<Handover> {
     let read: Read = serde_json::from_slice(body).ok()?;
     let whole = !read.access_key_id.is_empty() && !read.secret_access_key.is_empty() && !read.session_token.is_empty();
     let expiration: jiff::Timestamp = read.expiration.parse().ok()?;
-    let offset = Duration::from_millis(read.server_offset_ms.unsigned_abs());
     whole.then(|| Handover {
         issued: Issued {
             keys: AwsKeys {
@@ -157,11 +148,7 @@ pub fn read(body: &[u8]) -> Option<Handover> {
                 session_token: Some(read.session_token),
             },
             expiration: Some(SystemTime::from(expiration)),
-            server_offset: match read.server_offset_ms.signum() {
-                1 => ClockOffset::Ahead(offset),
-                -1 => ClockOffset::Behind(offset),
-                _ => ClockOffset::None,
-            },
+            server_offset: ClockOffset::of_ahead_ms(read.server_offset_ms),
             account_id: read.account_id,
             role_arn: read.role_arn,
             warnings: Vec::new(),

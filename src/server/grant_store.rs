@@ -5,13 +5,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::grant::{Grant, Holder, Kept, Scope};
 use crate::credential::IdentityName;
+use crate::credential::millis::{time, unix_ms, whole_ms};
 use crate::secret::Digest;
 use crate::world::folder::{Folder, FolderError, Permission};
 
@@ -184,16 +185,4 @@ impl Record {
             address: self.address,
         })
     }
-}
-
-fn unix_ms(time: SystemTime) -> u64 {
-    whole_ms(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn time(unix_ms: u64) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).unwrap_or(UNIX_EPOCH)
 }

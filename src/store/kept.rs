@@ -1,11 +1,12 @@
 //! User sessions as they are written down before they are sealed: JSON, wiped when dropped. What ended is neither written nor
 //! taken back, and nothing lives longer for having been written. Called by [`super::at_rest`] alone.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::KeptSession;
+use crate::credential::millis::{time, unix_ms, whole_ms};
 use crate::credential::{AwsKeys, ClockOffset, Issued, Now, SessionKey, remaining};
 use crate::secret::Secret;
 
@@ -84,11 +85,7 @@ impl<'s> Written<'s> {
             session_token: issued.keys.session_token.as_ref().map(Secret::expose),
             // one without an end is none that lives
             ends_unix_ms: issued.expiration.map(unix_ms).unwrap_or_default(),
-            server_offset_ms: match issued.server_offset {
-                ClockOffset::None => 0,
-                ClockOffset::Ahead(by) => i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
-                ClockOffset::Behind(by) => i64::try_from(by.as_millis()).map_or(i64::MIN, |by| -by),
-            },
+            server_offset_ms: issued.server_offset.ahead_ms(),
             account_id: issued.account_id.as_deref(),
             role_arn: issued.role_arn.as_deref(),
         }
@@ -121,7 +118,6 @@ impl ReadSession {
     fn into_kept(self, since: Duration, now: Now) -> (SessionKey, KeptSession) {
         let seen = time(self.seen_unix_ms).checked_add(since).unwrap_or(now.wall);
         let began = began(time(self.began_unix_ms), Now { wall: now.wall.max(seen), ..now });
-        let offset = Duration::from_millis(self.server_offset_ms.unsigned_abs());
         let issued = Issued {
             keys: AwsKeys {
                 access_key_id: self.access_key_id,
@@ -129,11 +125,7 @@ impl ReadSession {
                 session_token: self.session_token,
             },
             expiration: Some(time(self.ends_unix_ms)),
-            server_offset: match self.server_offset_ms.signum() {
-                0 => ClockOffset::None,
-                1 => ClockOffset::Ahead(offset),
-                _ => ClockOffset::Behind(offset),
-            },
+            server_offset: ClockOffset::of_ahead_ms(self.server_offset_ms),
             account_id: self.account_id,
             role_arn: self.role_arn,
             warnings: Vec::new(),
@@ -141,16 +133,4 @@ impl ReadSession {
         };
         (SessionKey(self.key.into()), KeptSession { issued, began })
     }
-}
-
-fn unix_ms(time: SystemTime) -> u64 {
-    whole_ms(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn time(unix_ms: u64) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).unwrap_or(UNIX_EPOCH)
 }

@@ -3,10 +3,11 @@
 //!
 //! Pure: [`super::book`] keeps it, [`super::spent`] decides by it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::credential::millis::{time, unix_ms, whole_ms};
 use crate::credential::{ClockOffset, Now};
 use crate::secret::{Digest, Secret};
 
@@ -153,7 +154,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<DeviceRecord, TooNew> {
         sent: file.sent.iter().filter_map(sent).collect(),
         refused_in_a_row: file.refused_in_a_row,
         clock: file.aws_clock.map(|form| SeenClock {
-            offset: offset(form.ahead_ms),
+            offset: ClockOffset::of_ahead_ms(form.ahead_ms),
             at: Now { wall: time(form.seen_unix_ms), boot: Duration::from_millis(form.seen_boot_ms) },
         }),
         latency: file.latency_ms.map(Duration::from_millis),
@@ -176,11 +177,7 @@ pub(super) fn write(record: &DeviceRecord) -> Vec<u8> {
         sent: record.sent.iter().map(sent).collect(),
         refused_in_a_row: record.refused_in_a_row,
         aws_clock: record.clock.map(|seen| ClockForm {
-            ahead_ms: match seen.offset {
-                ClockOffset::None => 0,
-                ClockOffset::Ahead(by) => i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
-                ClockOffset::Behind(by) => i64::try_from(by.as_millis()).map_or(i64::MIN, |by| -by),
-            },
+            ahead_ms: seen.offset.ahead_ms(),
             seen_unix_ms: unix_ms(seen.at.wall),
             seen_boot_ms: whole_ms(seen.at.boot),
         }),
@@ -190,25 +187,4 @@ pub(super) fn write(record: &DeviceRecord) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
     text.push(b'\n');
     text
-}
-
-fn offset(ahead_ms: i64) -> ClockOffset {
-    let by = Duration::from_millis(ahead_ms.unsigned_abs());
-    match ahead_ms {
-        0 => ClockOffset::None,
-        1.. => ClockOffset::Ahead(by),
-        _ => ClockOffset::Behind(by),
-    }
-}
-
-fn time(unix_ms: u64) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).unwrap_or(UNIX_EPOCH)
-}
-
-fn unix_ms(time: SystemTime) -> u64 {
-    whole_ms(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn whole_ms(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
