@@ -13,6 +13,7 @@ pub mod identity;
 pub mod import;
 pub mod keys_line;
 pub mod limits;
+pub mod listener;
 pub mod own;
 pub mod places;
 pub mod resolve;
@@ -37,6 +38,7 @@ pub use identity::{
     AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, RoleRequest, StsEndpoint, Unusable,
     WebIdentityDefinition,
 };
+pub use listener::{Dialect, IssuerKeys, Kubernetes, ListenerDefinition, Peers};
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use resolve::endpoint::iam_url;
@@ -58,6 +60,8 @@ pub struct Config {
     pub places: Places,
     /// `[server]` of our TOML.
     pub server: Server,
+    /// `[[listener]]`, in the order of the files.
+    pub listeners: Vec<ListenerDefinition>,
     /// Everything that is served or could be, by name.
     pub identities: BTreeMap<IdentityName, Identity>,
     /// Every distinct sign-in of IAM Identity Center: `config/sign_in.rs` hands it out.
@@ -127,6 +131,7 @@ impl Config {
         Ok(Self {
             places: places.clone(),
             server: own.server,
+            listeners: Vec::new(),
             identities,
             complaints: complaints.collect(),
             sessions,

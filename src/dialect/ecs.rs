@@ -15,13 +15,11 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Answer, Asked, Refusal};
+use super::{Answer, Asked, Form, Refusal};
 use crate::credential::{Credential, Failure, FailureClass, Now};
 use crate::secret::wiped;
 
@@ -67,7 +65,7 @@ pub fn write(credential: &Credential, now: Now) -> Result<Answer, Refusal> {
             "the credential at hand has ended and no new one could be had yet: see `credenza status`",
         )));
     }
-    Ok(Answer { status: StatusCode::OK, reason: None, allow: false, body: wiped(document(credential)?) })
+    Ok(Answer::ok(Form::Json, wiped(document(credential)?)))
 }
 
 /// A credential with no more than this left is not handed out: the request that it would sign may come too late.
@@ -113,153 +111,9 @@ pub fn timestamp(time: SystemTime) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-/// The answer to a request that gets no credential: one line of JSON with both spellings of each key, and the remedy in
-/// the message. 403 is for what a person must mend, 400 for a name or path that is not there (never 404: rclone takes
-/// it for "directory not found"), 503 for what passes (never 429: it multiplies the calls and their delay).
+/// The answer to a request that gets no credential: JSON, with the command that mends it.
 pub fn refuse(refusal: &Refusal) -> Answer {
-    let said = say(refusal);
-    let body = ErrorBody { code: said.code, message: &said.message, code_2: said.code, message_2: &said.message };
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    Answer {
-        status: said.status,
-        reason: Some(said.reason),
-        allow: matches!(refusal, Refusal::Method),
-        body: Bytes::from(body),
-    }
-}
-
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(rename = "Code")]
-    code_2: &'a str,
-    #[serde(rename = "Message")]
-    message_2: &'a str,
-}
-
-struct Said<'a> {
-    status: StatusCode,
-    reason: &'static str,
-    code: &'static str,
-    message: Cow<'a, str>,
-}
-
-fn say(refusal: &Refusal) -> Said<'_> {
-    let (status, reason, code, message): (_, _, _, Cow<'_, str>) = match refusal {
-        Refusal::Malformed(what) => {
-            (StatusCode::BAD_REQUEST, "Bad Request", "MalformedRequest", format!("not a request for us: {what}").into())
-        }
-        Refusal::Host => (
-            StatusCode::FORBIDDEN,
-            "Host Refused",
-            "HostNotAllowed",
-            "the Host header must name loopback (127.0.0.1, localhost, [::1]): use the address that `credenza env` prints"
-                .into(),
-        ),
-        Refusal::Forwarded => (
-            StatusCode::FORBIDDEN,
-            "Forwarded Request Refused",
-            "ForwardedRequest",
-            "a proxy passed this request on: add 127.0.0.1 and localhost to NO_PROXY, as `credenza env` prints it".into(),
-        ),
-        Refusal::Browser => (
-            StatusCode::FORBIDDEN,
-            "Browser Refused",
-            "BrowserRequest",
-            "a browser sent this request (Origin, Referer or Sec-Fetch): credentials are for programs started with \
-             `credenza exec` or `credenza env`"
-                .into(),
-        ),
-        Refusal::Method => {
-            (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "MethodNotAllowed", "use GET or HEAD".into())
-        }
-        Refusal::HeadTooLarge => (
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "Head Too Large",
-            "HeadTooLarge",
-            "the path and the headers are over 16 KiB: send the path and the token that `credenza env` prints, and little \
-             else"
-                .into(),
-        ),
-        Refusal::BodyTooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large", "BodyTooLarge", "send no body: use GET or HEAD".into())
-        }
-        Refusal::TokenMissing => (
-            StatusCode::FORBIDDEN,
-            "Token Required",
-            "TokenMissing",
-            "the Authorization header with the local token is missing: start the program with \
-             `credenza exec IDENTITY -- CMD`, or take both variables that `credenza env IDENTITY` prints; \
-             an old client that reads no token file needs it without --token-file"
-                .into(),
-        ),
-        Refusal::TokenUnknown => (
-            StatusCode::FORBIDDEN,
-            "Token Refused",
-            "TokenRefused",
-            "the local token is wrong, or its shell or job has ended, or it was revoked: start anew with \
-             `credenza exec IDENTITY -- CMD` or `credenza env IDENTITY`"
-                .into(),
-        ),
-        Refusal::Path => (
-            StatusCode::BAD_REQUEST,
-            "Unknown Path",
-            "UnknownPath",
-            "no such path: ask for /creds/IDENTITY, with a name that `credenza list` shows".into(),
-        ),
-        Refusal::UnknownIdentity(name) => (
-            StatusCode::BAD_REQUEST,
-            "Unknown Identity",
-            "UnknownIdentity",
-            format!("no profile is called {}: `credenza list` shows those that are there", quoted(name)).into(),
-        ),
-        Refusal::NotGranted(name) => (
-            StatusCode::FORBIDDEN,
-            "Not Granted",
-            "NotGranted",
-            format!("{0} is not in this grant: credenza exec {0} -- CMD", quoted(name)).into(),
-        ),
-        Refusal::NoDefault => (
-            StatusCode::BAD_REQUEST,
-            "No Default Identity",
-            "NoDefaultIdentity",
-            "this grant has no default identity: ask for /creds/IDENTITY, or name one with `credenza exec IDENTITY -- CMD`"
-                .into(),
-        ),
-        Refusal::Failed(failure) => {
-            let (status, reason) = match failure.class {
-                FailureClass::NeedsPerson => (StatusCode::FORBIDDEN, "Login Required"),
-                FailureClass::Refused => (StatusCode::FORBIDDEN, "Access Denied"),
-                FailureClass::TryLater => (StatusCode::SERVICE_UNAVAILABLE, "Upstream Unavailable"),
-            };
-            (status, reason, failure.code, one_line(&failure.public))
-        }
-        Refusal::Bug(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Internal Error",
-            "InternalError",
-            "a fault in Credenza: `credenza logs` has more".into(),
-        ),
-    };
-    Said { status, reason, code, message }
-}
-
-/// A name that a client chose, as a shell takes it and as a line can hold it: no control characters, 128 letters at most.
-fn quoted(name: &str) -> Cow<'_, str> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.@+/:".contains(letter);
-    if !name.is_empty() && name.len() <= 128 && name.chars().all(plain) {
-        return Cow::Borrowed(name);
-    }
-    let shown: String = name.chars().filter(|letter| !letter.is_control()).take(128).collect();
-    Cow::Owned(format!("'{}'", shown.replace('\'', r"'\''")))
-}
-
-fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains(['\n', '\r']) {
-        return Cow::Owned(text.split(['\n', '\r']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "));
-    }
-    Cow::Borrowed(text)
+    refusal.said().answer(Form::Json)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use http::StatusCode;
 use serde_json::Value;
 
 use super::*;
@@ -163,7 +164,7 @@ fn every_refusal_has_its_status_and_says_it_twice_in_one_line() {
     ] {
         let answer = refuse(&refusal);
         assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
-        assert_eq!(answer.allow, status == 405, "{refusal:?}");
+        assert_eq!(answer.allow.is_some(), status == 405, "{refusal:?}");
         assert!(answer.reason.is_some_and(|reason| reason.bytes().all(|b| b == b' ' || b.is_ascii_alphabetic())));
         let body = json(&answer);
         assert_eq!(body["code"], code);
@@ -177,13 +178,4 @@ fn every_refusal_has_its_status_and_says_it_twice_in_one_line() {
 fn a_bug_keeps_its_reason_to_itself() {
     let answer = refuse(&Refusal::Bug("the inside of it"));
     assert!(!String::from_utf8_lossy(&answer.body).contains("inside of it"));
-}
-
-#[test]
-fn names_that_clients_choose_are_cut_and_quoted() {
-    assert_eq!(quoted("prod"), "prod");
-    assert_eq!(quoted("it's"), r"'it'\''s'");
-    assert_eq!(quoted("$(id)"), "'$(id)'");
-    assert_eq!(quoted("\u{1b}[31m"), "'[31m'");
-    assert_eq!(quoted(&"x".repeat(4000)).len(), 130);
 }

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::credential::Failure;
-
 pub mod ecs;
+mod refusal;
+
+pub use refusal::{Refusal, Said};
 
 /// What a request asks for, as its path says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,73 +22,36 @@ pub enum Asked<'p> {
     GrantDefault,
 }
 
-/// Why a request gets no credential. Each dialect has its own words for them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The request is not one that we read: a target that is not a path, a header that must be there once and is not.
-    Malformed(&'static str),
-    /// `Host` names something that this listener is not: DNS rebinding.
-    Host,
-    /// A proxy passed the request on.
-    Forwarded,
-    /// A browser sent it.
-    Browser,
-    /// The head is over 16 KiB.
-    HeadTooLarge,
-    /// Neither GET nor HEAD.
-    Method,
-    /// The body is over 64 KiB.
-    BodyTooLarge,
-    /// No token was sent.
-    TokenMissing,
-    /// The token opens nothing: wrong, ended or revoked.
-    TokenUnknown,
-    /// No route has this path.
-    Path,
-    /// No profile has this name.
-    UnknownIdentity(String),
-    /// The identity is there, but the grant does not cover it.
-    NotGranted(String),
-    /// The grant has no default identity, and the path names none.
-    NoDefault,
-    /// The engine has no credential.
-    Failed(Failure),
-    /// A fault of ours.
-    Bug(&'static str),
-}
-
-impl Refusal {
-    /// One word for the audit trail, such as `token-unknown`. An engine's failure has a [`Failure::code`] instead.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "malformed",
-            Self::Host => "host-refused",
-            Self::Forwarded => "forwarded",
-            Self::Browser => "browser",
-            Self::HeadTooLarge => "head-too-large",
-            Self::Method => "method",
-            Self::BodyTooLarge => "body-too-large",
-            Self::TokenMissing => "token-missing",
-            Self::TokenUnknown => "token-unknown",
-            Self::Path => "unknown-path",
-            Self::UnknownIdentity(_) => "unknown-identity",
-            Self::NotGranted(_) => "not-granted",
-            Self::NoDefault => "no-default",
-            Self::Failed(failure) => failure.code,
-            Self::Bug(_) => "bug",
-        }
-    }
-}
-
 /// A whole answer. Cheap to clone, so that one can be kept as long as its credential.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// 200, 400, 403, 405, 413, 431, 500 or 503; never 404, 429 or 3xx, which clients misread or multiply.
+    /// 200, or the status of a refusal; never 429 or 3xx, which clients multiply or follow. 404 only where a dialect's
+    /// clients read it as "there is none".
     pub status: StatusCode,
     /// The reason phrase, where the usual one would say less: some clients show nothing else.
     pub reason: Option<&'static str>,
-    /// `Allow: GET, HEAD` goes with it.
-    pub allow: bool,
-    /// The body: JSON.
+    /// What `Allow` says, such as `GET, HEAD`.
+    pub allow: Option<&'static str>,
+    /// EC2: what `X-aws-ec2-metadata-token-ttl-seconds` says, such as 21600.
+    pub ticket_life_secs: Option<u32>,
+    /// What the body is.
+    pub form: Form,
+    /// The body.
     pub body: Bytes,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `application/json`
+    Json,
+    /// `text/plain`: everything of the instance metadata service, its JSON too.
+    Text,
+}
+
+impl Answer {
+    /// 200 with a body.
+    pub fn ok(form: Form, body: Bytes) -> Self {
+        Self { status: StatusCode::OK, reason: None, allow: None, ticket_life_secs: None, form, body }
+    }
 }

@@ -32,6 +32,8 @@ pub(super) struct Entry {
     pub(super) demand: Option<Demand>,
     /// The upstream called what this one needs dead, and a newer one has been demanded for it: once an attempt.
     pub(super) need_renewed: bool,
+    /// The most that clients of one kind or another want of its life at least.
+    pub(super) min_life: Duration,
     /// When a client last used it: time awake, and the wall clock for people.
     pub(super) used: Option<(Duration, SystemTime)>,
     /// How many requests it was asked for in.
@@ -95,6 +97,7 @@ impl Entry {
             attempts: Attempts::default(),
             demand: None,
             need_renewed: false,
+            min_life: Duration::ZERO,
             used: None,
             uses: 0,
             told: HashSet::new(),
@@ -200,9 +203,19 @@ impl Entry {
         }
     }
 
+    /// Clients want so much of its life at least.
+    pub(super) fn want_life(&mut self, min_life: Duration) {
+        if min_life > self.min_life {
+            self.min_life = min_life;
+            if let Some(held) = &mut self.held {
+                held.thresholds = thresholds(held.credential.lifetime(), min_life);
+            }
+        }
+    }
+
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
-        let thresholds = thresholds(credential.lifetime(), settings.min_life);
+        let thresholds = thresholds(credential.lifetime(), settings.min_life.max(self.min_life));
         self.held = Some(Held { credential, thresholds, until: None });
         self.spent_as_base = false;
     }

@@ -28,9 +28,15 @@ pub struct Lease {
 impl Engine {
     /// The same answer as [`Engine::ready`], for as long as it [holds](Lease::holds). Counts as use.
     pub fn lease(&self, ask: &Ask, now: Now) -> Option<Lease> {
+        self.lease_with(ask, self.shared.settings.min_life, now)
+    }
+
+    /// The same for clients that want at least so much life of it.
+    pub fn lease_with(&self, ask: &Ask, min_life: Duration, now: Now) -> Option<Lease> {
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.shared.changes.load(Ordering::Acquire);
         let awake = state.awake(now.boot);
+        state.want_life(ask, min_life);
         let entry = state.asks.get_mut(ask)?;
         let (credential, least) = (entry.enough(now)?.clone(), entry.least_life());
         let handed_out_until = entry.held.as_ref().and_then(|held| held.until);

@@ -10,6 +10,14 @@ use std::time::Duration;
 /// With this much left or less nothing is handed out: it could end on its way.
 pub const LAST_MINUTE: Duration = Duration::from_secs(60);
 
+/// What clients of container endpoints get at least, where the upstream allows.
+pub const CONTAINER_LIFE: Duration = Duration::from_secs(20 * 60);
+
+/// What clients of the instance metadata service get at least, where the upstream allows: botocore takes what has less than
+/// 17 to 25 min left for a sign of a service in trouble, and signs with it past its end (`botocore/utils.py`,
+/// `_evaluate_expiration`).
+pub const INSTANCE_LIFE: Duration = Duration::from_secs(26 * 60);
+
 /// Lives of up to this long are too short for the rule: botocore asks for them again on every call, whatever is done. They
 /// are those of up to 15 min, as a server says whose clock is half a minute ahead.
 pub const SHORT_LIFE: Duration = Duration::from_secs(15 * 60 + 30);

@@ -91,7 +91,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            min_life: Duration::from_secs(20 * 60),
+            min_life: lifetime::CONTAINER_LIFE,
             idle_after: Duration::from_secs(8 * 3600),
             patience: Duration::from_millis(800),
             flight_limit: Duration::from_secs(60),
@@ -210,6 +210,12 @@ impl Engine {
     ///
     /// Dropping the future cancels nothing but the waiting.
     pub async fn get(&self, ask: &Ask, patience: Duration) -> Outcome {
+        self.get_with(ask, self.shared.settings.min_life, patience).await
+    }
+
+    /// The same for clients that want more life of it than others: from then on it is refreshed for them.
+    pub async fn get_with(&self, ask: &Ask, min_life: Duration, patience: Duration) -> Outcome {
+        self.shared.with(|state| state.want_life(ask, min_life));
         let deadline = Instant::now() + patience;
         let mut first = true;
         loop {

@@ -1,12 +1,12 @@
 //! Answers as HTTP responses, and the one route that no dialect has: `/healthz`.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 
-use crate::dialect::{Answer, ecs};
+use crate::dialect::{Answer, Form, ecs};
 use crate::engine::{AskState, Engine};
 
 /// A response with a whole body.
@@ -17,16 +17,26 @@ pub(super) fn reply(answer: &Answer) -> Reply {
     let mut response = Response::new(Full::new(answer.body.clone()));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let form = match answer.form {
+        Form::Json => "application/json",
+        Form::Text => "text/plain",
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(form));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if answer.allow {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    if let Some(methods) = answer.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if let Some(secs) = answer.ticket_life_secs {
+        headers.insert(TICKET_LIFE, secs.into());
     }
     if let Some(reason) = answer.reason {
         response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));
     }
     response
 }
+
+/// Which clients of EC2 read (HTTP has no case; hyper writes it in small letters).
+const TICKET_LIFE: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 
 /// How we are, for who has no token: the health check of a container, a monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +68,6 @@ impl Health {
             Self::Broken => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
         };
         let body = Bytes::from(format!(r#"{{"status":"{word}"}}"#));
-        Answer { status, reason: None, allow: false, body }
+        Answer { status, ..Answer::ok(Form::Json, body) }
     }
 }

@@ -1,0 +1,98 @@
+//! [`ListenerDefinition`]: one `[[listener]]` of our TOML, as it is meant.
+//!
+//! Knows what is to be served where, and nothing of sockets. Read by `config/own/listener.rs`; called by whoever opens
+//! listeners.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::identity::Place;
+use crate::credential::IdentityName;
+
+/// An address, and what is served there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerDefinition {
+    /// Where it is written.
+    pub place: Place,
+    /// Such as `127.0.0.1:9712` or `169.254.169.254:80`; never one that stands for all addresses.
+    pub address: SocketAddr,
+    /// How its clients speak; at least one.
+    pub dialects: BTreeSet<Dialect>,
+    /// What it serves, as it is written; the first is the default. EC2 has exactly one.
+    pub identities: Vec<IdentityName>,
+    /// Who may ask what has no token of ours.
+    pub peers: Peers,
+    /// The relative addresses of ECS want a grant's token too.
+    pub require_token: bool,
+    /// EC2: requests without a session token are answered.
+    pub imds_v1: bool,
+    /// EC2: where no credential can be had, 200 with a `Code`, as the real service does, instead of a status.
+    pub faithful: bool,
+    /// EC2: `false`: every request is answered as by an instance whose metadata service is switched off.
+    pub enabled: bool,
+    /// EC2: what is said of the machine instead of the defaults, by path below `meta-data`, such as
+    /// `placement/availability-zone`, and `user-data`; `None`: nothing is there.
+    pub metadata: BTreeMap<String, Option<String>>,
+    /// ECS task metadata: what is said instead of the defaults, by the names of the task metadata endpoint, version 4.
+    pub task: serde_json::Map<String, serde_json::Value>,
+    /// Pod Identity: whose tokens open it instead of a grant's.
+    pub kubernetes: Option<Kubernetes>,
+}
+
+/// How a kind of client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// The relative addresses of container credentials.
+    Ecs,
+    /// `/v1/credentials` with a token from a file.
+    PodIdentity,
+    /// Where a container learns which task it is part of.
+    EcsTask,
+    /// The instance metadata service.
+    Ec2,
+}
+
+impl Dialect {
+    /// As it is written, such as `pod-identity`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::PodIdentity => "pod-identity",
+            Self::EcsTask => "ecs-task",
+            Self::Ec2 => "ec2",
+        }
+    }
+}
+
+/// Who may ask what has no token of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Peers {
+    /// Processes of our own user and of root on this machine, and nobody whose user cannot be told.
+    #[default]
+    Own,
+    /// Whoever can reach the address.
+    Any,
+}
+
+/// The tokens of a cluster's service accounts, and what they open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// `iss`, such as `https://kubernetes.default.svc.cluster.local`.
+    pub issuer: String,
+    /// `aud`: `pods.eks.amazonaws.com` where nothing else is written.
+    pub audience: String,
+    /// Where the cluster's public keys are.
+    pub keys: IssuerKeys,
+    /// `(namespace, service account)` to identity.
+    pub identities: BTreeMap<(String, String), IdentityName>,
+}
+
+/// Where the public keys of an issuer are: a JSON Web Key Set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerKeys {
+    /// In a file.
+    File(PathBuf),
+    /// At a URL.
+    Url(String),
+}
