@@ -1,5 +1,5 @@
-//! The ECS dialect: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` points at, and the same document on the EKS Pod
-//! Identity agent's path.
+//! The ECS dialect: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` points at, the same document on the EKS Pod Identity agent's
+//! path, and on the addresses of the ECS agent, which `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` points at.
 //!
 //! The document is that of the AWS SDKs and Tools Reference Guide, "Container credential provider"; which fields and
 //! which form of time each client takes was read in the clients themselves:
@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -49,6 +50,48 @@ pub fn read(path: &str) -> Result<Asked<'_>, Refusal> {
         (Some("v1"), Some("credentials")) if segments.next().is_none() => Ok(Asked::GrantDefault),
         _ => Err(Refusal::Path),
     }
+}
+
+/// Whether a path is one of the relative addresses, whatever it names.
+pub fn owns_relative(path: &str) -> bool {
+    !matches!(read_relative(path, None), Err(Refusal::Path))
+}
+
+/// The identity that a relative address names: `/v2/credentials/prod`, `/creds/prod`, `/v1/credentials?id=prod`. Slashes and
+/// escapes are those of [`read`]. Paths from amazon-ecs-agent, `ecs-agent/tmds/handlers/v1/credentials_handler.go` and `v2`.
+///
+/// ```
+/// use credenza::dialect::{Refusal, ecs};
+/// assert_eq!(ecs::read_relative("/v2/credentials/my%20profile/eu", None).unwrap(), "my profile/eu");
+/// assert_eq!(ecs::read_relative("/v1/credentials", Some("id=prod")).unwrap(), "prod");
+/// assert_eq!(ecs::read_relative("/v2/credentials/", None), Err(Refusal::NoId));
+/// ```
+pub fn read_relative<'p>(path: &'p str, query: Option<&'p str>) -> Result<Cow<'p, str>, Refusal> {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
+    match segments.next() {
+        Some("creds") => {}
+        Some("v2") if segments.next() == Some("credentials") => {}
+        Some("v1") if segments.next() == Some("credentials") && segments.peek().is_none() => {
+            return id_of(query.unwrap_or_default());
+        }
+        _ => return Err(Refusal::Path),
+    }
+    let first = decode(segments.next().ok_or(Refusal::NoId)?).map_err(|_| Refusal::NoId)?;
+    segments.try_fold(first, |name, segment| {
+        let segment = decode(segment).map_err(|_| Refusal::NoId)?;
+        Ok(Cow::Owned(format!("{name}/{segment}")))
+    })
+}
+
+/// The first `id` of a query; a plus is a space there.
+fn id_of(query: &str) -> Result<Cow<'_, str>, Refusal> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, id) = pairs.find(|(key, id)| *key == "id" && !id.is_empty()).ok_or(Refusal::NoId)?;
+    if !id.contains('+') {
+        return decode(id).map_err(|_| Refusal::NoId);
+    }
+    let id = id.replace('+', " ");
+    decode(&id).map(|id| Cow::Owned(id.into_owned())).map_err(|_| Refusal::NoId)
 }
 
 fn decode(segment: &str) -> Result<Cow<'_, str>, Refusal> {
@@ -114,6 +157,45 @@ pub fn timestamp(time: SystemTime) -> Option<String> {
 /// The answer to a request that gets no credential: JSON, with the command that mends it.
 pub fn refuse(refusal: &Refusal) -> Answer {
     refusal.said().answer(Form::Json)
+}
+
+/// [`refuse`] for the relative addresses, with the codes of amazon-ecs-agent
+/// (`ecs-agent/tmds/handlers/v1/credentials_handler.go`) where it has one, and its `HTTPErrorCode`.
+pub fn refuse_relative(refusal: &Refusal) -> Answer {
+    let mut said = refusal.said();
+    match refusal {
+        Refusal::UnknownIdentity(_) | Refusal::NotGranted(_) => {
+            (said.status, said.reason, said.code) =
+                (StatusCode::BAD_REQUEST, "Invalid Id In Request", "InvalidIdInRequest");
+        }
+        Refusal::Failed(failure) if failure.code == "Pending" => {
+            (said.status, said.reason, said.code) =
+                (StatusCode::SERVICE_UNAVAILABLE, "Credentials Uninitialized", "CredentialsUninitialized");
+        }
+        _ => {}
+    }
+    let mut answer = said.answer(Form::Json);
+    let body = RelativeErrorBody {
+        code: said.code,
+        message: &said.message,
+        code_2: said.code,
+        message_2: &said.message,
+        status: said.status.as_u16(),
+    };
+    answer.body = serde_json::to_vec(&body).unwrap_or_default().into();
+    answer
+}
+
+#[derive(Serialize)]
+struct RelativeErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(rename = "Code")]
+    code_2: &'a str,
+    #[serde(rename = "Message")]
+    message_2: &'a str,
+    #[serde(rename = "HTTPErrorCode")]
+    status: u16,
 }
 
 #[cfg(test)]

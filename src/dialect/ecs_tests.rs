@@ -179,3 +179,72 @@ fn a_bug_keeps_its_reason_to_itself() {
     let answer = refuse(&Refusal::Bug("the inside of it"));
     assert!(!String::from_utf8_lossy(&answer.body).contains("inside of it"));
 }
+
+#[test]
+fn relative_addresses_are_read_as_the_agent_reads_them() {
+    for (path, query, name) in [
+        ("/v2/credentials/prod", None, "prod"),
+        ("//v2//credentials/prod/", None, "prod"),
+        ("/v2/credentials/my%20profile", None, "my profile"),
+        ("/v2/credentials/a/b", None, "a/b"),
+        ("/v2/credentials/a%2Fb", None, "a/b"),
+        ("/v2/credentials/prod", Some("id=other"), "prod"),
+        ("/creds/prod", None, "prod"),
+        ("/creds/a/b", Some("x"), "a/b"),
+        ("/v1/credentials", Some("id=prod"), "prod"),
+        ("/v1/credentials/", Some("x=1&id=my+profile%2Feu&id=b"), "my profile/eu"),
+        ("/v1/credentials", Some("id=a%2Bb"), "a+b"),
+    ] {
+        assert_eq!(read_relative(path, query), Ok(name.into()), "{path} {query:?}");
+        assert!(owns_relative(path), "{path}");
+    }
+}
+
+#[test]
+fn c41_a_relative_address_without_an_id_says_so() {
+    for (path, query) in [
+        ("/v2/credentials/", None),
+        ("/v2/credentials", None),
+        ("//v2/credentials//", Some("id=prod")),
+        ("/v2/credentials/%ff", None),
+        ("/creds/", None),
+        ("/v1/credentials", None),
+        ("/v1/credentials", Some("")),
+        ("/v1/credentials", Some("id=")),
+        ("/v1/credentials", Some("id")),
+        ("/v1/credentials", Some("ids=prod&ID=prod")),
+    ] {
+        assert_eq!(read_relative(path, query), Err(Refusal::NoId), "{path} {query:?}");
+        assert!(owns_relative(path), "{path}");
+    }
+    for path in ["/", "", "/v2", "/v1", "/v1/credentials/prod", "/v2/metadata", "/v3/credentials/prod", "/latest"] {
+        assert_eq!(read_relative(path, Some("id=prod")), Err(Refusal::Path), "{path}");
+        assert!(!owns_relative(path), "{path}");
+    }
+}
+
+#[test]
+fn c41_c42_c43_relative_addresses_refuse_with_the_agents_codes() {
+    let failed = |class, code| Refusal::Failed(Failure::new(class, code, "see `credenza status`"));
+    for (refusal, status, code, words) in [
+        (Refusal::NoId, 400, "NoIdInRequest", "/v2/credentials/IDENTITY"),
+        (Refusal::UnknownIdentity("prod".into()), 400, "InvalidIdInRequest", "no profile is called prod"),
+        (Refusal::NotGranted("prod".into()), 400, "InvalidIdInRequest", "prod"),
+        (failed(FailureClass::TryLater, "Pending"), 503, "CredentialsUninitialized", "credenza status"),
+        (failed(FailureClass::TryLater, "Unreachable"), 503, "Unreachable", "credenza status"),
+        (failed(FailureClass::NeedsPerson, "LoginRequired"), 403, "LoginRequired", "credenza status"),
+        (Refusal::ForeignPeer, 403, "ForeignPeer", "peers"),
+        (Refusal::Path, 400, "UnknownPath", "/creds/IDENTITY"),
+        (Refusal::Method, 405, "MethodNotAllowed", "GET or HEAD"),
+        (Refusal::Bug("inside"), 500, "InternalError", "credenza logs"),
+    ] {
+        let answer = refuse_relative(&refusal);
+        assert_eq!(answer.status.as_u16(), status, "{refusal:?}");
+        assert_eq!((answer.allow.is_some(), answer.form), (status == 405, Form::Json), "{refusal:?}");
+        let body = json(&answer);
+        assert_eq!((&body["code"], &body["Code"]), (&Value::from(code), &Value::from(code)));
+        assert_eq!(body["HTTPErrorCode"], status, "{body}");
+        assert_eq!(body["Message"], body["message"]);
+        assert!(body["message"].as_str().unwrap().contains(words), "{body}");
+    }
+}
