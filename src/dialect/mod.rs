@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 pub mod ecs;
+pub mod ecs_task;
 mod refusal;
 
 pub use refusal::{Refusal, Said};
