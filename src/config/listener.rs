@@ -40,6 +40,45 @@ pub struct ListenerDefinition {
     pub kubernetes: Option<Kubernetes>,
 }
 
+impl ListenerDefinition {
+    /// Whether both are the same but for where they are written: then a reload changes nothing.
+    pub fn same_as(&self, other: &Self) -> bool {
+        // named one by one, so that none is forgotten
+        let Self {
+            place: _,
+            address,
+            dialects,
+            identities,
+            peers,
+            require_token,
+            imds_v1,
+            faithful,
+            enabled,
+            metadata,
+            task,
+            kubernetes,
+        } = self;
+        let switches = (require_token, imds_v1, faithful, enabled);
+        (address, dialects, identities, peers) == (&other.address, &other.dialects, &other.identities, &other.peers)
+            && switches == (&other.require_token, &other.imds_v1, &other.faithful, &other.enabled)
+            && (metadata, task, kubernetes) == (&other.metadata, &other.task, &other.kubernetes)
+    }
+
+    /// Whether an identity is served in a dialect here.
+    pub fn serves(&self, identity: &str, dialect: Dialect) -> bool {
+        self.dialects.contains(&dialect) && self.identities.iter().any(|served| **served == *identity)
+    }
+
+    /// Whether a dialect wants a token that somebody was given here. The session token of EC2 is none: whoever asks gets one.
+    pub fn wants_token(&self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::Ecs => self.require_token,
+            Dialect::PodIdentity => true,
+            Dialect::EcsTask | Dialect::Ec2 => false,
+        }
+    }
+}
+
 /// How a kind of client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -54,6 +93,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Ecs, Self::PodIdentity, Self::EcsTask, Self::Ec2];
+
     /// As it is written, such as `pod-identity`.
     pub fn word(self) -> &'static str {
         match self {

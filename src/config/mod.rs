@@ -60,7 +60,7 @@ pub struct Config {
     pub places: Places,
     /// `[server]` of our TOML.
     pub server: Server,
-    /// `[[listener]]`, in the order of the files.
+    /// `[[listener]]`: the system-wide file's, then the user's, which take the place of those at the same address.
     pub listeners: Vec<ListenerDefinition>,
     /// Everything that is served or could be, by name.
     pub identities: BTreeMap<IdentityName, Identity>,
@@ -126,12 +126,14 @@ impl Config {
         let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
         let (sessions, unused) = resolve::sso::sessions(&shared, &own, surroundings, identities.values());
         let missing = own.missing(&shared);
+        let doubts = own.doubts_about_listeners(&identities);
         let variables_of_keys = own.variables_of_keys();
-        let complaints = missing.into_iter().chain(shared.complaints.iter().cloned()).chain(resolved).chain(unused);
+        let said = missing.into_iter().chain(doubts);
+        let complaints = said.chain(shared.complaints.iter().cloned()).chain(resolved).chain(unused);
         Ok(Self {
             places: places.clone(),
+            listeners: own.listeners(surroundings.environment),
             server: own.server,
-            listeners: Vec::new(),
             identities,
             complaints: complaints.collect(),
             sessions,
@@ -139,6 +141,11 @@ impl Config {
             shared: Arc::new(shared),
             variables_of_keys,
         })
+    }
+
+    /// The first listener that serves an identity in a dialect: what it says of the machine or the task holds for `exec` too.
+    pub fn listener_for(&self, identity: &str, dialect: Dialect) -> Option<&ListenerDefinition> {
+        self.listeners.iter().find(|listener| listener.serves(identity, dialect))
     }
 
     /// The variables that hold long-term keys, of identities that cannot be used too: no command and no helper program of ours

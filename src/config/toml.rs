@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::toml::Spanned;
-use ::toml::de::{DeTable, DeValue};
+use ::toml::de::{DeArray, DeTable, DeValue};
 
 use super::complaint::Complaint;
 use super::identity::Place;
@@ -86,6 +86,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list; `wanted` is what the complaint says is wanted.
+    pub(super) fn list<'t>(&mut self, name: &str, wanted: &str, item: &'t Item<'a>) -> Option<&'t DeArray<'a>> {
+        match item.get_ref() {
+            DeValue::Array(items) => Some(items),
+            other => self.wrong(name, wanted, other, item),
+        }
+    }
+
     pub(super) fn text(&mut self, name: &str, item: &Item<'_>) -> Option<Written<String>> {
         match item.get_ref() {
             DeValue::String(text) if !text.is_empty() => Some(self.written(text.to_string(), item)),
@@ -144,14 +152,7 @@ impl<'a> Reader<'a> {
 
     /// One of a few words, each of which means something.
     pub(super) fn word<T: Copy>(&mut self, name: &str, item: &Item<'_>, words: &[(&str, T)]) -> Option<Written<T>> {
-        self.parsed(name, item, |text| {
-            let known = || words.iter().map(|(word, _)| *word);
-            let found = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
-            found.ok_or_else(|| match nearest(text, known()) {
-                Some(nearest) => format!("`{text}` means nothing here: did you mean `{nearest}`?"),
-                None => format!("`{text}` means nothing here: known are {}", known().collect::<Vec<_>>().join(", ")),
-            })
-        })
+        self.parsed(name, item, |text| meant(text, words))
     }
 
     /// The place of a byte of the file.
@@ -161,7 +162,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn complain(&mut self, start: usize, text: String) {
-        let place = self.place(start);
+        self.complain_at(self.place(start), text);
+    }
+
+    pub(super) fn complain_at(&mut self, place: Place, text: String) {
         if !self.broken.contains(&place.line) {
             self.complaints.push(Complaint::at(place, text));
         }
@@ -171,11 +175,22 @@ impl<'a> Reader<'a> {
         Written { value, place: self.place(item.span().start) }
     }
 
-    fn wrong<T>(&mut self, name: &str, wanted: &str, found: &DeValue<'_>, item: &Item<'_>) -> Option<T> {
+    /// Complains that a value is of another kind than is wanted.
+    pub(super) fn wrong<T>(&mut self, name: &str, wanted: &str, found: &DeValue<'_>, item: &Item<'_>) -> Option<T> {
         let found = found.type_str();
         self.complain(item.span().start, format!("`{name}` is {} {found}, and {wanted} is wanted", article(found)));
         None
     }
+}
+
+/// What one of a few words means. The error is a whole sentence.
+pub(super) fn meant<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let known = || words.iter().map(|(word, _)| *word);
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+    found.ok_or_else(|| match nearest(text, known()) {
+        Some(nearest) => format!("`{text}` means nothing here: did you mean `{nearest}`?"),
+        None => format!("`{text}` means nothing here: known are {}", known().collect::<Vec<_>>().join(", ")),
+    })
 }
 
 /// The known word that was probably meant, if one is near enough.

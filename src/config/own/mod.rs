@@ -3,10 +3,15 @@
 //! Strict, unlike the shared AWS files: a key that means nothing is an error with its line and the nearest known key.
 //! `config/example.toml` shows every key, and a test loads it.
 
+mod listener;
 mod sso;
 mod user;
 pub(super) mod variables;
 
+#[cfg(test)]
+mod listener_parts_tests;
+#[cfg(test)]
+mod listener_tests;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +34,7 @@ use super::web_identity::TokenSource;
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
+pub use listener::SaidOfListener;
 pub use sso::SaidOfSession;
 pub use user::{SaidOfKeys, SaidOfUser};
 pub(super) use variables::is_name;
@@ -40,6 +46,8 @@ pub struct Own {
     pub server: Server,
     /// `[identity.X]`
     pub identities: BTreeMap<IdentityName, Said>,
+    /// `[[listener]]`, in the order of the files.
+    pub listeners: Vec<SaidOfListener>,
     /// `[sso.X]`, by the session's name or start URL.
     pub sessions: BTreeMap<String, SaidOfSession>,
 }
@@ -120,6 +128,7 @@ impl Own {
         own.lay_over(layer(&places.config, places.config_named));
         complaints.extend(own.identities.iter().filter_map(Said::contradiction));
         complaints.extend(own.sessions.values().filter_map(SaidOfSession::contradiction));
+        complaints.extend(own.listeners.iter().filter_map(|listener| listener.taken_by(&own.server)));
         if complaints.is_empty() { Ok(own) } else { Err(ConfigError { complaints }) }
     }
 
@@ -153,6 +162,7 @@ impl Own {
     fn lay_over(&mut self, upper: Self) {
         self.server.listen = upper.server.listen.or(self.server.listen.take());
         self.server.sessions = upper.server.sessions.or(self.server.sessions.take());
+        self.lay_listeners_over(upper.listeners);
         for (name, upper) in upper.identities {
             match self.identities.get_mut(&name) {
                 Some(lower) => lower.lay_over(upper),
@@ -237,7 +247,7 @@ impl Said {
 }
 
 const ROOT: Keys =
-    Keys { table: "the file", known: &["server", "identity", "sso"], later: &["listener", "policy", "azure"] };
+    Keys { table: "the file", known: &["server", "identity", "sso", "listener"], later: &["policy", "azure"] };
 const SERVER: Keys = Keys { table: "[server]", known: &["listen", "sessions"], later: &[] };
 const IDENTITY: Keys = Keys {
     table: "[identity]",
@@ -290,6 +300,11 @@ fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
                 own.sessions.insert(name.get_ref().to_string(), SaidOfSession::read(&mut reader, place, table));
             }
         }
+    }
+    let listeners = document.get("listener");
+    if let Some(items) = listeners.and_then(|item| reader.list("listener", "[[listener]] in double brackets", item)) {
+        own.listeners = items.iter().filter_map(|item| SaidOfListener::read(&mut reader, item)).collect();
+        reader.complaints.extend(SaidOfListener::twice(&own.listeners));
     }
     complaints.append(&mut reader.complaints);
     own

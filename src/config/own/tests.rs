@@ -9,18 +9,18 @@ use crate::config::{AwsDefinition, Config, RoleBase, RoleDefinition, SsoCache, S
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
-const USER: &str = "/h/.config/credenza/config.toml";
+pub(super) const USER: &str = "/h/.config/credenza/config.toml";
 
-fn places() -> Places {
+pub(super) fn places() -> Places {
     Places::from(&Environment::from_iter([("HOME", "/h")])).unwrap()
 }
 
-fn read(text: &str) -> Result<Own, ConfigError> {
+pub(super) fn read(text: &str) -> Result<Own, ConfigError> {
     Own::read(&places(), &MemoryFiles::default().with(USER, text))
 }
 
 #[track_caller]
-fn complaints(text: &str) -> Vec<String> {
+pub(super) fn complaints(text: &str) -> Vec<String> {
     let error = read(text).unwrap_err();
     error.complaints.iter().map(|complaint| complaint.to_string().replace(USER, "")).collect()
 }
@@ -44,18 +44,21 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         complaints("[identity.a]\n\nkeepwarm = true\n"),
         [":3: unknown key `keepwarm` in [identity]: did you mean `keep_warm`?"]
     );
-    assert_eq!(complaints("zzz = 1\n"), [":1: unknown key `zzz` in the file: known are server, identity, sso"]);
+    assert_eq!(
+        complaints("zzz = 1\n"),
+        [":1: unknown key `zzz` in the file: known are server, identity, sso, listener"]
+    );
 }
 
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
-    let text = "[identity.a]\nazure = {}\n[[listener]]\naddress = \"x\"\n";
+    let text = "[identity.a]\nazure = {}\n[[policy]]\n";
     let later = |line: usize, key: &str, table: &str| {
         format!(":{line}: `{key}` in {table} is not in this version: take it out, or use a later one")
     };
     let mut found = complaints(text);
     found.sort();
-    assert_eq!(found, [later(2, "azure", "[identity]"), later(3, "listener", "the file")]);
+    assert_eq!(found, [later(2, "azure", "[identity]"), later(3, "policy", "the file")]);
 }
 
 #[test]
@@ -199,7 +202,8 @@ fn the_files_that_come_with_us_load() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let own = read(&std::fs::read_to_string(&path).unwrap());
-            assert!(own.is_ok_and(|own| !own.identities.is_empty()), "{}", path.display());
+            let own = own.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(!own.identities.is_empty() || !own.listeners.is_empty(), "{}", path.display());
             names.push(path.file_name().unwrap().to_owned());
         }
     }
@@ -236,9 +240,14 @@ fn the_accounts_that_come_with_us_are_told_apart_by_their_env_files() {
 #[test]
 fn the_example_shows_every_key() {
     let example = include_str!("../../../config/example.toml");
-    for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known) {
-        assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+    let of_listeners = listener::LISTENER.known.iter().chain(listener::kubernetes::KUBERNETES.known);
+    let tables = ["metadata", "task", "kubernetes"].map(|name| (name, format!("[listener.{name}]")));
+    for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known).chain(of_listeners) {
+        let table = tables.iter().find(|(name, _)| name == key).map(|(_, header)| header.clone());
+        let beginning = table.unwrap_or_else(|| format!("{key} = "));
+        assert!(example.lines().any(|line| line.starts_with(&beginning)), "{key}");
     }
+    assert!(example.contains("\n[listener.kubernetes.identities]\n"));
 }
 
 #[test]

@@ -1,0 +1,280 @@
+//! `[[listener]]` of our TOML: what it may say, and what two files say together.
+//!
+//! Opens nothing and asks nobody: whether an address is this machine's shows when it is opened. `${NAME}` means nothing here.
+//! Called by [`super::Own`]; what comes of it is [`Config::listeners`](crate::config::Config).
+
+mod address;
+pub(super) mod kubernetes;
+mod metadata;
+mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::toml::de::DeTable;
+
+use super::{Own, Server};
+use crate::config::complaint::Complaint;
+use crate::config::identity::{Identity, Place};
+use crate::config::listener::{Dialect, IssuerKeys, ListenerDefinition, Peers};
+use crate::config::toml::{Item, Keys, Reader, Written, meant, nearest};
+use crate::credential::IdentityName;
+use crate::world::{Environment, places};
+
+/// One `[[listener]]`, and where its parts stand.
+#[derive(Clone, Debug)]
+pub struct SaidOfListener {
+    /// What is meant; `~` is still in a path.
+    definition: ListenerDefinition,
+    address: Place,
+    /// Of each of its identities.
+    identities: Vec<Place>,
+    peers: Option<Place>,
+}
+
+impl Own {
+    /// What is to be opened; `~` in a path is below the environment's `HOME`.
+    pub(in crate::config) fn listeners(&self, environment: &Environment) -> Vec<ListenerDefinition> {
+        let mut listeners: Vec<_> = self.listeners.iter().map(|said| said.definition.clone()).collect();
+        for listener in &mut listeners {
+            if let Some(IssuerKeys::File(path)) = listener.kubernetes.as_mut().map(|kubernetes| &mut kubernetes.keys) {
+                *path = places::expanded(path, environment);
+            }
+        }
+        listeners
+    }
+
+    /// A complaint about each identity that a listener names and nobody has: profiles come and go, so the listener stays.
+    /// And one about each listener that is open to everybody.
+    pub(in crate::config) fn doubts_about_listeners(
+        &self,
+        identities: &BTreeMap<IdentityName, Identity>,
+    ) -> Vec<Complaint> {
+        let missing = |(name, place): (&IdentityName, &Place)| {
+            if identities.contains_key(name) {
+                return None;
+            }
+            let mend = match nearest(name, identities.keys().map(|known| &**known)) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "write it into the shared config file".to_owned(),
+            };
+            let text = format!("there is no profile `{name}`, which this listener is to serve: {mend}");
+            Some(Complaint::at(place.clone(), text))
+        };
+        let doubts = |said: &SaidOfListener| {
+            let names = said.definition.identities.iter().zip(&said.identities);
+            names.filter_map(missing).chain(said.open_to_everybody()).collect::<Vec<_>>()
+        };
+        self.listeners.iter().flat_map(doubts).collect()
+    }
+
+    /// The upper file's listener takes the place of the lower one's at the same address.
+    pub(super) fn lay_listeners_over(&mut self, upper: Vec<SaidOfListener>) {
+        let lower = self.listeners.len();
+        for upper in upper {
+            let same = |lower: &&mut SaidOfListener| lower.definition.address == upper.definition.address;
+            match self.listeners[..lower].iter_mut().find(same) {
+                Some(lower) => *lower = upper,
+                None => self.listeners.push(upper),
+            }
+        }
+    }
+}
+
+impl SaidOfListener {
+    /// Reads one. What could not be read is complained of and left at its default: no file with a complaint is used.
+    /// `None`: not even its address could be read.
+    pub(super) fn read<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<Self> {
+        let table = reader.table("listener", item)?;
+        let start = item.span().start;
+        let place = reader.place(start);
+        reader.check_keys(&LISTENER, table);
+        for (key, example) in REQUIRED {
+            if !table.contains_key(*key) {
+                reader.complain(start, format!("a [[listener]] needs `{key}`, such as {key} = {example}"));
+            }
+        }
+        let get = |key: &str| table.get(key);
+        let dialects = get("dialects").and_then(|item| dialects(reader, item));
+        let address = get("address").and_then(|item| reader.parsed("address", item, address::address));
+        let identities = get("identities").and_then(|item| identities(reader, item));
+        let peers = get("peers").and_then(|item| reader.word("peers", item, PEERS));
+        let mut switch = |key: &str, default: bool| {
+            let written = get(key).and_then(|item| reader.boolean(key, item));
+            written.map_or(default, |written| written.value)
+        };
+        let (require_token, enabled) = (switch("require_token", false), switch("enabled", true));
+        let (imds_v1, faithful) = (switch("imds_v1", false), switch("faithful", false));
+        let metadata = get("metadata").map(|item| metadata::read(reader, item)).unwrap_or_default();
+        let task = get("task").map(|item| task::read(reader, item)).unwrap_or_default();
+        let kubernetes = get("kubernetes").and_then(|item| kubernetes::read(reader, item, identities.as_deref()));
+
+        let written = identities.unwrap_or_default();
+        let definition = ListenerDefinition {
+            place,
+            address: address.as_ref()?.value,
+            dialects: dialects.clone().unwrap_or_default(),
+            identities: written.iter().map(|written| written.value.as_str().into()).collect(),
+            peers: peers.as_ref().map(|peers| peers.value).unwrap_or_default(),
+            require_token,
+            imds_v1,
+            faithful,
+            enabled,
+            metadata,
+            task,
+            kubernetes,
+        };
+        if dialects.is_some() {
+            check_together(reader, table, &definition);
+        }
+        let identities = written.into_iter().map(|written| written.place).collect();
+        Some(Self { definition, address: address?.place, identities, peers: peers.map(|peers| peers.place) })
+    }
+
+    /// A complaint about each listener of one file that has the address of another above it.
+    pub(super) fn twice(listeners: &[Self]) -> Vec<Complaint> {
+        let complaint = |(at, said): (usize, &Self)| {
+            let address = said.definition.address;
+            let first = listeners[..at].iter().find(|earlier| earlier.definition.address == address)?;
+            let text = format!(
+                "`address`: {address} is that of the [[listener]] at {} too: write another, or make one of both",
+                first.definition.place
+            );
+            Some(Complaint::at(said.address.clone(), text))
+        };
+        listeners.iter().enumerate().filter_map(complaint).collect()
+    }
+
+    /// A complaint where the daemon itself is to be at this address.
+    pub(super) fn taken_by(&self, server: &Server) -> Option<Complaint> {
+        let address = self.definition.address;
+        if address != server.address() {
+            return None;
+        }
+        let whose = match &server.listen {
+            Some(listen) => format!("the daemon's own, by `listen` at {}", listen.place),
+            None => "the daemon's own, where [server] names no other in `listen`".to_owned(),
+        };
+        Some(Complaint::at(self.address.clone(), format!("`address`: {address} is {whose}: write another")))
+    }
+
+    /// What `peers = "any"` means.
+    fn open_to_everybody(&self) -> Option<Complaint> {
+        let place = self.peers.clone().filter(|_| self.definition.peers == Peers::Any)?;
+        let ListenerDefinition { address, dialects, identities, .. } = &self.definition;
+        let open = |dialect: &&Dialect| !self.definition.wants_token(**dialect);
+        let what = match dialects.iter().filter(open).any(|dialect| *dialect != Dialect::EcsTask) {
+            true => format!("gets the credentials of `{}`", identities.join("`, `")),
+            false => "is told which task this is".to_owned(),
+        };
+        Some(Complaint::at(place, format!("`peers = \"any\"`: whoever can reach {address} {what}")))
+    }
+}
+
+pub(super) const LISTENER: Keys = Keys {
+    table: "[[listener]]",
+    known: &[
+        "dialects",
+        "address",
+        "identities",
+        "peers",
+        "require_token",
+        "imds_v1",
+        "faithful",
+        "enabled",
+        "metadata",
+        "task",
+        "kubernetes",
+    ],
+    later: &[],
+};
+
+/// What no listener can be without, and how it may look.
+const REQUIRED: &[(&str, &str)] =
+    &[("dialects", "[\"ec2\"]"), ("address", "\"127.0.0.1:9712\""), ("identities", "[\"prod\"]")];
+
+/// The keys that mean something in one dialect alone.
+const OF_ONE_DIALECT: &[(&str, Dialect)] = &[
+    ("require_token", Dialect::Ecs),
+    ("imds_v1", Dialect::Ec2),
+    ("faithful", Dialect::Ec2),
+    ("enabled", Dialect::Ec2),
+    ("metadata", Dialect::Ec2),
+    ("task", Dialect::EcsTask),
+    ("kubernetes", Dialect::PodIdentity),
+];
+
+const PEERS: &[(&str, Peers)] = &[("own", Peers::Own), ("any", Peers::Any)];
+
+fn dialects<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<BTreeSet<Dialect>> {
+    let items = reader.list("dialects", "a list of texts", item)?;
+    if items.is_empty() {
+        reader.complain(item.span().start, format!("`dialects` is empty: known are {}", words().join(", ")));
+        return None;
+    }
+    let mut found = BTreeSet::new();
+    for item in items.iter() {
+        let Some(dialect) = reader.parsed("dialects", item, dialect) else { continue };
+        if !found.insert(dialect.value) {
+            let text = format!("`dialects` names `{}` twice: take one of them out", dialect.value.word());
+            reader.complain(item.span().start, text);
+        }
+    }
+    (found.len() == items.len()).then_some(found)
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    match LATER_DIALECTS.contains(&text) {
+        true => Err(format!("`{text}` is not in this version: take it out, or use a later one")),
+        false => meant(text, &Dialect::ALL.map(|dialect| (dialect.word(), dialect))),
+    }
+}
+
+const LATER_DIALECTS: &[&str] = &["azure-imds", "app-service"];
+
+fn words() -> Vec<&'static str> {
+    Dialect::ALL.iter().map(|dialect| dialect.word()).collect()
+}
+
+fn identities<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<Vec<Written<String>>> {
+    let items = reader.list("identities", "a list of texts", item)?;
+    if items.is_empty() {
+        reader.complain(item.span().start, "`identities` is empty: name what is to be served".to_owned());
+        return None;
+    }
+    let mut names: Vec<Written<String>> = Vec::new();
+    for item in items.iter() {
+        let Some(name) = reader.text("identities", item) else { continue };
+        if names.iter().any(|earlier| earlier.value == name.value) {
+            let text = format!("`identities` names `{}` twice: take one of them out", name.value);
+            reader.complain(item.span().start, text);
+        }
+        names.push(name);
+    }
+    (names.len() == items.len()).then_some(names)
+}
+
+/// What the dialects have to do with the rest.
+fn check_together(reader: &mut Reader<'_>, table: &DeTable<'_>, definition: &ListenerDefinition) {
+    for (key, dialect) in OF_ONE_DIALECT.iter().filter(|(_, dialect)| !definition.dialects.contains(dialect)) {
+        if let Some((written, _)) = table.get_key_value(*key) {
+            let text = format!(
+                "`{key}` is about `{}`, which is not among this listener's `dialects`: add it there, or take `{key}` out",
+                dialect.word()
+            );
+            reader.complain(written.span().start, text);
+        }
+    }
+    let count = definition.identities.len();
+    if let Some(item) = table.get("identities").filter(|_| definition.dialects.contains(&Dialect::Ec2) && count > 1) {
+        let text = format!(
+            "`identities`: an instance has one role, so with `ec2` one identity is served, and these are {count}: write a \
+             [[listener]] for each"
+        );
+        reader.complain(item.span().start, text);
+    }
+    let closed = definition.dialects.iter().all(|dialect| definition.wants_token(*dialect));
+    if let Some((key, _)) = table.get_key_value("peers").filter(|_| closed) {
+        let text = "`peers` means nothing here, where every dialect wants a token: take it out";
+        reader.complain(key.span().start, text.to_owned());
+    }
+}
