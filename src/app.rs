@@ -36,13 +36,14 @@ mod reload;
 mod sign_ins;
 mod smallness;
 mod supply;
+pub mod token_rotation;
 mod trail;
 pub mod user_sessions;
 mod wait;
 
 pub use crate::server::listener::BindError;
 pub use daemon::{AUDIT, App};
-pub use endpoint::{Endpoint, EndpointOptions};
+pub use endpoint::{Endpoint, EndpointOptions, Metadata};
 pub use once::{Once, once};
 pub use wait::wait;
 

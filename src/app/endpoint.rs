@@ -39,6 +39,17 @@ pub struct EndpointOptions {
     pub command: String,
     /// Those that an env file gives a meaning of its own: that a daemon knows no such thing is nothing to say.
     pub own: Vec<IdentityName>,
+    /// What else is opened.
+    pub metadata: Metadata,
+}
+
+/// What else is opened for the child, on an address of its own: nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metadata {
+    /// The instance metadata.
+    pub ec2: bool,
+    /// The task metadata.
+    pub ecs_task: bool,
 }
 
 /// An endpoint that serves.
@@ -46,6 +57,9 @@ pub struct EndpointOptions {
 pub struct Endpoint {
     address: SocketAddr,
     token: Secret,
+    grants: Arc<Grants>,
+    grant: Arc<str>,
+    metadata: Option<(Listener, String)>,
     notes: Vec<String>,
     others: Vec<IdentityName>,
     engine: Engine,
@@ -67,7 +81,7 @@ impl Endpoint {
     ///
     /// Where no port can be had, or the state folder is not as it must be.
     pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
-        let EndpointOptions { identities, command, own } = options;
+        let EndpointOptions { identities, command, own, metadata } = options;
         // others may have put a socket there; where there is no folder, or it may not be seen, no daemon supplies
         match Folder::check(&config.places.runtime) {
             Ok(()) | Err(FolderError::System { .. }) => {}
@@ -77,7 +91,7 @@ impl Endpoint {
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let (address, thinned) = (listener.address(), listener.thinned());
         let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
-        let (token, _) = grants.issue(GrantSpec {
+        let (token, grant) = grants.issue(GrantSpec {
             name: Some(format!("exec-{}", std::process::id())),
             scope: Scope::of(identities.iter().cloned()),
             default_aws: identities.first().cloned(),
@@ -104,7 +118,7 @@ impl Endpoint {
         let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
         let (names, known) = watch::channel(names(&config));
         let stop = watch::Sender::new(false);
-        let service = Service::new(engine.clone(), grants, known, audit.clone(), world.clock.clone());
+        let service = Service::new(engine.clone(), Arc::clone(&grants), known, audit.clone(), world.clock.clone());
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
         let staying_small = tokio::spawn(stay_small(thinned));
@@ -125,9 +139,21 @@ impl Endpoint {
             watch_after: MOST_ARE_OVER,
         };
         let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
+        let metadata = match metadata.ec2 || metadata.ecs_task {
+            true => {
+                let mut id = [0; 16];
+                world.random.fill(&mut id);
+                let id = format!("{:032x}", u128::from_le_bytes(id));
+                Some((Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?, id))
+            }
+            false => None,
+        };
         Ok(Self {
             address,
             token,
+            grant: Arc::clone(&grant.name),
+            grants,
+            metadata,
             notes,
             others,
             engine,
@@ -156,6 +182,25 @@ impl Endpoint {
     /// What opens it.
     pub fn token(&self) -> &Secret {
         &self.token
+    }
+
+    /// Another token for the same right; the one before opens for `overlap` yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the right has ended.
+    pub fn renew_token(&self, overlap: Duration) -> Result<Secret, AppError> {
+        Ok(self.grants.renew(&self.grant, overlap)?)
+    }
+
+    /// The base of the listener without a token, such as `http://127.0.0.1:40124`; `None` where neither was asked for.
+    pub fn metadata_base(&self) -> Option<String> {
+        self.metadata.as_ref().map(|(listener, _)| format!("http://{}", listener.address()))
+    }
+
+    /// Where the child's task is described: `http://127.0.0.1:40124/v4/ID`.
+    pub fn task_url(&self) -> Option<String> {
+        self.metadata.as_ref().map(|(listener, id)| format!("http://{}/v4/{id}", listener.address()))
     }
 
     /// Why a daemon that runs does not supply, one line each: for the person. Empty where none runs.

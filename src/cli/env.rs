@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::child::wiring::{Layer, layer};
-use super::child::{Token, Wiring, address, original::undoing};
+use super::child::{Dialects, Token, Wiring, original::undoing};
 use super::login::FirstArgs;
 use super::mending::Mending;
 use super::{Context, Trouble, identities, runtime, say};
@@ -128,7 +128,8 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let GrantGiven { name: grant, token, address: base, config_file, credentials_file, .. } = given;
     let wiring = Wiring {
         default: default.name.clone(),
-        url: address::url(&base, &default.name),
+        base,
+        dialects: Dialects::default(),
         token: Token::Value(token),
         region: arguments.region.clone(),
         identity_region: default.region.clone(),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::Trouble;
-use super::child::Changes;
-use super::child::wiring::{self, IDENTITY};
+use super::child::wiring;
+use super::child::{Changes, Dialects};
 use crate::app::AppError;
 use crate::config::{Complaint, Config, ConfigError, Identity, Variables};
 use crate::credential::IdentityName;
@@ -88,22 +88,25 @@ impl EnvFiles {
 
     /// The environment of a command before it is wired: what it would have without us, and over that the files' variables,
     /// without the `withheld` ones, which hold long-term keys. And a line about each variable of the files that it does not
-    /// get. `default`: the identity that it gets.
+    /// get. `default`: the identity that it gets; `dialects`: how it is wired.
     pub(super) fn over(
         &self,
         environment: &Environment,
         withheld: &[String],
         default: &str,
+        dialects: &Dialects,
     ) -> (Environment, Vec<String>) {
         let mut changes = Changes::default();
         let mut notes = Vec::new();
         for (file, variables) in &self.each {
             for (name, value) in variables.all() {
+                let wired = dialects.variable(name);
                 let why = match name {
                     "AWS_PROFILE" if value.same_as(default.as_bytes()) => continue,
                     name if withheld.iter().any(|withheld| withheld == name) => "it holds a long-term key",
                     name if wiring::REMOVED.contains(&name) => "it would stand above the endpoint",
-                    name if is_ours(name) => "credenza itself sets it",
+                    _ if wired == Some(None) => "it would stand above the endpoint",
+                    name if wired.is_some() || is_ours(name) => "credenza itself sets it",
                     _ => {
                         changes.set_secret(name, value.clone());
                         continue;
@@ -120,7 +123,7 @@ impl EnvFiles {
 /// What a file cannot say, because the wiring says it. A region and `NO_PROXY` it can: the wiring goes on from them.
 fn is_ours(name: &str) -> bool {
     let taken_up = ["AWS_REGION", "AWS_DEFAULT_REGION", "NO_PROXY", "no_proxy"];
-    let of_wiring = [IDENTITY, wiring::REGION, wiring::STATIC].contains(&name) || name.starts_with(wiring::OUTER);
+    let of_wiring = wiring::OWN.contains(&name) || name.starts_with(wiring::OUTER);
     of_wiring || wiring::SET.contains(&name) && !taken_up.contains(&name)
 }
 
@@ -144,7 +147,7 @@ mod tests {
     fn later_files_and_lines_go_before_and_references_stay() {
         let files = files(&[(".env", "A=1\nB=op://v/i/f\nA=2\n"), (".env.prod", "C=3\nA=4\n")]).unwrap();
         let outer = Environment::from_iter([("A", "0"), ("HOME", "/h")]);
-        let (environment, notes) = files.over(&outer, &[], "prod");
+        let (environment, notes) = files.over(&outer, &[], "prod", &Dialects::default());
         assert_eq!(shown(&environment), [("A", "4"), ("B", "op://v/i/f"), ("C", "3"), ("HOME", "/h")]);
         assert_eq!(notes, [""; 0]);
         assert_eq!(files.variables().text("A"), Some("4"));
@@ -157,7 +160,7 @@ mod tests {
         let files = files(&[(".env.prod", text)]).unwrap();
         let outer = Environment::from_iter([("BOOT_SECRET_ACCESS_KEY", "s"), ("KEPT", "1")]);
         let withheld = ["BOOT_ACCESS_KEY_ID", "BOOT_SECRET_ACCESS_KEY"].map(str::to_owned);
-        let (environment, notes) = files.over(&outer, &withheld, "prod");
+        let (environment, notes) = files.over(&outer, &withheld, "prod", &Dialects::default());
         assert_eq!(shown(&environment), [("AWS_REGION", "eu-west-1"), ("KEPT", "1"), ("no_proxy", "corp")]);
         let expected = [
             "AWS_ACCESS_KEY_ID of .env.prod is not given to the command: it would stand above the endpoint",
@@ -167,7 +170,23 @@ mod tests {
             "BOOT_ACCESS_KEY_ID of .env.prod is not given to the command: it holds a long-term key",
         ];
         assert_eq!(notes, expected);
-        assert_eq!(files.over(&outer, &[], "other").1.len(), 3, "the profile that it names is what it gets");
+        let (_, notes) = files.over(&outer, &[], "other", &Dialects::default());
+        assert_eq!(notes.len(), 3, "the profile that it names is what it gets");
+    }
+
+    #[test]
+    fn what_a_dialect_says_a_file_cannot_where_the_command_has_it() {
+        let text = "AWS_EC2_METADATA_DISABLED=true\nAWS_EC2_METADATA_SERVICE_ENDPOINT=http://x/\nCREDENZA_TOKEN=x\n";
+        let files = files(&[(".env", text)]).unwrap();
+        let notes = |dialects| files.over(&Environment::default(), &[], "prod", &dialects).1;
+        let ours = "CREDENZA_TOKEN of .env is not given to the command: credenza itself sets it";
+        assert_eq!(notes(Dialects::default()), [ours]);
+        let expected = [
+            "AWS_EC2_METADATA_DISABLED of .env is not given to the command: it would stand above the endpoint",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT of .env is not given to the command: credenza itself sets it",
+            ours,
+        ];
+        assert_eq!(notes(Dialects { ec2: Some("http://127.0.0.1:1".into()), ..Dialects::default() }), expected);
     }
 
     #[test]

@@ -9,24 +9,28 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::child::{Token, Wiring, address};
+use super::child::{Token, Wiring};
 use super::env_files::{EnvFileArgs, EnvFiles};
 use super::login::FirstArgs;
 use super::{Context, Trouble, identities, runtime, say};
 use crate::app::generated::{Generated, GeneratedError};
+use crate::app::token_rotation::{Timetable, TokenRotation};
 use crate::app::user_sessions::AtDaemon;
 use crate::app::{Endpoint, EndpointOptions};
 use crate::config::shared::SharedFiles;
 use crate::config::{Config, ConfigError, Variables};
 use crate::credential::IdentityName;
+use crate::secret::Secret;
 use crate::world::World;
 use crate::world::child::{self, Ended, Start};
 use crate::world::told_to_end::Told;
 use crate::world::watch::FileWatch;
 use command::Command;
+use dialects::DialectArgs;
 use first::First;
 
 mod command;
+pub mod dialects;
 mod first;
 mod fnox;
 mod static_keys;
@@ -40,11 +44,14 @@ pub struct ExecArgs {
     /// Give the token in a file instead of a variable
     #[arg(long)]
     pub token_file: bool,
+    /// Which dialects it finds them by.
+    #[command(flatten)]
+    pub dialects: DialectArgs,
     /// The region that the command sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
     /// Put temporary keys themselves into the environment, for tools that know nothing else
-    #[arg(long, conflicts_with = "token_file")]
+    #[arg(long, conflicts_with_all = ["token_file", "pod_identity"])]
     pub static_env: bool,
     /// Which files have variables, for the command too.
     #[command(flatten)]
@@ -69,6 +76,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     let (outer, world) = (context.outer.clone(), context.world.clone());
     let since = world.clock.now().wall;
     let command = Command::of(&arguments.command, &outer);
+    let token_in_file = arguments.dialects.token_in_file(arguments.token_file, &command)?;
     let files = Config::files(&world).map_err(|error| command.unbuilt(error))?;
     let watch = FileWatch::later(files, MOST_ARE_OVER);
     let env_files = arguments.env_files.read(&world).map_err(|error| command.unbuilt(error))?;
@@ -97,7 +105,8 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         }
     }
     let own = env_files.identities_of_their_own(&world, &config);
-    let options = EndpointOptions { identities: names.clone(), command: command.name(), own };
+    let metadata = arguments.dialects.metadata();
+    let options = EndpointOptions { identities: names.clone(), command: command.name(), own, metadata };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {
         say::err(&format!("credenza: {note}\n"));
@@ -118,16 +127,19 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     runtime::say_unlogged(context, &endpoint.fetched_notes());
     runtime::log_what_follows(context)?;
 
-    let token = match arguments.token_file {
+    let token = match token_in_file {
         true => Token::File(files.generated.write_token(endpoint.token()).map_err(|error| command.unbuilt(error))?),
         false => Token::Value(endpoint.token().clone()),
     };
+    let rotated = || TokenRotation::new(world.clock.clone(), Timetable::default());
+    let mut rotation = arguments.dialects.pod_identity.then(rotated);
     let static_keys = match arguments.static_env {
         true => Some(static_keys::of(&default, &credential, world.clock.now(), &command)?),
         false => None,
     };
     let wiring = Wiring {
-        url: address::url(&endpoint.base(), &default),
+        base: endpoint.base(),
+        dialects: arguments.dialects.on(&endpoint),
         default: default.clone(),
         token,
         region: arguments.region.clone(),
@@ -136,9 +148,10 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         credentials_file: files.generated.aws.credentials_file(),
         static_keys,
     };
-    let (unwired, mut notes) = env_files.over(&world.environment, config.variables_of_keys(), &default);
+    let (unwired, mut notes) =
+        env_files.over(&world.environment, config.variables_of_keys(), &default, &wiring.dialects);
     let start = Start { environment: wiring.changes(&unwired).applied_to(&unwired), ..command.start.clone() };
-    notes.extend(fnox::notes(&start, &default, &world));
+    notes.extend(fnox::notes(&start, &default, &wiring.dialects, &world));
     for note in notes {
         say::err(&format!("credenza: {note}\n"));
     }
@@ -150,7 +163,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
             if arguments.static_env {
                 endpoint.handed_out(&default, &credential, child.id(), world.clock.now());
             }
-            serve_until_ended(child, &mut files, &endpoint).await
+            serve_until_ended(child, &mut files, rotation.as_mut(), &endpoint).await
         }
         Err(error) => Err(command.unstarted(&error)),
     };
@@ -162,7 +175,12 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
 /// Most commands are over by then, and end sooner without a watch.
 const MOST_ARE_OVER: Duration = Duration::from_secs(2);
 
-async fn serve_until_ended(child: child::Child, files: &mut Files, endpoint: &Endpoint) -> Result<Ended, Trouble> {
+async fn serve_until_ended(
+    child: child::Child,
+    files: &mut Files,
+    mut rotation: Option<&mut TokenRotation>,
+    endpoint: &Endpoint,
+) -> Result<Ended, Trouble> {
     let mut ended = std::pin::pin!(child.ended());
     loop {
         tokio::select! {
@@ -170,8 +188,19 @@ async fn serve_until_ended(child: child::Child, files: &mut Files, endpoint: &En
                 return ended.map_err(|error| Trouble::failed("cannot wait for the command", error.to_string()));
             }
             config = files.changed() => endpoint.replace(config),
+            Some(rotation) = due(&mut rotation) => {
+                let write = |token: &Secret| files.generated.write_token(token).map(|_| ());
+                rotation.step(|overlap| endpoint.renew_token(overlap), write);
+            }
         }
     }
+}
+
+/// The rotation, when it is due; `None` at once where there is none.
+async fn due<'a>(rotation: &'a mut Option<&mut TokenRotation>) -> Option<&'a mut TokenRotation> {
+    let rotation = rotation.as_deref_mut()?;
+    rotation.due().await;
+    Some(rotation)
 }
 
 /// The child's files, which follow the user's own.

@@ -355,7 +355,7 @@ fn unescaped(segment: &str) -> String {
 fn ungranted(error: &GrantError) -> No {
     match error {
         GrantError::NameTaken(_) => refusal(StatusCode::CONFLICT, "NameTaken", error.to_string()),
-        GrantError::BadName(_) | GrantError::DefaultOutside(_) => bad(&error.to_string()),
+        GrantError::BadName(_) | GrantError::DefaultOutside(_) | GrantError::Unknown(_) => bad(&error.to_string()),
         GrantError::Store(_) => unkept(error),
     }
 }

@@ -99,12 +99,14 @@ pub struct Grant {
     /// The address that its token is shown to, such as `127.0.0.1:9711`, where it is kept at rest.
     pub address: Option<SocketAddr>,
     digest: Digest,
+    /// Another token has taken the place of its own ([`Grants::renew`]): it opens for a while yet, and is not listed.
+    former: bool,
     /// `ends` by the clock that cannot be set back.
     ends_boot: Option<Duration>,
     /// Opens nothing any more: it was ended, or another took its place ([`Grants::attach`]).
     revoked: AtomicBool,
-    /// Seconds since 1970; zero: not since we started.
-    used: AtomicU64,
+    /// Seconds since 1970; zero: not since we started. One for all its tokens.
+    used: Arc<AtomicU64>,
 }
 
 impl Grant {
@@ -153,9 +155,39 @@ impl Grant {
             holder: kept.holder,
             address: kept.address,
             digest: kept.digest,
+            former: false,
             ends_boot,
             revoked: AtomicBool::new(false),
-            used: AtomicU64::new(0),
+            used: Arc::default(),
+        }
+    }
+
+    /// The same right, opened by another token.
+    fn opened_with(&self, digest: Digest) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            scope: self.scope.clone(),
+            default_aws: self.default_aws.clone(),
+            created: self.created,
+            ends: self.ends,
+            holder: self.holder.clone(),
+            address: self.address,
+            digest,
+            former: false,
+            ends_boot: self.ends_boot,
+            revoked: AtomicBool::new(false),
+            used: Arc::clone(&self.used),
+        }
+    }
+
+    /// The same right by a token of before, which is left until `now + overlap`, by both clocks, and no longer than it was.
+    fn formerly(&self, digest: Digest, now: Now, overlap: Duration) -> Self {
+        let (ends, ends_boot) = (now.wall.checked_add(overlap), now.boot.saturating_add(overlap));
+        Self {
+            ends: self.ends.into_iter().chain(ends).min(),
+            ends_boot: Some(self.ends_boot.map_or(ends_boot, |end| end.min(ends_boot))),
+            former: true,
+            ..self.opened_with(digest)
         }
     }
 
@@ -200,6 +232,9 @@ pub enum GrantError {
     /// The default identity is not one of those that are opened.
     #[error("the default identity {0} is not among the identities of the grant: name it too")]
     DefaultOutside(String),
+    /// None of this name lives.
+    #[error("there is no grant called {0}: `credenza grant list` shows those that there are")]
+    Unknown(String),
     /// It could not be written down.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -255,14 +290,44 @@ impl Grants {
             holder: spec.holder,
             address: self.address,
             digest: token.digest(),
+            former: false,
             revoked: AtomicBool::new(false),
-            used: AtomicU64::new(0),
+            used: Arc::default(),
         });
         if let Some(store) = store.as_mut() {
             store.save(self.list().iter().chain([&grant]).filter(|grant| grant.lives(now)))?;
         }
         self.write().insert(grant.digest, Arc::clone(&grant));
         Ok((token, grant))
+    }
+
+    /// Another token for the grant of this name. Every one of before that opens still does so for `overlap` from now, by
+    /// both clocks: whoever could not hand out the last one asks again, and the one that is in use stays good. The grant is
+    /// listed once, and ends with all its tokens. At rest only the newest is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where no grant of this name lives, or it cannot be written down: then all is as before.
+    pub fn renew(&self, name: &str, overlap: Duration) -> Result<Secret, GrantError> {
+        let mut store = self.changing();
+        let now = self.clock.now();
+        let listed = self.list();
+        let unknown = || GrantError::Unknown(name.to_owned());
+        let before = listed.iter().find(|grant| &*grant.name == name).ok_or_else(unknown)?;
+        let token = self.random.token();
+        let after = Arc::new(before.opened_with(token.digest()));
+        if let Some(store) = store.as_mut() {
+            store.save(listed.iter().filter(|grant| grant.digest != before.digest).chain([&after]))?;
+        }
+        let mut by_digest = self.write();
+        by_digest.retain(|_, grant| &*grant.name != name || grant.lives(now));
+        for grant in by_digest.values_mut().filter(|grant| &*grant.name == name) {
+            let former = Arc::new(before.formerly(grant.digest, now, overlap));
+            // a connection that it opened asks again, and finds its end
+            std::mem::replace(grant, former).revoked.store(true, Ordering::Release);
+        }
+        by_digest.insert(after.digest, after);
+        Ok(token)
     }
 
     /// The grant that a token opens, if it lives. Which digest is looked for is nothing that a client can steer, so
@@ -311,7 +376,8 @@ impl Grants {
     /// Every living grant, by name.
     pub fn list(&self) -> Vec<Arc<Grant>> {
         let now = self.clock.now();
-        let mut grants: Vec<_> = self.read().values().filter(|grant| grant.lives(now)).cloned().collect();
+        let listed = |grant: &&Arc<Grant>| grant.lives(now) && !grant.former;
+        let mut grants: Vec<_> = self.read().values().filter(listed).cloned().collect();
         grants.sort_by(|a, b| a.name.cmp(&b.name));
         grants
     }
@@ -323,7 +389,7 @@ impl Grants {
             let ends = picked(grant);
             if ends {
                 grant.revoked.store(true, Ordering::Release);
-                ended.push(Arc::clone(grant));
+                ended.extend((!grant.former).then(|| Arc::clone(grant)));
             }
             !ends
         });

@@ -285,3 +285,103 @@ async fn the_last_use_is_known_and_the_token_recognised() {
     assert!(since < Duration::from_secs(1), "{since:?}");
     assert!(grant.opened_by(token.expose().as_bytes()) && !grant.opened_by(b"other"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn c38_after_a_renewal_both_tokens_open_and_after_the_overlap_the_new_one_alone() {
+    let Desk { grants, clock } = desk();
+    let opens = |token: &Secret| grants.admit(token.expose().as_bytes()).is_some();
+    let (first, held) = grants.issue(shell(7)).unwrap();
+    let second = grants.renew("shell-7", 12 * HOUR).unwrap();
+    assert_ne!(first.digest(), second.digest());
+    assert!(opens(&first) && opens(&second));
+    assert!(!held.lives(clock.now()), "a connection that the first opened asks again");
+    let admitted = grants.admit(second.expose().as_bytes()).unwrap();
+    assert_eq!((&*admitted.name, &admitted.scope), ("shell-7", &held.scope));
+    tokio::time::advance(12 * HOUR - Duration::from_secs(1)).await;
+    assert!(opens(&first) && opens(&second));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(!opens(&first) && opens(&second));
+    // used by whichever token, it was used
+    assert_eq!(grants.list()[0].last_used(), Some(clock.now().wall));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c38_neither_clock_makes_an_overlap_longer() {
+    for step in [Step::Back(100 * HOUR), Step::Forward(0 * HOUR)] {
+        let Desk { grants, clock } = desk();
+        let (first, _) = grants.issue(shell(7)).unwrap();
+        grants.renew("shell-7", HOUR).unwrap();
+        clock.step_wall(step);
+        clock.suspend(HOUR);
+        assert!(grants.admit(first.expose().as_bytes()).is_none(), "{step:?}");
+    }
+    let Desk { grants, clock } = desk();
+    let (first, _) = grants.issue(shell(7)).unwrap();
+    grants.renew("shell-7", HOUR).unwrap();
+    clock.step_wall(Step::Forward(HOUR));
+    assert!(grants.admit(first.expose().as_bytes()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_grant_is_listed_once_and_ends_with_all_its_tokens() {
+    for end in [
+        |grants: &Grants| grants.revoke("shell-7").unwrap(),
+        |grants: &Grants| {
+            let (ended, kept) = grants.sweep(|grant| matches!(grant.holder, Holder::Shell { pid: 7, .. }));
+            kept.unwrap();
+            ended.len() == 1
+        },
+    ] {
+        let Desk { grants, .. } = desk();
+        let (first, _) = grants.issue(shell(7)).unwrap();
+        let (other, _) = grants.issue(shell(8)).unwrap();
+        let second = grants.renew("shell-7", HOUR).unwrap();
+        let third = grants.renew("shell-7", HOUR).unwrap();
+        let names: Vec<String> = grants.list().iter().map(|grant| grant.name.to_string()).collect();
+        assert_eq!(names, ["shell-7", "shell-8"]);
+        assert!(end(&grants), "one grant ended");
+        for token in [&first, &second, &third] {
+            assert!(grants.admit(token.expose().as_bytes()).is_none());
+        }
+        assert!(grants.admit(other.expose().as_bytes()).is_some());
+        assert!(matches!(grants.renew("shell-7", HOUR), Err(GrantError::Unknown(_))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_renewal_begins_the_overlap_anew_for_what_still_opens_and_for_nothing_else() {
+    let Desk { grants, .. } = desk();
+    let opens = |token: &Secret| grants.admit(token.expose().as_bytes()).is_some();
+    let (first, _) = grants.issue(shell(7)).unwrap();
+    let second = grants.renew("shell-7", 2 * HOUR).unwrap();
+    tokio::time::advance(HOUR).await;
+    let third = grants.renew("shell-7", 2 * HOUR).unwrap();
+    tokio::time::advance(HOUR).await;
+    assert!(opens(&first) && opens(&second) && opens(&third));
+    tokio::time::advance(HOUR).await;
+    assert!(!opens(&first) && !opens(&second) && opens(&third));
+    grants.renew("shell-7", 2 * HOUR).unwrap();
+    assert!(!opens(&first) && !opens(&second) && opens(&third), "what ended stays so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_token_outlives_its_grant() {
+    let Desk { grants, .. } = desk();
+    let (first, _) = grants.issue(GrantSpec { life: Some(HOUR), ..shell(7) }).unwrap();
+    let second = grants.renew("shell-7", 12 * HOUR).unwrap();
+    tokio::time::advance(HOUR).await;
+    assert!(grants.admit(first.expose().as_bytes()).is_none() && grants.admit(second.expose().as_bytes()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_newest_token_opens() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("state/grants.json");
+    let (clock, _) = parts();
+    let grants = desk_at(&path, &clock).unwrap();
+    let (first, _) = grants.issue(shell(7)).unwrap();
+    let second = grants.renew("shell-7", HOUR).unwrap();
+    let again = desk_at(&path, &clock).unwrap();
+    assert!(again.admit(second.expose().as_bytes()).is_some() && again.admit(first.expose().as_bytes()).is_none());
+    assert_eq!(again.list().len(), 1);
+}

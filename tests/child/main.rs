@@ -8,6 +8,7 @@
 mod codes;
 mod composition;
 mod credential;
+mod dialects;
 mod env_files;
 mod environment;
 mod github;

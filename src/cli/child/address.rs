@@ -1,4 +1,5 @@
-//! Where an identity's credential is, on an endpoint of ours: `http://127.0.0.1:PORT/creds/NAME`.
+//! Where an identity's credential is, on an endpoint of ours: `http://127.0.0.1:PORT/creds/NAME`, or for the dialect of EKS
+//! Pod Identity `http://127.0.0.1:PORT/v1/credentials`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -16,11 +17,21 @@ pub fn url(base: &str, identity: &str) -> String {
 /// RFC 3986's unreserved characters stand for themselves; all others, `/` among them, are escaped.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// Where a client of EKS Pod Identity finds the token's default identity.
+pub fn pod_identity(base: &str) -> String {
+    format!("{base}/v1/credentials")
+}
+
+/// A base of an endpoint of ours, `http://127.0.0.1:PORT`, if that is what this is.
+pub fn base(text: &str) -> Option<&str> {
+    let port = text.strip_prefix(LOOPBACK)?;
+    port.parse::<u16>().is_ok().then_some(text)
+}
+
 /// The base of the endpoint that an address of ours leads to; `None` for an address of somebody else's.
 pub fn base_of(url: &str) -> Option<&str> {
     let (port, path) = url.strip_prefix(LOOPBACK)?.split_once('/')?;
-    let ours = port.parse::<u16>().is_ok() && path.starts_with(ROUTE);
-    ours.then(|| &url[..LOOPBACK.len() + port.len()])
+    base(&url[..LOOPBACK.len() + port.len()]).filter(|_| path.starts_with(ROUTE))
 }
 
 const LOOPBACK: &str = "http://127.0.0.1:";
@@ -42,6 +53,10 @@ mod tests {
             "http://127.0.0.1:x/creds/prod",
         ] {
             assert_eq!(base_of(url), None, "{url}");
+        }
+        assert_eq!(base("http://127.0.0.1:9711"), Some("http://127.0.0.1:9711"));
+        for text in ["http://127.0.0.1:9711/", "http://127.0.0.1:9711@evil.example", "http://evil.example:1", ""] {
+            assert_eq!(base(text), None, "{text}");
         }
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod address;
 pub mod changes;
+pub mod dialects;
 pub mod no_proxy;
 pub mod original;
 pub mod wiring;
 
 pub use changes::{Change, Changes};
+pub use dialects::Dialects;
 pub use original::original;
 pub use wiring::{StaticKeys, Token, Wiring};

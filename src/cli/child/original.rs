@@ -7,9 +7,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::wiring::{
-    FULL_URI, IDENTITY, OUTER, REGION, REMOVED, SET, STATIC, STATIC_KEYS, TOKEN, TOKEN_FILE, outer_name,
+    FULL_URI, IDENTITY, OUTER, OWN, REGION, REMOVED, SET, STATIC, STATIC_KEYS, TOKEN, TOKEN_FILE, outer_name,
 };
-use super::{Changes, address, no_proxy};
+use super::{Changes, dialects, no_proxy};
 use crate::app::generated;
 use crate::world::Environment;
 
@@ -19,8 +19,9 @@ pub fn original(environment: &Environment) -> Environment {
         return environment.clone();
     }
     let outer = |name: &str| environment.raw(&outer_name(name)).map(OsStr::to_owned);
-    let ours: Vec<&str> = SET.into_iter().chain(STATIC_KEYS).filter(|name| is_ours(environment, name)).collect();
-    let absent = REMOVED.into_iter().filter(|name| environment.raw(name).is_none());
+    let set = SET.into_iter().chain(STATIC_KEYS).chain(dialects::metadata());
+    let ours: Vec<&str> = set.filter(|name| is_ours(environment, name)).collect();
+    let absent = REMOVED.into_iter().chain(dialects::EC2_REMOVED).filter(|name| environment.raw(name).is_none());
     let restored: Vec<_> = ours.iter().copied().chain(absent).filter_map(|name| Some((name, outer(name)?))).collect();
     let unwired: Environment = environment
         .clone()
@@ -51,14 +52,14 @@ pub fn undoing(environment: &Environment) -> Changes {
 
 fn is_our_own_name(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    [IDENTITY, REGION, STATIC].contains(&&*name) || name.starts_with(OUTER)
+    OWN.contains(&&*name) || name.starts_with(OUTER)
 }
 
 /// Whether a variable still holds what we wired into it.
 fn is_ours(environment: &Environment, name: &str) -> bool {
     let holds = |name: &str| environment.raw(name);
     match name {
-        FULL_URI | TOKEN | TOKEN_FILE => environment.text(FULL_URI).and_then(address::base_of).is_some(),
+        FULL_URI | TOKEN | TOKEN_FILE => dialects::is_our_container(environment, name),
         "AWS_CONFIG_FILE" | "AWS_SHARED_CREDENTIALS_FILE" | "AWS_CREDENTIAL_PROFILES_FILE" => {
             holds(name).is_some_and(|path| is_generated(path.as_ref()))
         }
@@ -72,7 +73,7 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
         _ if STATIC_KEYS.contains(&name) => {
             environment.text(STATIC).is_some_and(|ours| environment.text(KEY_ID) == Some(ours))
         }
-        _ => false,
+        _ => dialects::is_ours(environment, name),
     }
 }
 

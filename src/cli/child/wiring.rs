@@ -1,13 +1,14 @@
 //! [`Wiring`]: what a child is wired to, and the variables that tell it.
 //!
 //! The variables are those of the AWS SDKs and Tools Reference Guide ("Container credential provider", "Environment
-//! variables"). Exactly one of the two URIs and one of the two token variables is set, because clients differ in which
-//! they prefer; everything that would come before a container endpoint in some client's chain goes.
+//! variables"). At most one of the two URIs and one of the two token variables is set, because clients differ in which
+//! they prefer; everything that would come before the endpoint in some client's chain goes.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::changes::Changes;
+use super::dialects::{self, Dialects, ENDPOINT, ENDPOINT_TOKEN, METADATA};
 use super::no_proxy;
 use super::original::{is_generated, original};
 use crate::app::generated;
@@ -21,8 +22,10 @@ use crate::world::Environment;
 pub struct Wiring {
     /// The identity that it gets without naming one.
     pub default: IdentityName,
-    /// Where its credential is: `http://127.0.0.1:PORT/creds/prod`.
-    pub url: String,
+    /// The endpoint's base: `http://127.0.0.1:40123`.
+    pub base: String,
+    /// How it is found.
+    pub dialects: Dialects,
     /// What opens the endpoint.
     pub token: Token,
     /// `--region`: goes before everything.
@@ -81,6 +84,8 @@ pub const IDENTITY: &str = "CREDENZA_IDENTITY";
 pub const REGION: &str = "CREDENZA_REGION";
 /// The access key id that `--static-env` wired in: while `AWS_ACCESS_KEY_ID` is the same, the keys are ours, to be undone.
 pub const STATIC: &str = "CREDENZA_STATIC";
+/// Our own names, but for [`OUTER`] ones.
+pub const OWN: [&str; 6] = [IDENTITY, REGION, STATIC, ENDPOINT, ENDPOINT_TOKEN, METADATA];
 /// Before the name of a variable: what it held outside.
 pub const OUTER: &str = "CREDENZA_OUTER_";
 
@@ -190,7 +195,26 @@ impl Wiring {
         let by_env = is_shells(&self.config_file);
         let inside = by_env && matches!(layer(environment), Layer::Exec | Layer::EnvInExec);
         put(INSIDE_EXEC, inside.then(|| "1".into()));
-        put(FULL_URI, Some(self.url.clone().into()));
+        for name in dialects::metadata() {
+            let outer = || before.raw(name).map(OsStr::to_owned);
+            match self.dialects.variable(name) {
+                Some(value) => {
+                    put(&outer_name(name), outer());
+                    put(name, value.map(Into::into));
+                }
+                // the user's own, unless somebody wired it before
+                None => {
+                    put(&outer_name(name), None);
+                    if before.raw(name) != environment.raw(name) {
+                        put(name, outer());
+                    }
+                }
+            }
+        }
+        put(METADATA, self.dialects.metadata_base().map(Into::into));
+        put(ENDPOINT, self.dialects.hides_endpoint().then(|| self.base.clone().into()));
+        put(ENDPOINT_TOKEN, None);
+        put(FULL_URI, self.dialects.full_uri(&self.base, &self.default).map(Into::into));
         put(TOKEN, None);
         put(TOKEN_FILE, None);
         put("AWS_CONFIG_FILE", Some(self.config_file.clone().into()));
@@ -207,7 +231,8 @@ impl Wiring {
         put(IDENTITY, Some(self.default.as_ref().into()));
         put(STATIC, self.static_keys.as_ref().map(|keys| keys.access_key_id.clone().into()));
         match &self.token {
-            Token::Value(token) => changes.set_secret(TOKEN, token.clone()),
+            Token::Value(token) if self.dialects.has_container() => changes.set_secret(TOKEN, token.clone()),
+            Token::Value(token) => changes.set_secret(ENDPOINT_TOKEN, token.clone()),
             Token::File(file) => changes.set(TOKEN_FILE, file),
         }
         if let Some(keys) = &self.static_keys {

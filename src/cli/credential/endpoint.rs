@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::super::child::address;
+use super::super::child::dialects::{ENDPOINT, ENDPOINT_TOKEN};
 use super::super::child::wiring::{FULL_URI, IDENTITY, TOKEN, TOKEN_FILE};
 use super::super::printed::Printed;
 use super::{Context, Exit, Trouble, cannot};
@@ -22,12 +23,15 @@ pub(super) async fn credential(identity: &str, context: &Context) -> Result<Prin
         let mend = format!("credenza credential {identity}, without --from-endpoint");
         Trouble::usage(cannot(identity), why).mend(mend)
     };
-    let base = outer.text(FULL_URI).and_then(address::base_of);
-    let base = base.ok_or_else(|| unwired(&format!("{FULL_URI} is not an address of Credenza")))?;
-    let token =
-        token(outer, context).ok_or_else(|| unwired(&format!("neither {TOKEN} nor {TOKEN_FILE} has a token")))?;
+    let (place, base, variable) = match outer.text(ENDPOINT) {
+        Some(text) => (ENDPOINT, address::base(text), ENDPOINT_TOKEN),
+        None => (FULL_URI, outer.text(FULL_URI).and_then(address::base_of), TOKEN),
+    };
+    let base = base.ok_or_else(|| unwired(&format!("{place} is not an address of Credenza")))?;
+    let token = token(variable, outer, context);
+    let token = token.ok_or_else(|| unwired(&format!("neither {variable} nor {TOKEN_FILE} has a token")))?;
     let request = http::Request::get(address::url(base, identity)).header("authorization", token.expose());
-    let request = request.body(Bytes::new()).map_err(|_| unwired(&format!("{TOKEN} is not a token")))?;
+    let request = request.body(Bytes::new()).map_err(|_| unwired(&format!("{variable} is not a token")))?;
     let answer = context.world.http.send(request, HttpLimits::default()).await;
     let answer = answer.map_err(|error| gone(identity, &error.to_string()))?;
     if answer.status() != http::StatusCode::OK {
@@ -36,8 +40,9 @@ pub(super) async fn credential(identity: &str, context: &Context) -> Result<Prin
     Printed::answered(answer.body()).ok_or_else(|| gone(identity, "it answered with half a credential"))
 }
 
-fn token(outer: &Environment, context: &Context) -> Option<Secret> {
-    if let Some(token) = outer.text(TOKEN) {
+/// The endpoint's token: where nothing but our own name says the endpoint, what `TOKEN` holds is somebody else's.
+fn token(variable: &str, outer: &Environment, context: &Context) -> Option<Secret> {
+    if let Some(token) = outer.text(variable) {
         return Some(Secret::new(token));
     }
     let read = context.world.files.read(outer.text(TOKEN_FILE)?.as_ref()).ok()?;

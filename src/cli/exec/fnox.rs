@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::cli::child::Dialects;
+use crate::cli::child::dialects::metadata;
 use crate::cli::child::wiring::{FULL_URI, REMOVED, TOKEN, TOKEN_FILE};
 use crate::config::Complaint;
 use crate::config::fnox::{FnoxExec, Sets};
@@ -10,10 +12,11 @@ use crate::world::child::Start;
 use crate::world::{World, places};
 
 /// What is to be said before this command starts, one sentence a line of fnox's files.
-pub(super) fn notes(start: &Start, identity: &str, world: &World) -> Vec<String> {
+pub(super) fn notes(start: &Start, identity: &str, dialects: &Dialects, world: &World) -> Vec<String> {
     let Some(call) = FnoxExec::of(&start.program, &start.arguments) else { return Vec::new() };
     let folder = places::absolute(Path::new("."));
-    let wanted: Vec<&str> = REMOVED.iter().chain(&PLACES).copied().collect();
+    let wired = metadata().filter(|name| dialects.variable(name).is_some());
+    let wanted: Vec<&str> = REMOVED.into_iter().chain(PLACES).chain(wired).collect();
     let sets = call.sets(&wanted, &folder, &start.environment, &*world.files);
     let same_line = sets.chunk_by(|one, other| one.place == other.place);
     same_line.map(|sets| note(sets, identity)).collect()
