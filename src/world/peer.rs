@@ -1,6 +1,9 @@
-//! Who sits at the other end of a connection over loopback: for the audit trail, where it can be known.
+//! Who sits at the other end of a connection: which user, for those who may ask without a token, and which process, for
+//! the audit trail.
 //!
-//! Only Linux tells it cheaply enough, and only while the connection stands. Never called while a request waits.
+//! Both only where the other end is a socket of this machine, of our network namespace, and only while it is open there.
+//! Never takes part in the decision what a user may have, but for [`admitted`]. The user costs microseconds on Linux and
+//! is looked up while the first request of a connection waits; the process costs milliseconds, and nobody waits for it.
 
 use std::net::SocketAddr;
 
@@ -12,6 +15,70 @@ pub struct PeerProcess {
     /// The path of its program, such as `/usr/bin/python3.13`, where it can be read.
     pub exe: Option<String>,
 }
+
+/// The user, such as 1000, whose socket has the address `from` and talks to `to`: for an accepted connection, its peer's
+/// address and our own. `None`: unknown, and so to be refused. That is
+/// - a client on another machine, in another network namespace, or behind a translation of addresses (`iptables -j DNAT`);
+/// - a client that has closed its socket or has ended: the kernel tells user 0 of such a one (`net/ipv4/inet_diag.c`, since
+///   `sock_i_uid` of a socket that no file has is 0), which is not to be taken for root;
+/// - a user who has no number in our user namespace: the kernel then tells a stand-in (proc(5), `overflowuid`), which some
+///   processes may well have as their own;
+/// - on macOS, every other user, root too, unless we are root.
+pub fn owner(from: SocketAddr, to: SocketAddr) -> Option<u32> {
+    system_owner(from, to)
+}
+
+/// Whether a client of this user may ask, where there is no token: our own user's, and root's, who can do as we can anyway.
+/// `ours` is [`super::ourselves::uid`].
+pub fn admitted(owner: Option<u32>, ours: u32) -> bool {
+    owner.is_some_and(|owner| owner == ours || owner == ROOT)
+}
+
+const ROOT: u32 = 0;
+
+#[cfg(target_os = "linux")]
+fn system_owner(from: SocketAddr, to: SocketAddr) -> Option<u32> {
+    let socket = super::sockets::connected(from, to).filter(|socket| socket.inode != 0)?;
+    Some(socket.uid).filter(|uid| !may_be_a_stand_in(*uid))
+}
+
+#[cfg(target_vendor = "apple")]
+fn system_owner(from: SocketAddr, to: SocketAddr) -> Option<u32> {
+    let ours = super::ourselves::uid();
+    super::system::apple_sockets::has(ours, from, to).then_some(ours)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn system_owner(_: SocketAddr, _: SocketAddr) -> Option<u32> {
+    None
+}
+
+/// Whether the kernel may have said this number of somebody whom it cannot name here. Where every user has a number it
+/// is just `nobody`.
+#[cfg(target_os = "linux")]
+fn may_be_a_stand_in(uid: u32) -> bool {
+    if uid == ROOT {
+        return false;
+    }
+    let told = |path: &str| std::fs::read_to_string(path).ok();
+    stands_in(uid, told("/proc/sys/kernel/overflowuid").as_deref())
+        && !names_everybody(&told("/proc/self/uid_map").unwrap_or_default())
+}
+
+#[cfg(target_os = "linux")]
+fn stands_in(uid: u32, overflow: Option<&str>) -> bool {
+    uid == overflow.and_then(|number| number.trim().parse().ok()).unwrap_or(NOBODY)
+}
+
+/// Whether a map of users (user_namespaces(7)) leaves none out.
+#[cfg(target_os = "linux")]
+fn names_everybody(map: &str) -> bool {
+    map.split_ascii_whitespace().nth(2).and_then(|count| count.parse().ok()) == Some(u32::MAX)
+}
+
+/// What `overflowuid` is where nobody has changed it.
+#[cfg(target_os = "linux")]
+const NOBODY: u32 = 65_534;
 
 /// The process whose socket has the address `from` and talks to `to`. Those of the `likely` ids are looked at first: who
 /// comes often comes again, and the look through every process takes milliseconds.
@@ -37,36 +104,5 @@ pub fn of_pid(pid: u32) -> PeerProcess {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    #[test]
-    fn we_find_ourselves_at_the_other_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let to = listener.local_addr().unwrap();
-        let client = TcpStream::connect(to).unwrap();
-        let from = client.local_addr().unwrap();
-        let me = std::process::id();
-        for likely in [[].as_slice(), &[1], &[me], &[u32::MAX, me]] {
-            let found = connected(from, to, likely).unwrap();
-            assert_eq!(found.pid, me);
-            assert_eq!(found.exe.as_deref(), std::env::current_exe().unwrap().to_str());
-        }
-        drop((client, listener));
-        assert_eq!(connected(from, to, &[me]), None);
-    }
-
-    #[test]
-    fn a_socket_of_both_families_is_found_too() {
-        let Ok(listener) = TcpListener::bind("[::]:0") else { return }; // a machine without IPv6
-        let port = listener.local_addr().unwrap().port();
-        let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let (_accepted, theirs) = listener.accept().unwrap();
-        let mine = client.local_addr().unwrap();
-        assert!(theirs.is_ipv6());
-        // seen from the listener's side, whose socket shows the mapped form
-        assert_eq!(connected(([127, 0, 0, 1], port).into(), mine, &[]).unwrap().pid, std::process::id());
-    }
-}
+#[path = "peer_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Linux's table of TCP sockets, and whose they are. Of other users' processes the system tells only root.
 //!
 //! The whole table is `/proc/self/net/tcp` (proc(5)), which takes milliseconds to read; one connection by its addresses is
-//! asked for over netlink (sock_diag(7)), which takes microseconds. Neither is done while a request waits.
+//! asked for over netlink (sock_diag(7)), which takes microseconds. The table is read only where netlink does not tell.
 //!
 //! Called by its neighbours [`super::port`] and [`super::peer`], which say what is known on other systems.
 
@@ -33,21 +33,49 @@ pub(super) fn find(wanted: impl Fn(&Socket) -> bool) -> Option<Socket> {
     texts.flat_map(|text| sockets(&text)).find(wanted)
 }
 
-/// The socket that has the address `from` and talks to `to`.
+/// The socket that has the address `from` and talks to `to`, the other end of which is, or was, on this machine too. Never
+/// one that listens.
 pub(super) fn connected(from: SocketAddr, to: SocketAddr) -> Option<Socket> {
-    let [from, to] = [from, to].map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
-    let same = |shown: SocketAddr, wanted: SocketAddr| {
-        shown.port() == wanted.port() && shown.ip().to_canonical() == wanted.ip()
-    };
     match ask(from, to) {
-        Ok(answer) => answer.map(|(uid, inode)| Socket { local: from, remote: to, listens: false, uid, inode }),
-        // not everywhere may netlink be used: in some sandboxes, for one
-        Err(_) => find(|socket| same(socket.local, from) && same(socket.remote, to)),
+        Ok(Some(socket)) => Some(socket),
+        // Netlink knows our own end of the connection: there is no other end here. It is on another machine, or in another
+        // network namespace.
+        Ok(None) if ask(to, from).is_ok_and(|ours| ours.is_some()) => None,
+        // Not everywhere may netlink be used, in some sandboxes for one; and a kernel without `CONFIG_INET_TCP_DIAG` finds
+        // nothing at all, in the same words.
+        _ => read(from, to),
     }
 }
 
-/// Whose a connection's socket is, and its inode.
-fn ask(from: SocketAddr, to: SocketAddr) -> rustix::io::Result<Option<(u32, u32)>> {
+/// The same by the table, which does not tell interfaces apart: an address that is good only on one of them says nothing.
+pub(super) fn read(from: SocketAddr, to: SocketAddr) -> Option<Socket> {
+    let of_one_interface = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    if of_one_interface(from) || of_one_interface(to) {
+        return None;
+    }
+    find(|socket| socket.joins(from, to))
+}
+
+impl Socket {
+    /// Whether it is one end of this very connection. A socket of both families shows the mapped form (RFC 4291, 2.5.5.2).
+    fn joins(&self, from: SocketAddr, to: SocketAddr) -> bool {
+        let same = |shown: SocketAddr, wanted: SocketAddr| plain(shown) == plain(wanted);
+        !self.listens && same(self.local, from) && same(self.remote, to)
+    }
+}
+
+/// An address without mapping and without its interface.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// What netlink says of one connection's socket. Where there is none, the kernel answers with one that listens where it
+/// would be, on all addresses at least: a client from elsewhere would pass for whoever listens on its port here. So it is
+/// looked whether the answer is what was asked for.
+fn ask(from: SocketAddr, to: SocketAddr) -> rustix::io::Result<Option<Socket>> {
     let socket = rustix::net::socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
@@ -56,32 +84,61 @@ fn ask(from: SocketAddr, to: SocketAddr) -> rustix::io::Result<Option<(u32, u32)
     )?;
     rustix::net::connect(&socket, &netlink::SocketAddrNetlink::new(0, 0))?;
     rustix::net::send(&socket, &question(from, to), SendFlags::empty())?;
-    let mut answer = [0; 512];
-    let (read, _) = rustix::net::recv(&socket, answer.as_mut_slice(), RecvFlags::empty())?;
-    let word = |at: usize| answer.get(at..at + 4).filter(|_| at + 4 <= read).and_then(|word| word.try_into().ok());
-    let number = |at: usize| word(at).map(u32::from_ne_bytes);
-    // struct nlmsghdr, then struct inet_diag_msg, whose last two words are these
-    let found = word(4).is_some_and(|[low, high, ..]| u16::from_ne_bytes([low, high]) == SOCK_DIAG_BY_FAMILY);
-    Ok(number(80).zip(number(84)).filter(|_| found))
+    let mut room = [0; 512];
+    // the kernel has answered by the time that `send` returns
+    let (_, read) = rustix::net::recv(&socket, room.as_mut_slice(), RecvFlags::DONTWAIT)?;
+    let answer = room.get(..read).and_then(answer);
+    Ok(answer.filter(|socket| socket.joins(from, to)))
 }
 
-/// `struct nlmsghdr` and `struct inet_diag_req_v2` of the kernel's `linux/netlink.h` and `linux/inet_diag.h`, for one
-/// socket in any state.
+/// `struct nlmsghdr` and `struct inet_diag_msg` of the kernel's `linux/netlink.h` and `linux/inet_diag.h`. `None`: it is an
+/// error, which says that there is no such socket.
+fn answer(message: &[u8]) -> Option<Socket> {
+    let word = |at: usize| message.get(at..at + 4).and_then(|word| <[u8; 4]>::try_from(word).ok());
+    let port = |at: usize| message.get(at..at + 2).map(|port| u16::from_be_bytes([port[0], port[1]]));
+    let [low, high, ..] = word(4)?;
+    if u16::from_ne_bytes([low, high]) != SOCK_DIAG_BY_FAMILY {
+        return None;
+    }
+    let [family, state, ..] = word(16)?;
+    let ip = |at: usize| match family {
+        IPV4 => Some(IpAddr::from(word(at)?)),
+        IPV6 => Some(IpAddr::from(<[u8; 16]>::try_from(message.get(at..at + 16)?).ok()?)),
+        _ => None,
+    };
+    Some(Socket {
+        local: SocketAddr::new(ip(24)?, port(20)?),
+        remote: SocketAddr::new(ip(40)?, port(22)?),
+        listens: state == LISTENS,
+        uid: u32::from_ne_bytes(word(80)?),
+        inode: u32::from_ne_bytes(word(84)?),
+    })
+}
+
+const IPV4: u8 = AddressFamily::INET.as_raw() as u8;
+const IPV6: u8 = AddressFamily::INET6.as_raw() as u8;
+
+/// `struct nlmsghdr` and `struct inet_diag_req_v2`, for one socket in any state.
 fn question(from: SocketAddr, to: SocketAddr) -> Vec<u8> {
-    let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    // a socket with an address that is good on one interface is found only on that one
+    let interface = match from {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(from) => from.scope_id(),
+    };
+    let (from, to) = (plain(from), plain(to));
     let address = |address: SocketAddr| match address.ip() {
         IpAddr::V4(ip) => [&ip.octets()[..], &[0; 12]].concat(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
-    let (protocol, any_cookie) = (6, [0xff; 8]);
+    let (family, protocol, any_cookie) = (if from.is_ipv4() { IPV4 } else { IPV6 }, 6, [0xff; 8]);
     let request = [
-        &[u8::try_from(family.as_raw()).unwrap_or_default(), protocol, 0, 0][..],
+        &[family, protocol, 0, 0][..],
         &u32::MAX.to_ne_bytes(),
         &from.port().to_be_bytes(),
         &to.port().to_be_bytes(),
         &address(from),
         &address(to),
-        &[0; 4],
+        &interface.to_ne_bytes(),
         &any_cookie,
     ]
     .concat();
@@ -120,14 +177,14 @@ fn socket(line: &str) -> Option<Socket> {
     Some(Socket {
         local: address(fields.get(1)?)?,
         remote: address(fields.get(2)?)?,
-        listens: *fields.get(3)? == LISTEN,
+        listens: u8::from_str_radix(fields.get(3)?, 16).ok()? == LISTENS,
         uid: fields.get(7)?.parse().ok()?,
         inode: fields.get(9)?.parse().ok()?,
     })
 }
 
 /// `TCP_LISTEN` of the kernel's `net/tcp_states.h`.
-const LISTEN: &str = "0A";
+const LISTENS: u8 = 10;
 
 /// `0100007F:25EF`: the kernel prints an address as numbers of 32 bits in the machine's own order.
 fn address(text: &str) -> Option<SocketAddr> {
@@ -148,51 +205,5 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_read_as_the_kernel_prints_them() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-               0: 0100007F:25EF 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 41 1 0 100 0\n\
-               1: 0100007F:25EF 0100007F:A000 01 00000000:00000000 00:00000000 00000000  1000        0 42 1 0 100 0\n\
-               2: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 \
-             00:00000000 00000000     0        0 43 1 0 100 0\n\
-               torn: 01000\n";
-        let expected = |local: &str, remote: &str, listens, uid, inode| Socket {
-            local: local.parse().unwrap(),
-            remote: remote.parse().unwrap(),
-            listens,
-            uid,
-            inode,
-        };
-        if cfg!(target_endian = "little") {
-            assert_eq!(
-                sockets(table),
-                [
-                    expected("127.0.0.1:9711", "0.0.0.0:0", true, 1000, 41),
-                    expected("127.0.0.1:9711", "127.0.0.1:40960", false, 1000, 42),
-                    expected("[::1]:80", "[::]:0", true, 0, 43),
-                ]
-            );
-        }
-    }
-
-    #[test]
-    fn both_ways_of_asking_find_the_same_socket() {
-        for wanted in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(listener) = std::net::TcpListener::bind(wanted) else { continue }; // a machine without IPv6
-            let to = listener.local_addr().unwrap();
-            let client = std::net::TcpStream::connect(to).unwrap();
-            let from = client.local_addr().unwrap();
-            let read = find(|socket| (socket.local, socket.remote) == (from, to)).unwrap();
-            // where netlink may not be used, the other way is the only one
-            if let Ok(asked) = ask(from, to) {
-                assert_eq!(asked, Some((read.uid, read.inode)), "{wanted}");
-                drop(client);
-                drop(listener);
-                assert_eq!(ask(from, to).unwrap().filter(|(_, inode)| *inode != 0), None, "{wanted}");
-            }
-        }
-    }
-}
+#[path = "sockets_tests.rs"]
+mod tests;
