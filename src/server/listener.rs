@@ -1,23 +1,24 @@
-//! A listener: an address of loopback, and every connection that comes to it.
+//! A listener: an address of loopback, or one that was named on purpose, and every connection that comes to it.
 //!
 //! It stands through what would end others: no file descriptors left, connections that end before they are accepted,
-//! more clients than there is room for, and strangers who take all of it ([`super::crowd`]). Called by the daemon for its
-//! own address and by `exec` for its child's.
+//! more clients than there is room for, and strangers who take all of it ([`super::crowd`]). What it says on
+//! an address that is not of loopback does not travel beyond the next machine. Called by the daemon for its own address
+//! and those of `[[listener]]`, and by `exec` for its child's.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+pub use super::bind_error::BindError;
 use super::crowd::{Crowd, Standing};
-use crate::world::ourselves;
-use crate::world::port::{PortHolder, holder_of};
+use crate::world::port::holder_of;
+use crate::world::{hops, ourselves};
 
 /// A bound address: clients that connect from now on are answered as soon as [`Listener::run`] runs.
 #[derive(Debug)]
@@ -26,34 +27,6 @@ pub struct Listener {
     address: SocketAddr,
     most: usize,
     crowd: Arc<Crowd>,
-}
-
-/// Why an address could not be had.
-#[derive(Debug, Error)]
-pub enum BindError {
-    /// Somebody else has it.
-    #[error("{address} is taken{}: end that program, or set `listen` in `[server]` to another port", by(.holder))]
-    InUse {
-        /// The address.
-        address: SocketAddr,
-        /// Who has it, where that can be known.
-        holder: Option<PortHolder>,
-    },
-    /// It is not an address of loopback: other machines could reach it.
-    #[error("{0} is not an address of loopback: set `listen` in `[server]` to 127.0.0.1 and a port")]
-    NotLoopback(SocketAddr),
-    /// The system refused.
-    #[error("cannot listen on {address}: {reason}")]
-    Refused {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        reason: io::Error,
-    },
-}
-
-fn by(holder: &Option<PortHolder>) -> String {
-    holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default()
 }
 
 impl Listener {
@@ -74,12 +47,47 @@ impl Listener {
         ours.find_map(|address| Self::bound(address).ok())
     }
 
+    /// Takes an address that was written on purpose, such as `169.254.169.254:80`: any but one that stands for several.
+    pub fn bind_named(address: SocketAddr) -> Result<Self, BindError> {
+        let address = one_address(address)?;
+        Self::bound(address).map_err(|reason| why_not_named(address, reason))
+    }
+
+    /// Takes over what somebody else has opened for us: a service manager (`sd_listen_fds(3)`). It must listen already, on
+    /// an address that [`Listener::bind_named`] would take.
+    pub fn of_socket(socket: std::net::TcpListener) -> Result<Self, BindError> {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = socket.local_addr().map_err(|reason| BindError::Refused { address: nowhere, reason })?;
+        one_address(address)?;
+        Self::taken_over(socket, address).map_err(|reason| BindError::Refused { address, reason })
+    }
+
+    fn taken_over(socket: std::net::TcpListener, address: SocketAddr) -> io::Result<Self> {
+        if !hops::listens(&socket)? {
+            return Err(io::Error::other("the socket that we were given does not listen"));
+        }
+        if let Some(most) = hops_from(address.ip()) {
+            hops::limit(&socket, address, most)?;
+        }
+        socket.set_nonblocking(true)?;
+        Self::of(TcpListener::from_std(socket)?)
+    }
+
     fn bound(address: SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if address.is_ipv6() {
+            hops::only_ipv6(&socket)?;
+        }
+        if let Some(most) = hops_from(address.ip()) {
+            hops::limit(&socket, address, most)?;
+        }
         // what is left of connections to an earlier daemon must not keep a new one from its port
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        let socket = socket.listen(BACKLOG)?;
+        Self::of(socket.listen(BACKLOG)?)
+    }
+
+    fn of(socket: TcpListener) -> io::Result<Self> {
         let most = most_under(ourselves::file_limit());
         Ok(Self { address: socket.local_addr()?, socket, most, crowd: Arc::default() })
     }
@@ -120,6 +128,34 @@ impl Listener {
     }
 }
 
+/// The address without the mapping of IPv4 to IPv6, if it is of one interface and one machine.
+fn one_address(address: SocketAddr) -> Result<SocketAddr, BindError> {
+    let plain = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address, // with its interface
+    };
+    let many = match plain.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
+    };
+    if many { Err(BindError::NotOne(address)) } else { Ok(plain) }
+}
+
+fn why_not_named(address: SocketAddr, reason: io::Error) -> BindError {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => BindError::NamedInUse { address, holder: holder_of(address) },
+        io::ErrorKind::AddrNotAvailable => BindError::NotHere(address),
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => BindError::LowPort(address),
+        _ => BindError::Refused { address, reason },
+    }
+}
+
+/// How many machines an answer may pass: on an address that others may reach, one, as answers of the real metadata service
+/// (Amazon EC2 User Guide, "Instance metadata options": the hop limit is 1). Nobody routes loopback.
+fn hops_from(ip: IpAddr) -> Option<u8> {
+    (!ip.to_canonical().is_loopback()).then_some(1)
+}
+
 async fn accept<F>(
     socket: TcpListener,
     address: SocketAddr,
@@ -145,6 +181,12 @@ async fn accept<F>(
                 // without it, an answer of two packets may wait for an acknowledgement
                 let _ = stream.set_nodelay(true);
                 let ours = stream.local_addr().unwrap_or(address);
+                // Linux has given it the listener's limit, macOS has not
+                if let Some(most) = hops_from(ours.ip())
+                    && hops::limit(&stream, ours, most).is_err()
+                {
+                    continue;
+                }
                 let Some(found) = find_room(room, crowd, &mut sent_away).await else { return };
                 sent_away.tell(address);
                 let (place, standing) = crowd.enter(found);
@@ -230,78 +272,5 @@ const BETWEEN_LINES: Duration = Duration::from_secs(60);
 const OTHER_FILES: u64 = 128;
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn only_loopback_is_listened_on() {
-        for address in ["0.0.0.0:0", "10.0.0.1:0", "[::]:0", "169.254.169.254:80"] {
-            let error = Listener::bind(address.parse().unwrap()).unwrap_err();
-            assert!(matches!(error, BindError::NotLoopback(_)), "{address}: {error}");
-        }
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        assert!(listener.address().ip().is_loopback() && listener.address().port() != 0);
-    }
-
-    #[tokio::test]
-    async fn one_more_than_there_is_room_for_waits_and_is_answered_when_another_ends() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_room_for(2);
-        let address = listener.address();
-        let (_stop, told) = watch::channel(false);
-        tokio::spawn(listener.run(told, |mut stream, _, _, standing| async move {
-            standing.prove();
-            let (mut from, mut to) = stream.split();
-            let _ = tokio::io::copy(&mut from, &mut to).await;
-        }));
-        let echo = async |stream: &mut TcpStream| {
-            stream.write_all(b"x").await.unwrap();
-            stream.read_exact(&mut [0]).await.unwrap();
-        };
-        let mut first = TcpStream::connect(address).await.unwrap();
-        let mut second = TcpStream::connect(address).await.unwrap();
-        echo(&mut first).await;
-        echo(&mut second).await;
-        let mut above = TcpStream::connect(address).await.unwrap();
-        {
-            let mut answered = std::pin::pin!(echo(&mut above));
-            assert!(timeout(Duration::from_millis(200), &mut answered).await.is_err());
-            echo(&mut second).await;
-            drop(first);
-            timeout(Duration::from_secs(10), answered).await.unwrap();
-        }
-    }
-
-    #[test]
-    fn connections_leave_files_to_others_where_there_are_few() {
-        let cases =
-            [(None, 12_000), (Some(1 << 20), 12_000), (Some(12_128), 12_000), (Some(1024), 896), (Some(64), 32)];
-        for (limit, most) in cases {
-            assert_eq!(most_under(limit), most, "{limit:?}");
-        }
-    }
-
-    #[test]
-    fn who_was_sent_away_is_told_at_once_and_then_once_a_minute() {
-        let start = Instant::now();
-        let mut sent_away = SentAway { untold: 0, next_line: start };
-        assert_eq!(sent_away.due(start), None, "there is nothing to tell");
-        sent_away.untold = 1;
-        assert_eq!(sent_away.due(start), Some(1));
-        sent_away.untold = 500;
-        assert_eq!(sent_away.due(start + Duration::from_secs(59)), None);
-        assert_eq!(sent_away.due(start + Duration::from_secs(60)), Some(500));
-        assert_eq!(sent_away.due(start + Duration::from_secs(600)), None, "it was told");
-    }
-
-    #[tokio::test]
-    async fn a_port_in_use_is_named_with_its_holder() {
-        let first = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let error = Listener::bind(first.address()).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{} is taken", first.address())), "{error}");
-        assert!(error.contains("`listen` in `[server]`"), "{error}");
-        let holder = holder_of(first.address()).expect("ours").to_string();
-        assert!(error.contains(&holder), "{error}");
-    }
-}
+#[path = "listener_tests.rs"]
+mod tests;

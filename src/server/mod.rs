@@ -4,6 +4,7 @@
 //! identities?), a dialect's `read`, the engine, the dialect's `write`, the audit trail, and leaves.
 
 mod answer;
+mod bind_error;
 pub mod conn;
 pub mod crowd;
 mod desk;

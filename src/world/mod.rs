@@ -16,6 +16,7 @@ pub mod environment;
 pub mod file_id;
 pub mod files;
 pub mod folder;
+pub mod hops;
 pub mod http;
 pub mod keyring;
 pub mod local_socket;

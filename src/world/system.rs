@@ -1,4 +1,4 @@
-//! System calls that no safe library offers: the only `unsafe` file of the project.
+//! System calls that no safe library offers: with `system/`, the only `unsafe` code of the project.
 //!
 //! What a child process must find as we found it (signal dispositions and mask, core and file limits), what it must not
 //! find (our descriptors), and two look-ups that only libc has. Called by `world/process.rs`, `world/running.rs`,
@@ -18,6 +18,9 @@ use std::sync::OnceLock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+#[cfg(any(target_vendor = "apple", test))]
+pub(super) mod apple_sockets;
 
 /// What this process was started with, and what its children are to have again.
 #[derive(Clone, Copy)]

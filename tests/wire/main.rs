@@ -11,6 +11,7 @@ mod client;
 mod connections;
 mod crowd;
 mod documents;
+mod hops;
 mod refusals;
 mod stage;
 mod states;
