@@ -105,7 +105,8 @@ async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Prin
         Err(error @ ClientError::Folder(_)) => return Err(Trouble::of_client(cannot(&identity.name), &error)),
         Err(error) => return Ok(without(&error)),
     };
-    let wanted = Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()) };
+    let wanted =
+        Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()), min_life_secs: None };
     // SDKs read a pipe: at a terminal sits somebody who may have mended what failed
     if std::io::stdout().is_terminal() {
         let reset = wire::Reset { identity: Some(wanted.identity.clone()) };

@@ -108,7 +108,8 @@ impl Mending<'_> {
             if self.config.sso_session_of(name).is_none() && self.config.user_session_of(name).is_none() {
                 continue;
             }
-            let wanted = Wanted { identity: name.to_owned(), digest: Some(identity.digest.to_hex()) };
+            let wanted =
+                Wanted { identity: name.to_owned(), digest: Some(identity.digest.to_hex()), min_life_secs: None };
             let arguments = runtime::log_arguments(&self.context.globals);
             let asked =
                 background::ask(&self.context.world, &arguments, async |client| client.credential(&wanted).await);

@@ -19,6 +19,7 @@ use super::{status, view, wire};
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
 use crate::credential::{Ask, Failure, FailureClass, Now};
 use crate::engine::Reset;
+use crate::engine::lifetime::INSTANCE_LIFE;
 use crate::log::audit::{Deed, Handed, Known, Peer};
 use crate::secret::{Digest, Secret};
 use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
@@ -97,6 +98,10 @@ impl Visit {
         let since = clock.now();
         let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
         let ask = Ask::aws(wanted.identity.as_str());
+        // no less than our own clients get, and no more than any client needs
+        let usual = engine.settings().min_life;
+        let min_life =
+            wanted.min_life_secs.map_or(usual, |secs| Duration::from_secs(secs).min(INSTANCE_LIFE).max(usual));
         let mut agreed = self.agreed(&named).await;
         let (digest, outcome) = loop {
             let digest = match agreed {
@@ -106,7 +111,7 @@ impl Visit {
                     return Err(disagreed(&named, why));
                 }
             };
-            let outcome = engine.get(&ask, engine.settings().patience).await;
+            let outcome = engine.answer_with(&ask, min_life, engine.settings().patience).await;
             // the configuration may have changed meanwhile, and the credential with it
             agreed = self.agreed(&named).await;
             if agreed == Ok(digest) {

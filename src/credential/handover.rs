@@ -51,6 +51,10 @@ pub struct Wanted {
     /// it refuses (409, `DefinitionDiffers`) and the command serves from its own sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// How much of its life the command's own clients want at least, such as `1560`. A daemon that does not know this
+    /// member hands over what its own clients get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_life_secs: Option<u64>,
 }
 
 /// The answer with 200.
@@ -321,6 +325,16 @@ mod tests {
         let mut later: serde_json::Value = serde_json::from_str(whole.expose()).expect("JSON");
         later["invented_later"] = serde_json::json!({"a": [1]});
         assert!(read(later.to_string().as_bytes()).is_some());
+    }
+
+    #[test]
+    fn a_command_that_says_nothing_of_life_is_understood_as_before() {
+        let wanted = |text: &str| serde_json::from_str::<Wanted>(text).expect("JSON");
+        assert_eq!(wanted(r#"{"identity":"prod"}"#).min_life_secs, None);
+        let said = wanted(r#"{"identity":"prod","min_life_secs":1560}"#);
+        assert_eq!(said.min_life_secs, Some(1560));
+        let text = serde_json::to_string(&Wanted { min_life_secs: None, ..said }).expect("JSON");
+        assert_eq!(text, r#"{"identity":"prod"}"#);
     }
 
     #[test]

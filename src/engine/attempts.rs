@@ -17,6 +17,8 @@ pub(super) struct Attempts {
     pub(super) failed: Option<Failed>,
     /// Until when nothing more is fetched after the last success, in boot time; forgotten by a reset.
     rests_until: Option<Duration>,
+    /// How many successes in a row brought what was held already.
+    the_same: u32,
     put_off: Option<PutOff>,
     /// The last failure there was, for people.
     pub(super) last_failure: Option<(Failure, SystemTime)>,
@@ -143,7 +145,18 @@ impl Attempts {
         self.failed = None;
         self.put_off = None;
         self.rests_until = Some(now.boot.saturating_add(rest));
+        self.the_same = 0;
         self.successes += 1;
+    }
+
+    /// It was fetched, and is what was held already: a supplier that answers from its memory thinks it good for a while yet.
+    /// It is left alone for twice as long each time, but no longer than between two successes, nor than what is held can
+    /// be handed out.
+    pub(super) fn bring_the_same(&mut self, now: Now, rest: Duration, servable_for: Duration) {
+        let times = self.the_same;
+        let longer = rest.saturating_mul(1 << times.min(16)).min(BETWEEN_SUCCESSES).min(servable_for);
+        self.succeed(now, longer.max(rest));
+        self.the_same = times.saturating_add(1);
     }
 
     /// Fetching it failed; `jitter` is in `0.0..1.0`.
@@ -171,6 +184,7 @@ impl Attempts {
     pub(super) fn forget_waits(&mut self) {
         self.failed = None;
         self.rests_until = None;
+        self.the_same = 0;
         self.put_off = None;
     }
 
@@ -326,6 +340,26 @@ mod tests {
         attempts.forget_waits();
         assert_eq!(attempts.put_off_until(at(1000).boot), None);
         assert!(attempts.put_off(at(1000)));
+    }
+
+    #[test]
+    fn what_brings_the_same_again_and_again_is_left_alone_for_up_to_a_minute() {
+        let secs = Duration::from_secs;
+        let rests = |attempts: &mut Attempts, rest, servable_for| {
+            attempts.bring_the_same(at(1000), rest, servable_for);
+            attempts.rests_until.unwrap_or_default().saturating_sub(at(1000).boot).as_secs()
+        };
+        let mut attempts = Attempts::default();
+        let row: Vec<_> = (0..8).map(|_| rests(&mut attempts, secs(2), secs(3600))).collect();
+        assert_eq!(row, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(rests(&mut attempts, secs(2), secs(10)), 10, "then it can be handed out no more");
+        assert_eq!(rests(&mut attempts, secs(2), secs(0)), 2);
+        attempts.succeed(at(1000), secs(2));
+        assert_eq!(rests(&mut attempts, secs(2), secs(3600)), 2, "another one came meanwhile");
+        attempts.forget_waits();
+        assert_eq!(rests(&mut attempts, secs(2), secs(3600)), 2);
+        assert_eq!(rests(&mut attempts, BETWEEN_SUCCESSES, secs(3600)), 60, "an upstream is asked as before");
+        assert_eq!(rests(&mut attempts, BETWEEN_SUCCESSES, secs(0)), 60);
     }
 
     #[test]

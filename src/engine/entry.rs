@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::attempts::{Attempts, Who};
 use super::chain::Link;
-use super::lifetime::{LAST_MINUTE, Thresholds, thresholds};
+use super::lifetime::{LAST_MINUTE, thresholds};
 use crate::credential::{Ask, Credential, Now, Session, SessionKey};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe};
@@ -32,8 +32,9 @@ pub(super) struct Entry {
     pub(super) demand: Option<Demand>,
     /// The upstream called what this one needs dead, and a newer one has been demanded for it: once an attempt.
     pub(super) need_renewed: bool,
-    /// The most that clients of one kind or another want of its life at least.
-    pub(super) min_life: Duration,
+    /// The most that clients of one kind or another ever wanted of its life at least; zero: what all want. Kept for as
+    /// long as the line: for a kind that comes no more, it is fetched a few minutes early.
+    min_life: Duration,
     /// When a client last used it: time awake, and the wall clock for people.
     pub(super) used: Option<(Duration, SystemTime)>,
     /// How many requests it was asked for in.
@@ -47,7 +48,8 @@ pub(super) struct Entry {
 #[derive(Clone)]
 pub(super) struct Held {
     pub(super) credential: Arc<Credential>,
-    pub(super) thresholds: Thresholds,
+    /// With this much left or less, a newer one is fetched in the background: early enough for whoever wants most of it.
+    pub(super) soft: Duration,
     /// In boot time: it is handed out no longer than until then, although it lives on, because a renewal failed.
     pub(super) until: Option<Duration>,
 }
@@ -59,6 +61,17 @@ impl Held {
             Some(until) if until <= now.boot => Duration::ZERO,
             _ => self.credential.remaining(now),
         }
+    }
+
+    /// Less than this is not [enough](Entry::enough).
+    pub(super) fn least_life(&self, min_life: Duration) -> Duration {
+        let just_over_a_minute = LAST_MINUTE.saturating_add(Duration::from_nanos(1));
+        thresholds(self.credential.lifetime(), min_life).hard.max(just_over_a_minute)
+    }
+
+    /// Whether the same credential came again.
+    pub(super) fn is(&self, other: &Credential) -> bool {
+        self.credential.keys.access_key_id == other.keys.access_key_id && self.credential.expiration == other.expiration
     }
 }
 
@@ -133,16 +146,10 @@ impl Entry {
         }
     }
 
-    /// What clients get without waiting, if it has enough life.
-    pub(super) fn enough(&self, now: Now) -> Option<&Arc<Credential>> {
+    /// What clients that want so much of its life get without waiting, if it has enough, whatever others want of it.
+    pub(super) fn enough(&self, min_life: Duration, now: Now) -> Option<&Arc<Credential>> {
         let held = self.held.as_ref()?;
-        (held.remaining(now) >= self.least_life()).then_some(&held.credential)
-    }
-
-    /// Less than this is not [enough](Entry::enough).
-    pub(super) fn least_life(&self) -> Duration {
-        let just_over_a_minute = LAST_MINUTE.saturating_add(Duration::from_nanos(1));
-        self.held.as_ref().map_or(Duration::MAX, |held| held.thresholds.hard.max(just_over_a_minute))
+        (held.remaining(now) >= held.least_life(min_life)).then_some(&held.credential)
     }
 
     /// What clients get when nothing newer can be had.
@@ -203,20 +210,27 @@ impl Entry {
         }
     }
 
-    /// Clients want so much of its life at least.
-    pub(super) fn want_life(&mut self, min_life: Duration) {
-        if min_life > self.min_life {
-            self.min_life = min_life;
-            if let Some(held) = &mut self.held {
-                held.thresholds = thresholds(held.credential.lifetime(), min_life);
-            }
+    /// Clients want so much of its life at least. `true`: more than any before, so it may be due sooner, or now.
+    pub(super) fn want_life(&mut self, min_life: Duration, settings: &Settings) -> bool {
+        if min_life <= self.most_wanted(settings) {
+            return false;
         }
+        self.min_life = min_life;
+        if let Some(held) = &mut self.held {
+            held.soft = thresholds(held.credential.lifetime(), min_life).soft;
+        }
+        true
+    }
+
+    /// What those of its clients want that want most of its life.
+    pub(super) fn most_wanted(&self, settings: &Settings) -> Duration {
+        settings.min_life.max(self.min_life)
     }
 
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
-        let thresholds = thresholds(credential.lifetime(), settings.min_life.max(self.min_life));
-        self.held = Some(Held { credential, thresholds, until: None });
+        let soft = thresholds(credential.lifetime(), self.most_wanted(settings)).soft;
+        self.held = Some(Held { credential, soft, until: None });
         self.spent_as_base = false;
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct Flight {
 pub(super) enum Fetch {
     /// A session.
     Session(Renewal),
-    /// A credential, from this.
-    Credential(Ingredient),
+    /// A credential, from this, for clients that want so much of its life.
+    Credential(Ingredient, Duration),
 }
 
 /// What a fetch brings.
@@ -38,7 +38,9 @@ impl Flight {
         let fetch = async {
             match self.fetch {
                 Fetch::Session(renewal) => self.source.renew(renewal).await.map(Brought::Session),
-                Fetch::Credential(ingredient) => self.source.issue(ingredient).await.map(Brought::Credential),
+                Fetch::Credential(ingredient, min_life) => {
+                    self.source.issue_lasting(ingredient, min_life).await.map(Brought::Credential)
+                }
             }
         };
         tokio::time::timeout(limit, fetch).await.unwrap_or_else(|_| Err(took_too_long(limit)))

@@ -20,7 +20,7 @@ use crate::source::{Ingredient, Need, Renewal, SESSION_TOKEN_DEAD};
 
 impl State {
     /// Begins a flight; `None` when what it needs has gone in the meantime.
-    pub(super) fn take_off(&mut self, start: &Start, now: Now) -> Option<Flight> {
+    pub(super) fn take_off(&mut self, start: &Start, now: Now, settings: &Settings) -> Option<Flight> {
         let entry = self.asks.get(&start.by)?;
         let source = entry.recipe.source.clone();
         let limited_by = entry.limited_by.clone();
@@ -47,8 +47,9 @@ impl State {
                         Ingredient::Credential(self.asks.get(base)?.held.as_ref()?.credential.clone())
                     }
                 };
-                self.asks.get_mut(ask)?.attempts.flight = Some(id);
-                Fetch::Credential(ingredient)
+                let entry = self.asks.get_mut(ask)?;
+                entry.attempts.flight = Some(id);
+                Fetch::Credential(ingredient, entry.most_wanted(settings))
             }
         };
         self.last_flight += 1;
@@ -108,9 +109,14 @@ impl State {
                 tracing::warn!(identity = %ask, reason = %warning, "credential renewed, but");
             }
         }
+        let again = entry.held.as_ref().is_some_and(|held| held.is(&credential));
+        let servable_for = credential.remaining(now).saturating_sub(LAST_MINUTE);
         entry.hold(Arc::new(credential), settings);
         failing_since.into_iter().for_each(|since| entry.hold_no_longer(since));
-        entry.attempts.succeed(now, entry.recipe.source.rests());
+        match again {
+            true => entry.attempts.bring_the_same(now, entry.recipe.source.rests(), servable_for),
+            false => entry.attempts.succeed(now, entry.recipe.source.rests()),
+        }
         entry.demand = None;
         entry.need_renewed = false;
         self.news.push(entry.changed.clone());

@@ -31,15 +31,19 @@ impl Engine {
         self.lease_with(ask, self.shared.settings.min_life, now)
     }
 
-    /// The same for clients that want at least so much life of it.
+    /// The same for clients that want so much of its life at least, see [`Engine::answer_with`].
     pub fn lease_with(&self, ask: &Ask, min_life: Duration, now: Now) -> Option<Lease> {
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.shared.changes.load(Ordering::Acquire);
         let awake = state.awake(now.boot);
-        state.want_life(ask, min_life);
         let entry = state.asks.get_mut(ask)?;
-        let (credential, least) = (entry.enough(now)?.clone(), entry.least_life());
-        let handed_out_until = entry.held.as_ref().and_then(|held| held.until);
+        if entry.want_life(min_life, &self.shared.settings) {
+            // hardly more than once an ask: the task may well wait for the lock
+            self.shared.nudge.notify_one();
+        }
+        let credential = entry.enough(min_life, now)?.clone();
+        let held = entry.held.as_ref()?;
+        let (least, handed_out_until) = (held.least_life(min_life), held.until);
         entry.used = Some((awake, now.wall));
         entry.uses += 1;
         // What is more than enough now is enough for so long, by whichever clock goes faster.

@@ -71,8 +71,6 @@ pub fn renew_session_with(life: Option<Duration>, jitter: f64) -> Duration {
 mod tests {
     use super::*;
 
-    const MIN_LIFE: Duration = Duration::from_secs(20 * 60);
-
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
     }
@@ -95,22 +93,37 @@ mod tests {
             (720 * 60, 1200.0, 1500.0),
         ] {
             let expected = Thresholds { hard: Duration::from_secs_f64(hard), soft: Duration::from_secs_f64(soft) };
-            assert_eq!(thresholds(secs(life), MIN_LIFE), expected, "{life} s");
+            assert_eq!(thresholds(secs(life), CONTAINER_LIFE), expected, "{life} s");
+        }
+    }
+
+    #[test]
+    fn the_table_of_lives_of_either_kind_of_client() {
+        // (life in minutes; hard and soft in seconds for containers, then for instances)
+        for (life, containers, instances) in [
+            (5, (60, 210), (60, 210)),
+            (10, (60, 420), (60, 420)),
+            (15, (60, 630), (60, 630)),
+            (20, (900, 1000), (900, 1000)),
+            (25, (1200, 1300), (1200, 1300)),
+            (30, (1200, 1400), (1500, 1600)),
+            (35, (1200, 1500), (1560, 1740)),
+            (60, (1200, 1500), (1560, 1860)),
+            (720, (1200, 1500), (1560, 1860)),
+        ] {
+            for (min_life, (hard, soft)) in [(CONTAINER_LIFE, containers), (INSTANCE_LIFE, instances)] {
+                let expected = Thresholds { hard: secs(hard), soft: secs(soft) };
+                assert_eq!(thresholds(secs(life * 60), min_life), expected, "{life} min, {min_life:?}");
+            }
         }
     }
 
     #[test]
     fn what_is_just_issued_is_never_due_and_soft_comes_before_hard() {
-        for life in 61..2000 {
+        for (life, min_life) in (61..2000).flat_map(|life| [(life, CONTAINER_LIFE), (life, INSTANCE_LIFE)]) {
             let life = secs(life * 7);
-            let Thresholds { hard, soft } = thresholds(life, MIN_LIFE);
+            let Thresholds { hard, soft } = thresholds(life, min_life);
             assert!(soft < life && hard <= soft && hard >= LAST_MINUTE, "{life:?}: {hard:?} {soft:?}");
         }
-    }
-
-    #[test]
-    fn ec2_clients_get_26_minutes() {
-        let ec2 = thresholds(secs(3600), secs(26 * 60));
-        assert_eq!((ec2.hard, ec2.soft), (secs(26 * 60), secs(31 * 60)));
     }
 }

@@ -68,7 +68,7 @@ pub use snapshot::{AskState, AskView, SessionView, Snapshot};
 /// How the engine behaves. The defaults are what the product uses.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The least remaining life that clients should get where the upstream allows: 20 min.
+    /// The least remaining life that clients should get where the upstream allows, if they say nothing else: 20 min.
     pub min_life: Duration,
     /// After so much time awake without use an ask is no longer refreshed: 8 h.
     pub idle_after: Duration,
@@ -210,16 +210,17 @@ impl Engine {
     ///
     /// Dropping the future cancels nothing but the waiting.
     pub async fn get(&self, ask: &Ask, patience: Duration) -> Outcome {
-        self.get_with(ask, self.shared.settings.min_life, patience).await
+        self.answer_with(ask, self.shared.settings.min_life, patience).await
     }
 
-    /// The same for clients that want more life of it than others: from then on it is refreshed for them.
-    pub async fn get_with(&self, ask: &Ask, min_life: Duration, patience: Duration) -> Outcome {
-        self.shared.with(|state| state.want_life(ask, min_life));
+    /// The same for clients that want so much of its life at least, such as 26 min ([`lifetime::INSTANCE_LIFE`]). Who wants
+    /// more than others waits where they do not; and from then on it is refreshed in time for whoever wants most, for as
+    /// long as it is refreshed at all.
+    pub async fn answer_with(&self, ask: &Ask, min_life: Duration, patience: Duration) -> Outcome {
         let deadline = Instant::now() + patience;
         let mut first = true;
         loop {
-            match self.consult(ask, first) {
+            match self.consult(ask, min_life, first) {
                 Consulted::Answer(outcome) => return outcome,
                 Consulted::Wait(changed) => {
                     if timeout_at(deadline, changed).await.is_err() {
@@ -242,8 +243,8 @@ impl Engine {
             let awake = state.awake(now.boot);
             let Some(entry) = state.asks.get_mut(ask) else { return false };
             entry.used = Some((awake, now.wall));
-            let fetch =
-                entry.enough(now).is_none() && !matches!(next_step(state, ask, Who::Timetable, now), Step::Wait { .. });
+            let enough = entry.enough(entry.most_wanted(&self.shared.settings), now).is_some();
+            let fetch = !enough && !matches!(next_step(state, ask, Who::Timetable, now), Step::Wait { .. });
             fetch && state.demand(ask, Demand::Ahead)
         });
         if nudge {
@@ -315,7 +316,7 @@ impl Engine {
         }
     }
 
-    fn consult(&self, ask: &Ask, first: bool) -> Consulted {
+    fn consult(&self, ask: &Ask, min_life: Duration, first: bool) -> Consulted {
         let now = self.shared.world.clock.now();
         let (consulted, nudge) = self.shared.with(|state| {
             if let Err(failure) = state.enter(ask, &self.shared.settings) {
@@ -327,8 +328,9 @@ impl Engine {
                 entry.used = Some((awake, now.wall));
                 entry.uses += 1;
             }
-            if let Some(credential) = entry.enough(now) {
-                return (Consulted::Answer(Ok(credential.clone())), false);
+            let due_sooner = entry.want_life(min_life, &self.shared.settings);
+            if let Some(credential) = entry.enough(min_life, now) {
+                return (Consulted::Answer(Ok(credential.clone())), due_sooner);
             }
             let who = entry.client(now);
             let changed = entry.changed.clone();
@@ -338,14 +340,14 @@ impl Engine {
             match next_step(state, ask, who, now) {
                 Step::Start(_) | Step::Aloft | Step::Soon(_) => {
                     let overslept = state.overslept(now, &self.shared.settings);
-                    let nudge = state.demand(ask, Demand::Client) || overslept;
+                    let nudge = state.demand(ask, Demand::Client) || overslept || due_sooner;
                     (Consulted::Wait(changed.notified_owned()), nudge)
                 }
                 Step::Wait { whose, failed, .. } => {
                     if failed.is_some() && whose != Target::Credential(ask.clone()) {
                         state.inherit(ask, &whose, now);
                     }
-                    (Consulted::Answer(from_memory(state, ask, now)), false)
+                    (Consulted::Answer(from_memory(state, ask, now)), due_sooner)
                 }
             }
         });

@@ -213,7 +213,7 @@ fn due(state: &State, entry: &Entry, now: Now, settings: &Settings) -> Due {
     }
     let left = entry.remaining(now);
     match &entry.held {
-        Some(held) if left > held.thresholds.soft => Due::In(left.saturating_sub(held.thresholds.soft)),
+        Some(held) if left > held.soft => Due::In(left.saturating_sub(held.soft)),
         _ => Due::Now(Who::Timetable),
     }
 }

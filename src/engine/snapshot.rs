@@ -194,7 +194,7 @@ fn next_refresh(entry: &Entry, remaining: Duration, now: Now) -> Option<Duration
     if entry.attempts.flight.is_some() {
         return None;
     }
-    let by_life = remaining.saturating_sub(entry.held.as_ref().map_or(Duration::ZERO, |held| held.thresholds.soft));
+    let by_life = remaining.saturating_sub(entry.held.as_ref().map_or(Duration::ZERO, |held| held.soft));
     let by_wait = wait_left(&entry.attempts, now)?;
     Some(by_life.max(by_wait))
 }

@@ -106,13 +106,6 @@ impl State {
         now.boot.saturating_sub(self.looked_at) > settings.slice + Duration::from_secs(1)
     }
 
-    /// Clients want so much of this ask's life at least. The timetable sees it at its next look.
-    pub(super) fn want_life(&mut self, ask: &Ask, min_life: Duration) {
-        if let Some(entry) = self.asks.get_mut(ask) {
-            entry.want_life(min_life);
-        }
-    }
-
     /// The machine slept for so long, as the timetable noticed just now.
     pub(super) fn note_sleep(&mut self, slept: Duration, now: Now) {
         self.asleep = self.asleep.saturating_add(slept);

@@ -96,7 +96,7 @@ pub(super) fn look(state: &mut State, jump: Jump, now: Now, settings: &Settings)
 
 pub(super) fn carry_out(state: &mut State, plan: &Plan, now: Now, settings: &Settings) -> Turn {
     // these first: what fails now may drop what they are to be made from
-    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now)).collect();
+    let take_off = plan.start.iter().filter_map(|start| state.take_off(start, now, settings)).collect();
     for (ask, cause) in &plan.inherit {
         state.inherit(ask, cause, now);
     }

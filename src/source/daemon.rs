@@ -69,24 +69,12 @@ impl Source for DaemonSource {
     }
 
     fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (daemon, clock) = (self.daemon.clone(), self.clock.clone());
-        let (identity, digest) = (self.identity.clone(), self.digest);
-        let handed_back = self.handed_back.clone();
-        Box::pin(async move {
-            loop {
-                let again = Instant::now() + PATIENCE;
-                match ask(&*daemon, &*clock, &identity, digest).await {
-                    Answer::Given(issued) => return Ok(*issued),
-                    Answer::Pending => sleep_until(again).await,
-                    Answer::Failed(failure) => return Err(failure),
-                    Answer::HandedBack(why) => {
-                        handed_back(why);
-                        let text = "the daemon does not supply it any more: it is fetched without it from now on";
-                        return Err(Failure::new(FailureClass::TryLater, DAEMON_AWAY, text));
-                    }
-                }
-            }
-        })
+        self.issue_wanted(None)
+    }
+
+    /// The daemon keeps it fresh for our clients as for its own.
+    fn issue_lasting(&self, _: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+        self.issue_wanted(Some(min_life.as_secs()))
     }
 
     fn limited_by(&self) -> SessionKey {
@@ -100,6 +88,30 @@ impl Source for DaemonSource {
     }
 }
 
+impl DaemonSource {
+    fn issue_wanted(&self, min_life_secs: Option<u64>) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let wanted = Wanted { identity: self.identity.to_string(), digest: Some(self.digest.to_hex()), min_life_secs };
+        let (daemon, clock) = (self.daemon.clone(), self.clock.clone());
+        let (identity, digest) = (self.identity.clone(), self.digest);
+        let handed_back = self.handed_back.clone();
+        Box::pin(async move {
+            loop {
+                let again = Instant::now() + PATIENCE;
+                match ask(&*daemon, &*clock, &identity, digest, &wanted).await {
+                    Answer::Given(issued) => return Ok(*issued),
+                    Answer::Pending => sleep_until(again).await,
+                    Answer::Failed(failure) => return Err(failure),
+                    Answer::HandedBack(why) => {
+                        handed_back(why);
+                        let text = "the daemon does not supply it any more: it is fetched without it from now on";
+                        return Err(Failure::new(FailureClass::TryLater, DAEMON_AWAY, text));
+                    }
+                }
+            }
+        })
+    }
+}
+
 enum Answer {
     Given(Box<Issued>),
     /// The upstream has not answered the daemon yet, or must be left alone for now.
@@ -108,12 +120,11 @@ enum Answer {
     HandedBack(HandedBack),
 }
 
-async fn ask(daemon: &dyn Http, clock: &dyn Clock, identity: &IdentityName, digest: Digest) -> Answer {
+async fn ask(daemon: &dyn Http, clock: &dyn Clock, identity: &IdentityName, digest: Digest, wanted: &Wanted) -> Answer {
     let away = |why: String| Answer::HandedBack(HandedBack::Away { why });
-    let wanted = Wanted { identity: identity.to_string(), digest: Some(digest.to_hex()) };
     let request = http::Request::post("http://credenza/v1/credential")
         .header(PROTOCOL_HEADER, PROTOCOL)
-        .body(Bytes::from(serde_json::to_vec(&wanted).unwrap_or_default()));
+        .body(Bytes::from(serde_json::to_vec(wanted).unwrap_or_default()));
     let request = match request {
         Ok(request) => request,
         Err(error) => return away(error.to_string()),

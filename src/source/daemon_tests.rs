@@ -62,6 +62,10 @@ struct Asked {
 }
 
 async fn issue(socket: &Path) -> Asked {
+    issue_for(socket, None).await
+}
+
+async fn issue_for(socket: &Path, min_life: Option<Duration>) -> Asked {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
     let source = DaemonSource {
@@ -71,7 +75,10 @@ async fn issue(socket: &Path) -> Asked {
         digest: Digest::of(b"prod"),
         handed_back: Arc::new(move |why| tell.lock().unwrap().push(why)),
     };
-    let issued = source.issue(Ingredient::Nothing).await;
+    let issued = match min_life {
+        Some(min_life) => source.issue_lasting(Ingredient::Nothing, min_life).await,
+        None => source.issue(Ingredient::Nothing).await,
+    };
     let handed_back = told.lock().unwrap().clone();
     Asked { issued, handed_back }
 }
@@ -92,6 +99,19 @@ async fn a_credential_is_asked_for_by_name_and_digest() {
     let request = heard.lock().unwrap()[0].clone();
     assert!(request.starts_with("POST /v1/credential HTTP/1.1\r\n"), "{request}");
     assert!(request.contains(&Digest::of(b"prod").to_hex()) && request.contains("\"prod\""), "{request}");
+}
+
+#[tokio::test]
+async fn what_our_own_clients_want_of_its_life_is_said() {
+    for (min_life, said) in [(Some(Duration::from_secs(26 * 60)), true), (None, false)] {
+        let folder = crate::world::folder::temporary();
+        let socket = folder.path().join("s");
+        let heard = daemon(&socket, "1", vec![(200, credential())]);
+        assert!(issue_for(&socket, min_life).await.issued.is_ok());
+        let request = heard.lock().unwrap()[0].clone();
+        assert_eq!(request.contains("\"min_life_secs\":1560"), said, "{request}");
+        assert_eq!(request.contains("min_life_secs"), said, "{request}");
+    }
 }
 
 #[tokio::test]

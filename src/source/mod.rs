@@ -58,6 +58,13 @@ pub trait Source: Send + Sync {
     /// Makes a credential from what was needed.
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>>;
 
+    /// The same for clients that want so much of its life at least, such as 26 min: for sources that hand on what another one
+    /// keeps. Who makes it anew has nothing longer to give.
+    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let _ = min_life;
+        self.issue(ingredient)
+    }
+
     /// Whose limit this source's calls count against: at most four at once for each.
     fn limited_by(&self) -> SessionKey;
 

@@ -273,7 +273,7 @@ impl Course {
         entry.used = Some((awake, self.now.wall));
         let who = if demand == Demand::Client { entry.client(self.now) } else { Who::Timetable };
         let wait = matches!(next_step(&self.state, ask, who, self.now), Step::Wait { .. });
-        let enough = self.state.asks[ask].enough(self.now).is_some();
+        let enough = self.state.asks[ask].enough(self.settings.min_life, self.now).is_some();
         if !wait && !enough {
             self.state.demand(ask, demand);
         }
@@ -378,13 +378,13 @@ impl Course {
 
         for (ask, entry) in &state.asks {
             let active = entry.active(state.awake(now.boot), settings);
-            let enough = entry.held.as_ref().is_some_and(|held| entry.remaining(now) > held.thresholds.soft);
+            let enough = entry.held.as_ref().is_some_and(|held| entry.remaining(now) > held.soft);
             let who = match entry.demand {
                 Some(Demand::Client) => entry.client(now),
                 Some(Demand::Ahead) => Who::Timetable,
                 None if !active => continue,
                 None if enough => {
-                    let due = now.boot + entry.remaining(now) - entry.held.as_ref().unwrap().thresholds.soft;
+                    let due = now.boot + entry.remaining(now) - entry.held.as_ref().unwrap().soft;
                     assert!(plan.next.is_some_and(|next| next <= due), "{ask} would be overslept");
                     continue;
                 }

@@ -4,6 +4,7 @@ mod basics;
 mod course;
 mod failures;
 mod lease;
+mod life;
 mod many;
 mod needs;
 mod plan_properties;

@@ -57,7 +57,7 @@ proptest! {
         let awake = course.state.awake(course.now.boot);
         for (ask, entry) in &course.state.asks {
             let in_use = entry.used.is_some() && entry.active(awake, &course.settings);
-            prop_assert!(!in_use || entry.enough(course.now).is_some(), "{ask} is not fresh");
+            prop_assert!(!in_use || entry.enough(course.settings.min_life, course.now).is_some(), "{ask} is not fresh");
             prop_assert!(entry.demand.is_none(), "{ask} is waited for in vain");
         }
         if course.settings.asks_at_most >= course.count() {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::credential::{
     Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now, Outcome, Renewed, SessionKey, SignIn,
 };
-use crate::engine::{AskView, Engine, Settings};
+use crate::engine::{AskView, Engine, Settings, lifetime};
 use crate::secret::{Digest, Secret};
 use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use crate::world::http::{HttpError, HttpLimits};
@@ -317,9 +317,14 @@ impl Stage {
 
     /// Asks as a client does, and checks that nothing dead comes back.
     pub(super) async fn get(&self, name: &str) -> Outcome {
-        let outcome = match self.engine.ready(&ask(name)) {
-            Some(credential) => Ok(credential),
-            None => self.engine.get(&ask(name), PATIENCE).await,
+        self.answer_with(name, lifetime::CONTAINER_LIFE).await
+    }
+
+    /// The same as a client that wants so much of its life.
+    pub(super) async fn answer_with(&self, name: &str, min_life: Duration) -> Outcome {
+        let outcome = match self.engine.lease_with(&ask(name), min_life, self.clock.now()) {
+            Some(lease) => Ok(lease.credential().clone()),
+            None => self.engine.answer_with(&ask(name), min_life, PATIENCE).await,
         };
         if let Ok(credential) = &outcome {
             assert!(credential.expiration > cloud_time(self.clock.now()), "{name}: a dead credential was served");
