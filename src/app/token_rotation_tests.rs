@@ -74,11 +74,11 @@ impl Days {
 fn what_is_due() {
     let timetable = Timetable { period: 12 * HOUR, overlap: 6 * HOUR };
     for (age, written, expected) in [
-        (0 * HOUR, true, Due::Wait(12 * HOUR)),
+        (Duration::ZERO, true, Due::Wait(12 * HOUR)),
         (12 * HOUR - MINUTE, true, Due::Wait(MINUTE)),
         (12 * HOUR, true, Due::Renew),
         (100 * HOUR, true, Due::Renew),
-        (0 * HOUR, false, Due::Write),
+        (Duration::ZERO, false, Due::Write),
         (3 * HOUR - MINUTE, false, Due::Write),
         (3 * HOUR, false, Due::Renew),
         (100 * HOUR, false, Due::Renew),
