@@ -101,30 +101,52 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, Refusal> {
 /// The answer that holds a credential. One that is not whole, or that has no life left to speak of, never leaves with a
 /// 200, whatever was decided before.
 pub fn write(credential: &Credential, now: Now) -> Result<Answer, Refusal> {
-    if credential.remaining(now) <= LEAST_LIFE {
-        return Err(Refusal::Failed(Failure::new(
-            FailureClass::TryLater,
-            "CredentialExpired",
-            "the credential at hand has ended and no new one could be had yet: see `credenza status`",
-        )));
+    Ok(Answer::ok(Form::Json, wiped(document(&Whole::of(credential, now)?, credential)?)))
+}
+
+/// What a credential's document is made of, in every dialect: nothing of it is empty, and it has life left to speak of.
+pub(super) struct Whole<'c> {
+    pub(super) access_key_id: &'c str,
+    pub(super) secret_access_key: &'c str,
+    pub(super) token: &'c str,
+    /// `2026-11-21T22:04:16Z`
+    pub(super) expiration: String,
+}
+
+impl<'c> Whole<'c> {
+    pub(super) fn of(credential: &'c Credential, now: Now) -> Result<Self, Refusal> {
+        if credential.remaining(now) <= LEAST_LIFE {
+            return Err(Refusal::Failed(Failure::new(
+                FailureClass::TryLater,
+                "CredentialExpired",
+                "the credential at hand has ended and no new one could be had yet: see `credenza status`",
+            )));
+        }
+        let keys = &credential.keys;
+        let token =
+            keys.session_token.as_ref().ok_or(Refusal::Bug("long-term keys never leave through an endpoint"))?;
+        if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || token.is_empty() {
+            return Err(Refusal::Bug("a credential with an empty field"));
+        }
+        Ok(Self {
+            access_key_id: &keys.access_key_id,
+            secret_access_key: keys.secret_access_key.expose(),
+            token: token.expose(),
+            expiration: timestamp(credential.expiration)
+                .ok_or(Refusal::Bug("a credential that ends beyond all time"))?,
+        })
     }
-    Ok(Answer::ok(Form::Json, wiped(document(credential)?)))
 }
 
 /// A credential with no more than this left is not handed out: the request that it would sign may come too late.
 pub const LEAST_LIFE: Duration = Duration::from_secs(60);
 
-fn document(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let keys = &credential.keys;
-    let token = keys.session_token.as_ref().ok_or(Refusal::Bug("long-term keys never leave through an endpoint"))?;
-    if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || token.is_empty() {
-        return Err(Refusal::Bug("a credential with an empty field"));
-    }
+fn document(whole: &Whole<'_>, credential: &Credential) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let document = Document {
-        access_key_id: &keys.access_key_id,
-        secret_access_key: keys.secret_access_key.expose(),
-        token: token.expose(),
-        expiration: &timestamp(credential.expiration).ok_or(Refusal::Bug("a credential that ends beyond all time"))?,
+        access_key_id: whole.access_key_id,
+        secret_access_key: whole.secret_access_key,
+        token: whole.token,
+        expiration: &whole.expiration,
         account_id: credential.account_id.as_deref(),
         role_arn: credential.role_arn.as_deref(),
     };

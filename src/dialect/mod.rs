@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 
+pub mod ec2;
 pub mod ecs;
 pub mod ecs_task;
 mod refusal;
+pub mod ticket;
 
 pub use refusal::{Refusal, Said};
 
