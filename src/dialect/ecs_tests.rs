@@ -160,6 +160,8 @@ fn every_refusal_has_its_status_and_says_it_twice_in_one_line() {
         (failed(FailureClass::NeedsPerson), 403, "SomeCode", "do this: credenza login prod"),
         (failed(FailureClass::Refused), 403, "SomeCode", "credenza login prod"),
         (failed(FailureClass::TryLater), 503, "SomeCode", "credenza login prod"),
+        (Refusal::UnreadableServiceAccount("torn"), 400, "ServiceAccountUnreadable", "torn"),
+        (Refusal::ServiceAccount("it has ended"), 403, "ServiceAccountRefused", "it has ended"),
         (Refusal::Bug("inside"), 500, "InternalError", "credenza logs"),
     ] {
         let answer = refuse(&refusal);

@@ -11,7 +11,9 @@ use http::StatusCode;
 pub mod ec2;
 pub mod ecs;
 pub mod ecs_task;
+pub mod pod_identity;
 mod refusal;
+pub mod service_account;
 pub mod ticket;
 
 pub use refusal::{Refusal, Said};

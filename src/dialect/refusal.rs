@@ -43,8 +43,11 @@ pub enum Refusal {
     TicketLife,
     /// EC2: the metadata service is switched off.
     Disabled,
-    /// Pod Identity: the token is no token of a service account, or one that is not taken; one sentence about it, which holds
-    /// nothing of the token.
+    /// Pod Identity: what was sent cannot be read as a token of a service account; one sentence about it, which holds nothing of
+    /// what was sent.
+    UnreadableServiceAccount(&'static str),
+    /// Pod Identity: the token is no service account's, or one that is not taken; one sentence about it, which holds nothing of
+    /// the token.
     ServiceAccount(&'static str),
     /// Pod Identity: the token is good, and no identity is written down for this `NAMESPACE/NAME`.
     NotMapped(String),
@@ -84,6 +87,7 @@ impl Refusal {
             Self::TicketRefused => "token-unknown",
             Self::TicketLife => "token-life",
             Self::Disabled => "disabled",
+            Self::UnreadableServiceAccount(_) => "service-account-unreadable",
             Self::ServiceAccount(_) => "service-account-refused",
             Self::NotMapped(_) => "not-mapped",
             Self::NoId => "no-id",
@@ -189,6 +193,12 @@ impl Refusal {
                 "Metadata Service Disabled",
                 "MetadataServiceDisabled",
                 "this listener is switched off: take `enabled = false` out of its [[listener]]".into(),
+            ),
+            Self::UnreadableServiceAccount(why) => (
+                StatusCode::BAD_REQUEST,
+                "Token Unreadable",
+                "ServiceAccountUnreadable",
+                format!("the token of the service account cannot be read: {why}").into(),
             ),
             Self::ServiceAccount(why) => (
                 StatusCode::FORBIDDEN,
