@@ -21,10 +21,12 @@ use crate::world::folder::FolderError;
 mod address;
 pub mod aws_config;
 pub mod background;
+mod beside;
 mod daemon;
 mod endpoint;
 pub mod generated;
 pub mod keys;
+mod listeners;
 pub mod logging;
 pub mod login;
 mod marker;
@@ -36,14 +38,16 @@ mod reload;
 mod sign_ins;
 mod smallness;
 mod supply;
+mod terms;
 pub mod token_rotation;
 mod trail;
 pub mod user_sessions;
 mod wait;
 
 pub use crate::server::listener::BindError;
+pub use beside::Metadata;
 pub use daemon::{AUDIT, App};
-pub use endpoint::{Endpoint, EndpointOptions, Metadata};
+pub use endpoint::{Endpoint, EndpointOptions};
 pub use once::{Once, once};
 pub use wait::wait;
 
@@ -81,6 +85,9 @@ pub enum AppError {
     /// The generated files cannot be written.
     #[error(transparent)]
     Generated(#[from] generated::GeneratedError),
+    /// What is to be said of a machine or a task cannot be.
+    #[error("{0}")]
+    Metadata(String),
     /// The control socket cannot be bound.
     #[error("the control socket {path} cannot be bound: {reason}")]
     Control {

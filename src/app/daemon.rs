@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::generated::AwsFiles;
+use super::listeners::Listeners;
 use super::marker::Marker;
 use super::recipes::{Book, names};
 use super::reload::Reload;
@@ -42,6 +43,7 @@ pub struct App {
     daemon: Arc<Daemon>,
     service: Arc<Service>,
     listener: Listener,
+    listeners: Listeners,
     socket: Arc<LocalSocket>,
     reload: Reload,
     sign_ins: SignIns,
@@ -108,6 +110,8 @@ impl App {
         let announcer = Announcer { world: world.clone(), engine: engine.clone(), keeper: keeper.clone() };
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
+        let listeners = Listeners::new(&world, &service);
+        listeners.follow(&config);
         let (looks, asked) = mpsc::unbounded_channel();
         let sign_ins = SignIns {
             world: world.clone(),
@@ -118,6 +122,10 @@ impl App {
             watch_after: Duration::ZERO,
         };
         let daemon = Daemon {
+            listeners: {
+                let listeners = listeners.clone();
+                Box::new(move || listeners.views())
+            },
             sign_ins: views_of(&world, &engine, followed),
             user_sessions: Arc::new(keeper.clone()),
             engine,
@@ -145,8 +153,9 @@ impl App {
             configs,
             shells,
             sessions: Arc::new(keeper),
+            listeners: listeners.clone(),
         };
-        Ok(Self { daemon, service, listener, socket, reload, sign_ins, announcer, state, _locks: locks })
+        Ok(Self { daemon, service, listener, listeners, socket, reload, sign_ins, announcer, state, _locks: locks })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -165,7 +174,7 @@ impl App {
     ///
     /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { daemon, service, listener, socket, reload, sign_ins, announcer, state, _locks } = self;
+        let Self { daemon, service, listener, listeners, socket, reload, sign_ins, announcer, state, _locks } = self;
         reload::tell_complaints(&daemon.config(), None);
         reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
@@ -175,6 +184,7 @@ impl App {
         parts.spawn(control::serve(socket, Arc::clone(&daemon)));
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
+        background.spawn(listeners.clone().run(reload.configs.subscribe()));
         background.spawn(reload.run());
         background.spawn(sign_ins.run());
         background.spawn(announcer.run());
@@ -187,6 +197,7 @@ impl App {
         tracing::info!("ending");
         daemon.stop.send_replace(true);
         background.shutdown().await;
+        listeners.close().await;
         while parts.join_next().await.is_some() {}
         daemon.engine.clone().stop().await;
         daemon.holders.settle();

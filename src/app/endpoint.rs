@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::AppError;
+use super::beside::{Beside, Metadata};
 use super::notes;
 use super::recipes::names;
 use super::sign_ins::SignIns;
@@ -20,6 +21,7 @@ use super::trail::{self, HandedOut};
 use super::user_sessions::Follower;
 use crate::config::Config;
 use crate::credential::{Ask, Credential, IdentityName, Now, Outcome};
+use crate::engine::lifetime::{CONTAINER_LIFE, INSTANCE_LIFE};
 use crate::engine::{AskState, Engine, Reset, Settings};
 use crate::log::audit::Audit;
 use crate::secret::Secret;
@@ -39,17 +41,8 @@ pub struct EndpointOptions {
     pub command: String,
     /// Those that an env file gives a meaning of its own: that a daemon knows no such thing is nothing to say.
     pub own: Vec<IdentityName>,
-    /// What else is opened.
+    /// What else is opened for it.
     pub metadata: Metadata,
-}
-
-/// What else is opened for the child, on an address of its own: nothing by default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Metadata {
-    /// The instance metadata.
-    pub ec2: bool,
-    /// The task metadata.
-    pub ecs_task: bool,
 }
 
 /// An endpoint that serves.
@@ -59,7 +52,6 @@ pub struct Endpoint {
     token: Secret,
     grants: Arc<Grants>,
     grant: Arc<str>,
-    metadata: Option<(Listener, String)>,
     notes: Vec<String>,
     others: Vec<IdentityName>,
     engine: Engine,
@@ -67,6 +59,7 @@ pub struct Endpoint {
     names: watch::Sender<Names>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    beside: Option<Beside>,
     supplying: JoinHandle<()>,
     staying_small: JoinHandle<()>,
     following: JoinHandle<((), ())>,
@@ -99,6 +92,7 @@ impl Endpoint {
             holder: Holder::Connection,
         })?;
         let others = identities.iter().skip(1).cloned().collect();
+        let default = identities.first().cloned();
         let served = identities.clone();
         let (news, heard) = mpsc::unbounded_channel();
         let mut supply = Supply {
@@ -115,10 +109,16 @@ impl Endpoint {
         if let (Some(supplier), Some(default)) = (&mut supplier, supply.identities.first()) {
             supplier.forgive(default).await;
         }
-        let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
+        let min_life = if metadata.ec2 { INSTANCE_LIFE } else { CONTAINER_LIFE };
+        let settings = Settings { min_life, ..Settings::default() };
+        let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), settings);
         let (names, known) = watch::channel(names(&config));
         let stop = watch::Sender::new(false);
         let service = Service::new(engine.clone(), Arc::clone(&grants), known, audit.clone(), world.clock.clone());
+        let beside = match &default {
+            Some(default) => Beside::open(metadata, default, &config, &service, &*world.random, stop.subscribe())?,
+            None => None,
+        };
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
         let staying_small = tokio::spawn(stay_small(thinned));
@@ -139,21 +139,11 @@ impl Endpoint {
             watch_after: MOST_ARE_OVER,
         };
         let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
-        let metadata = match metadata.ec2 || metadata.ecs_task {
-            true => {
-                let mut id = [0; 16];
-                world.random.fill(&mut id);
-                let id = format!("{:032x}", u128::from_le_bytes(id));
-                Some((Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?, id))
-            }
-            false => None,
-        };
         Ok(Self {
             address,
             token,
             grant: Arc::clone(&grant.name),
             grants,
-            metadata,
             notes,
             others,
             engine,
@@ -161,6 +151,7 @@ impl Endpoint {
             names,
             stop,
             serving,
+            beside,
             supplying,
             staying_small,
             following,
@@ -179,6 +170,16 @@ impl Endpoint {
         super::url(&self.base(), identity)
     }
 
+    /// The base of the listener without a token, such as `http://127.0.0.1:40124`; `None` where nothing is opened.
+    pub fn metadata_base(&self) -> Option<String> {
+        self.beside.as_ref().map(Beside::base)
+    }
+
+    /// Where the child's task is described, such as `http://127.0.0.1:40124/v4/ID`; `None` where it is not.
+    pub fn task_url(&self) -> Option<String> {
+        self.beside.as_ref().and_then(Beside::task_url)
+    }
+
     /// What opens it.
     pub fn token(&self) -> &Secret {
         &self.token
@@ -191,16 +192,6 @@ impl Endpoint {
     /// Where the right has ended.
     pub fn renew_token(&self, overlap: Duration) -> Result<Secret, AppError> {
         Ok(self.grants.renew(&self.grant, overlap)?)
-    }
-
-    /// The base of the listener without a token, such as `http://127.0.0.1:40124`; `None` where neither was asked for.
-    pub fn metadata_base(&self) -> Option<String> {
-        self.metadata.as_ref().map(|(listener, _)| format!("http://{}", listener.address()))
-    }
-
-    /// Where the child's task is described: `http://127.0.0.1:40124/v4/ID`.
-    pub fn task_url(&self) -> Option<String> {
-        self.metadata.as_ref().map(|(listener, id)| format!("http://{}/v4/{id}", listener.address()))
     }
 
     /// Why a daemon that runs does not supply, one line each: for the person. Empty where none runs.
@@ -260,6 +251,7 @@ impl Endpoint {
     /// The configuration was read again: what is served follows it. The token opens what it opened.
     pub fn replace(&self, config: Arc<Config>) {
         self.names.send_replace(names(&config));
+        self.beside.iter().for_each(|beside| beside.follow(&config));
         self.configs.send_replace(Arc::clone(&config));
         // the task that hears it ends with us
         let _ = self.news.send(News::Config(config));
@@ -272,6 +264,9 @@ impl Endpoint {
         self.following.abort();
         self.stop.send_replace(true);
         let _ = self.serving.await;
+        if let Some(beside) = self.beside {
+            beside.closed().await;
+        }
         self.engine.stop().await;
         self.audit.close().await;
     }

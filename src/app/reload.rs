@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::generated::AwsFiles;
+use super::listeners::Listeners;
 use super::recipes::{Book, names};
 use crate::config::Config;
 use crate::control::Daemon;
@@ -35,6 +36,8 @@ pub(super) struct Reload {
     pub(super) shells: AwsFiles,
     /// Who keeps user sessions: the same for every configuration.
     pub(super) sessions: Arc<dyn UserSessions>,
+    /// What is served beside the main address.
+    pub(super) listeners: Listeners,
 }
 
 impl Reload {
@@ -62,7 +65,7 @@ impl Reload {
     }
 
     fn read_again(&mut self) {
-        let Self { world, daemon, names: known, configs, shells, sessions, .. } = self;
+        let Self { world, daemon, names: known, configs, shells, sessions, listeners, .. } = self;
         let before = daemon.config();
         let config = match Config::load_again(world, &before.shared) {
             Ok(config) => Arc::new(config),
@@ -83,6 +86,7 @@ impl Reload {
         let book = Arc::new(Book::of(config.clone(), world.clone(), Arc::clone(sessions)));
         daemon.replace(config.clone(), |engine| engine.replace(book));
         known.send_replace(names(&config));
+        listeners.follow(&config);
         configs.send_replace(Arc::clone(&config));
         if let Err(error) = shells.write(&config) {
             tracing::error!(error = %error, "the files of shells do not follow");

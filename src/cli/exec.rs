@@ -105,7 +105,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         }
     }
     let own = env_files.identities_of_their_own(&world, &config);
-    let metadata = arguments.dialects.metadata();
+    let metadata = arguments.dialects.metadata(arguments.region.as_deref());
     let options = EndpointOptions { identities: names.clone(), command: command.name(), own, metadata };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {

@@ -110,6 +110,7 @@ impl Trouble {
             | AppError::Store(_)
             | AppError::Control { .. }
             | AppError::Log(_)
+            | AppError::Metadata(_)
             | AppError::Generated(_)
             | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
             AppError::Running { .. } | AppError::Locked { .. } => trouble(Exit::Failed).mend("credenza down"),

@@ -10,7 +10,7 @@ use super::table::table;
 use super::{Context, Trouble, runtime, say};
 use crate::app::background;
 use crate::config::sso::login_command;
-use crate::control::view::{Ask, Grant, Job, SignIn, Status, UserSession};
+use crate::control::view::{Ask, Grant, Job, Listener, SignIn, Status, UserSession};
 use crate::control::{Client, ClientError};
 
 /// What `status` takes.
@@ -80,9 +80,14 @@ fn as_json(status: &Status, pretty: bool) -> String {
 }
 
 fn as_text(status: &Status, now: SystemTime) -> String {
-    let Status { version, pid, started, address, sign_ins, user_sessions, asks, grants, jobs, warnings, .. } = status;
+    let Status { version, pid, started, address, listeners, sign_ins, user_sessions, .. } = status;
+    let Status { asks, grants, jobs, warnings, .. } = status;
     let mut text = format!("credenza {version} at {address}, process {pid}, up for {}\n", since(started, now));
     let mut section = |rows: String| text.push_str(&format!("\n{rows}"));
+    if !listeners.is_empty() {
+        let head = ["LISTENER", "DIALECTS", "IDENTITIES", "STATE", ""];
+        section(table(head, &listeners.iter().map(listener_row).collect::<Vec<_>>()));
+    }
     let sign_ins: Vec<_> = sign_ins.iter().filter(|sign_in| sign_in.identities > 0).collect();
     if !sign_ins.is_empty() {
         let head = ["SESSION", "STATE", "PERSON", "ENDS", "TOKEN ENDS", "NEXT REFRESH", ""];
@@ -110,6 +115,14 @@ fn as_text(status: &Status, now: SystemTime) -> String {
         section(warnings.iter().map(|warning| format!("{warning}\n")).collect());
     }
     text
+}
+
+fn listener_row(listener: &Listener) -> [String; 5] {
+    let Listener { address, dialects, identities, anyone, state, reason } = listener;
+    let note = reason
+        .clone()
+        .unwrap_or_else(|| if *anyone { "whoever can reach it is served".to_owned() } else { String::new() });
+    [address.clone(), dialects.join(","), identities.join(","), state.clone(), note]
 }
 
 fn sign_in_row(sign_in: &SignIn, now: SystemTime) -> [String; 7] {

@@ -5,6 +5,11 @@ use super::*;
 const STATUS: &str = r#"{
   "schema": 1, "version": "0.1.0", "protocol": 1, "pid": 4711, "started": "2026-11-21T20:00:00Z",
   "address": "http://127.0.0.1:9711",
+  "listeners": [
+    { "address": "127.0.0.1:9712", "dialects": ["ec2"], "identities": ["prod"], "state": "serving" },
+    { "address": "169.254.170.2:80", "dialects": ["ecs", "ecs-task"], "identities": ["prod", "dev"], "anyone": true,
+      "state": "not-served", "reason": "169.254.170.2:80 is no address of this machine" }
+  ],
   "sign_ins": [
     { "session": "corp", "state": "signed-in", "person": "ada@example.com", "ends": "2026-11-22T05:00:00Z",
       "token_ends": "2026-11-21T22:40:00Z", "next_refresh": "2026-11-21T22:21:00Z", "identities": 2 },
@@ -28,6 +33,10 @@ const STATUS: &str = r#"{
 
 const SEEN: &str = "\
 credenza 0.1.0 at http://127.0.0.1:9711, process 4711, up for 2h00m
+
+LISTENER          DIALECTS      IDENTITIES  STATE
+127.0.0.1:9712    ec2           prod        serving
+169.254.170.2:80  ecs,ecs-task  prod,dev    not-served  169.254.170.2:80 is no address of this machine
 
 SESSION                    STATE         PERSON           ENDS      TOKEN ENDS  NEXT REFRESH
 corp                       signed-in     ada@example.com  in 7h00m  in 40m00s   in 21m00s

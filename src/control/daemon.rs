@@ -25,6 +25,12 @@ use crate::world::{BoxFuture, Clock};
 /// Tells how the sign-ins of IAM Identity Center stand now.
 pub type SignIns = Box<dyn Fn() -> BoxFuture<'static, Vec<view::SignIn>> + Send + Sync>;
 
+/// Tells how the `[[listener]]`s stand now.
+pub type Listeners = Box<dyn Fn() -> Vec<view::Listener> + Send + Sync>;
+
+/// Tells what is left of fixed addresses that nobody serves any more, one sentence each.
+pub type Leftovers = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// Keeps user sessions, and begins them: what the routes about them speak with. What goes in and out is whole JSON, which
 /// only the two ends understand: it holds keys and codes.
 pub trait SessionDesk: Send + Sync {
@@ -78,6 +84,8 @@ pub struct Daemon {
     pub started: SystemTime,
     /// Turns true when it is to end.
     pub stop: watch::Sender<bool>,
+    /// How the `[[listener]]`s stand.
+    pub listeners: Listeners,
     /// How the sign-ins of IAM Identity Center stand.
     pub sign_ins: SignIns,
     /// Who keeps user sessions.

@@ -19,6 +19,7 @@ pub(super) async fn status(daemon: &Daemon) -> view::Status {
         pid: std::process::id(),
         started: view::time(daemon.started),
         address: daemon.base(),
+        listeners: (daemon.listeners)(),
         sign_ins,
         user_sessions: daemon.user_sessions.views(),
         sessions_at_rest: daemon.user_sessions.at_rest().state.to_owned(),

@@ -27,6 +27,9 @@ pub struct Status {
     pub started: String,
     /// Where it serves, such as `http://127.0.0.1:9711`.
     pub address: String,
+    /// What `[[listener]]` says, in the order of addresses.
+    #[serde(default)]
+    pub listeners: Vec<Listener>,
     /// The sign-ins of IAM Identity Center, in the order of names.
     #[serde(default)]
     pub sign_ins: Vec<SignIn>,
@@ -60,6 +63,31 @@ pub const WITHOUT_PASSPHRASE: &str = "no-passphrase";
 
 /// The keyring, or the file, cannot be used: [`Status::warnings`] says why.
 pub const OUT_OF_REACH: &str = "out-of-reach";
+
+/// [`Listener::state`]: its clients are answered.
+pub const SERVING: &str = "serving";
+
+/// [`Listener::state`]: [`Listener::reason`] says why.
+pub const NOT_SERVED: &str = "not-served";
+
+/// One `[[listener]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Such as `169.254.169.254:80`.
+    pub address: String,
+    /// How its clients speak: `ecs`, `pod-identity`, `ecs-task`, `ec2`.
+    pub dialects: Vec<String>,
+    /// What it serves; the first is the default.
+    pub identities: Vec<String>,
+    /// Whoever can reach it is served, whatever user they are.
+    #[serde(default)]
+    pub anyone: bool,
+    /// [`SERVING`] or [`NOT_SERVED`].
+    pub state: String,
+    /// Why it is not served, or what is wrong with it although it is.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
 
 /// One sign-in of IAM Identity Center.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ const KNOWN: &[&str] = &[
     "InternalError",
     "InvalidClientTokenId",
     "InvalidIdentityToken",
+    "IssuerKeysUnavailable",
     "KeyringFailed",
     "KeyringMissing",
     "KeysTemporary",

@@ -14,15 +14,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
 
+use super::admit::{Right, Step, Told};
 use super::answer::{Health, Reply, reply};
 use super::crowd::Standing;
 use super::gate::{self, Head};
-use super::grant::Grant;
-use super::service::{Service, Step, Told};
-use crate::credential::Now;
+use super::peers::PeerOwner;
+use super::service::Service;
+use super::terms::Terms;
+use crate::credential::{Ask, Now};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Lease;
 use crate::log::audit::{Entry, Peer};
@@ -32,45 +35,108 @@ use crate::secret::Secret;
 pub(super) struct Desk {
     service: Arc<Service>,
     peer: Arc<Peer>,
-    to: SocketAddr,
+    owner: PeerOwner,
     /// Until it was proven.
     standing: Cell<Option<Standing>>,
     recall: RefCell<Option<Recall>>,
 }
 
 impl Desk {
-    pub(super) fn new(service: Arc<Service>, peer: Arc<Peer>, to: SocketAddr, standing: Option<Standing>) -> Self {
-        Self { service, peer, to, standing: Cell::new(standing), recall: RefCell::default() }
+    pub(super) fn new(
+        service: Arc<Service>,
+        peer: Arc<Peer>,
+        from: SocketAddr,
+        to: SocketAddr,
+        standing: Option<Standing>,
+    ) -> Self {
+        let owner = PeerOwner::new(from, to);
+        Self { service, peer, owner, standing: Cell::new(standing), recall: RefCell::default() }
     }
 
-    /// The last answer again, if the same is asked with the same token and it still holds.
+    /// The last answer again, if the same is asked with the same proof and it still holds.
     fn again(&self, parts: &Parts, now: Now) -> Option<Reply> {
         let recall = self.recall.borrow();
         let recall = recall.as_ref()?;
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
-        let token = gate::examine(head, self.to.ip()).ok()??;
-        let same = parts.uri.path() == &*recall.path && recall.token.same_as(token.as_bytes());
-        if !same || !recall.grant.lives(now) || !recall.lease.holds(now) {
+        let proofs = gate::examine(head, self.owner.to().ip(), false).ok()?;
+        let same_proof = match (&recall.proof, recall.right.proof(proofs)) {
+            (Some(remembered), Some(shown)) => remembered.same_as(shown),
+            // one that is shown where none is needed may be wrong
+            (None, None) => proofs.ticket.is_none(),
+            _ => false,
+        };
+        let same = asked(parts) == &*recall.asked && same_proof;
+        if !same
+            || !recall.right.lives(now)
+            || !Arc::ptr_eq(&recall.terms, &self.service.terms.borrow())
+            || !recall.lease.holds(now)
+        {
             return None;
         }
-        recall.grant.use_at(now);
+        if let Right::Grant(grant) = &recall.right {
+            grant.use_at(now);
+        }
         self.service.audit.note(&recall.entry, &self.peer, now, 0);
         Some(reply(&recall.answer))
     }
 
-    fn remember(&self, parts: &Parts, told: Told, lease: Lease, answer: Answer, entry: Entry) {
-        let token = parts.headers.get(http::header::AUTHORIZATION).and_then(|token| token.to_str().ok());
-        let (Some(token), Some(grant)) = (token, told.grant) else { return };
-        let path = parts.uri.path().into();
-        self.recall.replace(Some(Recall { token: Secret::new(token), path, grant, lease, answer, entry }));
+    fn remember(&self, parts: &Parts, told: &Told, lease: Lease, answer: Answer, entry: Entry) {
+        let proofs = gate::Proofs {
+            token: parts.headers.get(http::header::AUTHORIZATION),
+            ticket: parts.headers.get(crate::dialect::ec2::TICKET),
+        };
+        let proof = match told.right.proof(proofs).map(std::str::from_utf8) {
+            Some(Ok(proof)) => Some(Secret::new(proof)),
+            Some(Err(_)) => return,
+            None => None,
+        };
+        let (asked, right, terms) = (asked(parts).into(), told.right.clone(), Arc::clone(told.terms()));
+        self.recall.replace(Some(Recall { proof, asked, right, terms, lease, answer, entry }));
     }
+
+    /// What can be answered from memory is, now; the rest waits for the engine.
+    fn answer(&self, parts: &Parts, ask: Ask, told: Told, since: Now) -> Answering {
+        let (service, peer) = (&self.service, &self.peer);
+        if let Some(lease) = service.engine.lease_with(&ask, told.min_life(), since) {
+            let (answer, entry) = service.settle(&told, Ok(lease.credential()), peer, since);
+            let response = reply(&answer);
+            if answer.status.is_success() {
+                self.remember(parts, &told, lease, answer, entry);
+            }
+            return Answering::Ready(Some(response));
+        }
+        let (service, peer) = (Arc::clone(service), Arc::clone(peer));
+        Answering::Waiting(Box::pin(async move { service.obtain(&ask, &told, &peer, since).await }))
+    }
+
+    /// It has shown what opens something: the listener has it stay.
+    fn prove(&self) {
+        if let Some(standing) = self.standing.take() {
+            standing.prove();
+        }
+    }
+}
+
+impl Service {
+    /// The answer to an ask for which the engine is waited for.
+    async fn obtain(&self, ask: &Ask, told: &Told, peer: &Arc<Peer>, since: Now) -> Reply {
+        let outcome = self.engine.answer_with(ask, told.min_life(), self.engine.settings().patience).await;
+        let outcome = outcome.as_deref().map_err(|failure| Refusal::Failed(failure.clone()));
+        reply(&self.settle(told, outcome, peer, since).0)
+    }
+}
+
+/// What is asked for, query and all.
+fn asked(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("", |asked| asked.as_str())
 }
 
 /// An answer, and all that led to it.
 struct Recall {
-    token: Secret,
-    path: Box<str>,
-    grant: Arc<Grant>,
+    proof: Option<Secret>,
+    asked: Box<str>,
+    right: Right,
+    terms: Arc<Terms>,
     lease: Lease,
     answer: Answer,
     entry: Entry,
@@ -86,42 +152,45 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         let (parts, _) = request.into_parts();
         let (service, peer) = (&self.service, &self.peer);
         let since = service.clock.now();
-        if let Some(again) = self.again(&parts, since) {
+        if parts.method != Method::PUT
+            && let Some(again) = self.again(&parts, since)
+        {
             return Answering::Ready(Some(again));
         }
         self.recall.take();
-        let mut told = Told::default();
-        let admitted = service.admit(&parts, self.to.ip(), &mut told);
+        let terms = Arc::clone(&service.terms.borrow());
+        let mut told = Told::at(parts.uri.path(), parts.uri.query(), &terms);
+        let admitted = service.admit(&parts, &self.owner, &mut told);
         // what is answered from memory above came through here first
-        if told.grant.is_some()
-            && let Some(standing) = self.standing.take()
-        {
-            standing.prove();
+        if !matches!(told.right, Right::Nothing) || matches!(admitted, Ok(Step::Say(..))) {
+            self.prove();
         }
-        let ask = match admitted {
-            Ok(Step::Ask(ask)) => ask,
-            Ok(Step::Health) => {
-                return Answering::Ready(Some(reply(&Health::of(&service.engine).answer())));
+        match admitted {
+            Ok(Step::Ask(ask)) => self.answer(&parts, ask, told, since),
+            Ok(Step::Say(answer, word)) => {
+                service.said(&told, word, peer, since);
+                Answering::Ready(Some(reply(&answer)))
+            }
+            Ok(Step::Health) => Answering::Ready(Some(reply(&Health::of(&service.engine).answer()))),
+            Ok(Step::Verify(cluster, token)) => {
+                let (service, peer, standing) = (Arc::clone(service), Arc::clone(peer), self.standing.take());
+                Answering::Waiting(Box::pin(async move {
+                    let patience = service.engine.settings().patience;
+                    let verified = cluster.keys.verified(token.expose().as_bytes(), &cluster.rules, patience).await;
+                    match verified.and_then(|account| service.admit_verified(account, &cluster, &mut told)) {
+                        Ok(ask) => {
+                            standing.into_iter().for_each(Standing::prove);
+                            service.obtain(&ask, &told, &peer, since).await
+                        }
+                        Err(refusal) => reply(&service.settle(&told, Err(refusal), &peer, since).0),
+                    }
+                }))
             }
             Err(refusal) => {
                 let (answer, _) = service.settle(&told, Err(refusal), peer, since);
-                return Answering::Ready(Some(reply(&answer)));
+                Answering::Ready(Some(reply(&answer)))
             }
-        };
-        if let Some(lease) = service.engine.lease(&ask, since) {
-            let (answer, entry) = service.settle(&told, Ok(lease.credential()), peer, since);
-            let response = reply(&answer);
-            if answer.status.is_success() {
-                self.remember(&parts, told, lease, answer, entry);
-            }
-            return Answering::Ready(Some(response));
         }
-        let (service, peer) = (Arc::clone(service), Arc::clone(peer));
-        Answering::Waiting(Box::pin(async move {
-            let outcome = service.engine.get(&ask, service.engine.settings().patience).await;
-            let outcome = outcome.as_deref().map_err(|failure| Refusal::Failed(failure.clone()));
-            reply(&service.settle(&told, outcome, &peer, since).0)
-        }))
     }
 }
 

@@ -27,10 +27,18 @@ pub struct Head<'r> {
     pub headers: &'r HeaderMap,
 }
 
-/// Lets a request in, and hands back its token, or says why not. `bound` is the address that the client reached us at.
-///
-/// The token is not looked at here beyond being there: [`super::grant::Grants::admit`] does that.
-pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderValue>, Refusal> {
+/// What a request brings as its proof. It is not looked at here beyond being there once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Proofs<'r> {
+    /// `Authorization`: a grant's token, or a service account's.
+    pub token: Option<&'r HeaderValue>,
+    /// `X-aws-ec2-metadata-token`: a session token of the instance metadata service.
+    pub ticket: Option<&'r HeaderValue>,
+}
+
+/// Lets a request in, and hands back what it proves itself by, or says why not. `bound` is the address that the client
+/// reached us at; `puts`: somebody here takes PUT.
+pub fn examine<'r>(head: Head<'r>, bound: IpAddr, puts: bool) -> Result<Proofs<'r>, Refusal> {
     if head.target.authority().is_some() || !head.target.path().starts_with('/') {
         return Err(Refusal::Malformed("the target must be a path"));
     }
@@ -52,7 +60,7 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderVal
     if seen.browser {
         return Err(Refusal::Browser);
     }
-    if !matches!(*head.method, Method::GET | Method::HEAD) {
+    if !(matches!(*head.method, Method::GET | Method::HEAD) || puts && *head.method == Method::PUT) {
         return Err(Refusal::Method);
     }
     if seen.chunked {
@@ -62,7 +70,7 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr) -> Result<Option<&'r HeaderVal
     if seen.body_bytes > MOST_BODY_BYTES {
         return Err(Refusal::BodyTooLarge);
     }
-    Ok(seen.token)
+    Ok(seen.proofs)
 }
 
 /// A body says nothing to us; one that is larger than this is not even waited for.
@@ -71,10 +79,13 @@ pub const MOST_BODY_BYTES: u64 = 64 * 1024;
 /// The most that the target and the headers may hold. What is far larger is not even read: see [`super::conn::Limits`].
 pub const MOST_HEAD_BYTES: usize = 16 * 1024;
 
+/// Which clients of EC2 send.
+const TICKET: &str = "x-aws-ec2-metadata-token";
+
 #[derive(Default)]
 struct Seen<'r> {
     host: Option<&'r HeaderValue>,
-    token: Option<&'r HeaderValue>,
+    proofs: Proofs<'r>,
     forwarded: bool,
     browser: bool,
     chunked: bool,
@@ -92,8 +103,12 @@ fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
                 return Err(Refusal::Malformed("two Host headers"));
             }
         } else if name == AUTHORIZATION {
-            if seen.token.replace(value).is_some() {
+            if seen.proofs.token.replace(value).is_some() {
                 return Err(Refusal::Malformed("two Authorization headers"));
+            }
+        } else if name == TICKET {
+            if seen.proofs.ticket.replace(value).is_some() {
+                return Err(Refusal::Malformed("two session tokens"));
             }
         } else if name == CONTENT_LENGTH {
             seen.body_bytes = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
@@ -185,7 +200,8 @@ mod tests {
                 });
             let target: Uri = self.target.parse().unwrap();
             let head = Head { method: &self.method, target: &target, version: self.version, headers: &headers };
-            examine(head, bound.parse().unwrap()).map(|token| token.map(|token| token.to_str().unwrap().into()))
+            examine(head, bound.parse().unwrap(), false)
+                .map(|proofs| proofs.token.map(|token| token.to_str().unwrap().into()))
         }
     }
 

@@ -3,6 +3,7 @@
 //! A request goes through [`gate`] (may it be answered at all?), [`grant`] (whose token is it, and for which
 //! identities?), a dialect's `read`, the engine, the dialect's `write`, the audit trail, and leaves.
 
+mod admit;
 mod answer;
 mod bind_error;
 pub mod conn;
@@ -11,6 +12,9 @@ mod desk;
 pub mod gate;
 pub mod grant;
 pub mod grant_store;
+pub mod issuer_keys;
 pub mod listener;
+mod peers;
 mod pulse;
 pub mod service;
+pub mod terms;

@@ -1,28 +1,29 @@
-//! The service: what a request may have, and how what came of it is answered and written down.
+//! The service: what a request may have at one address, and how what came of it is answered and written down.
 //!
 //! Called by the daemon and by `exec` with the connections of their [listeners](super::listener), and by tests with
-//! pipes. The waiting, and what a connection remembers, is [`super::desk`]'s.
+//! pipes. What is served at an address are its [`Terms`]; the waiting, and what a connection remembers, is
+//! [`super::desk`]'s.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
+use super::admit::Told;
 use super::conn::{self, End, Limits};
 use super::crowd::Standing;
 use super::desk::Desk;
-use super::gate::{self, Head};
-use super::grant::{Grant, Grants};
+use super::grant::Grants;
 use super::listener::Listener;
+use super::terms::Terms;
 use crate::config::Identity;
-use crate::credential::{Ask, Credential, IdentityName, Now};
-use crate::dialect::{Answer, Asked, Refusal, ecs};
+use crate::credential::{Credential, IdentityName, Now};
+use crate::dialect::{Answer, Refusal};
 use crate::engine::Engine;
-use crate::log::audit::{Audit, Deed, Entry, Handed, Known, Peer};
+use crate::log::audit::{Audit, Entry, Handed, Known, Peer};
 use crate::world::Clock;
 
 /// The names of all identities, usable or not, and what is known of each: what is not among them is unknown.
@@ -37,13 +38,14 @@ pub fn known(identity: &Identity) -> Known {
 pub struct Service {
     pub(super) engine: Engine,
     pub(super) grants: Arc<Grants>,
-    names: watch::Receiver<Names>,
+    pub(super) names: watch::Receiver<Names>,
+    pub(super) terms: watch::Receiver<Arc<Terms>>,
     pub(super) audit: Audit,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Service {
-    /// A service for every connection of a listener.
+    /// A service for every connection of a listener at which grants open what they cover.
     pub fn new(
         engine: Engine,
         grants: Arc<Grants>,
@@ -51,7 +53,15 @@ impl Service {
         audit: Audit,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        Arc::new(Self { engine, grants, names, audit, clock })
+        let (_, terms) = watch::channel(Arc::new(Terms::of_grants()));
+        Arc::new(Self { engine, grants, names, terms, audit, clock })
+    }
+
+    /// The same at an address of other terms, which may change.
+    pub fn on(&self, terms: watch::Receiver<Arc<Terms>>) -> Arc<Self> {
+        let Self { engine, grants, names, audit, clock, .. } = self;
+        let (engine, grants, names) = (engine.clone(), Arc::clone(grants), names.clone());
+        Arc::new(Self { engine, grants, names, terms, audit: audit.clone(), clock: Arc::clone(clock) })
     }
 
     /// Serves every connection of a listener, until `stop` turns true or its other end is dropped.
@@ -64,7 +74,7 @@ impl Service {
     }
 
     /// Serves one connection to its end: the client is at `from`, and reached us at `to`. Its `standing` with the
-    /// listener, where it has one, is proven by its first token that opens something. `stop` is that of [`conn::serve`].
+    /// listener, where it has one, is proven by its first proof that opens something. `stop` is that of [`conn::serve`].
     pub async fn serve_connection<I>(
         self: Arc<Self>,
         io: I,
@@ -76,41 +86,13 @@ impl Service {
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let peer = Arc::new(Peer::new(from, to));
-        let desk = Desk::new(Arc::clone(&self), Arc::clone(&peer), to, standing);
+        let desk = Desk::new(Arc::clone(&self), Arc::clone(&peer), from, to, standing);
         if conn::serve(io, desk, Limits::default(), stop).await == End::Unreadable {
             // Not a word of it: what is no request may be anything, a token included.
-            let deed = Told::default().deed("unreadable", None);
+            let terms = Arc::clone(&self.terms.borrow());
+            let deed = Told::at("", None, &terms).deed("unreadable", None);
             self.audit.note(&self.audit.entry(deed), &peer, self.clock.now(), 0);
         }
-    }
-
-    /// Everything that does not wait: the gate, the token, what is asked for, and whether it may be had. `told` is filled
-    /// as far as it goes.
-    pub(super) fn admit(&self, parts: &Parts, bound: IpAddr, told: &mut Told) -> Result<Step, Refusal> {
-        let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
-        let token = gate::examine(head, bound)?;
-        if parts.uri.path() == "/healthz" {
-            return Ok(Step::Health);
-        }
-        let token = token.filter(|token| !token.is_empty()).ok_or(Refusal::TokenMissing)?;
-        let grant = self.grants.admit(token.as_bytes()).ok_or(Refusal::TokenUnknown)?;
-        told.grant = Some(Arc::clone(&grant));
-        let identity = match ecs::read(parts.uri.path())? {
-            Asked::Identity(name) => name.into(),
-            Asked::GrantDefault => {
-                told.dialect = "pod-identity";
-                grant.default_aws.clone().ok_or(Refusal::NoDefault)?
-            }
-        };
-        match self.names.borrow().get(&identity) {
-            Some(known) => told.known = known.clone(),
-            None => return Err(Refusal::UnknownIdentity(identity.to_string())),
-        }
-        told.identity = Some(Arc::clone(&identity));
-        if !grant.scope.covers(&identity) {
-            return Err(Refusal::NotGranted(identity.to_string()));
-        }
-        Ok(Step::Ask(Ask { identity }))
     }
 
     /// The answer to what came of a request that arrived at `since`, written down. What is no whole credential any more
@@ -123,8 +105,9 @@ impl Service {
         since: Now,
     ) -> (Answer, Entry) {
         let now = self.clock.now();
-        let (answer, deed) = match outcome.and_then(|credential| Ok((ecs::write(credential, now)?, credential))) {
-            Ok((answer, credential)) => (answer, told.deed("issued", Some(Handed::of(credential)))),
+        let (answer, deed) = match told.write(outcome, now) {
+            Ok((answer, Some(credential))) => (answer, told.deed("issued", Some(Handed::of(credential)))),
+            Ok((answer, None)) => (answer, told.deed("described", None)),
             Err(refusal) => {
                 if let Refusal::Bug(reason) = refusal {
                     tracing::error!(reason, identity = told.identity.as_deref(), "a fault of ours");
@@ -133,51 +116,22 @@ impl Service {
                 if let Refusal::UnknownIdentity(name) = &refusal {
                     deed.identity = self.audit.stranger(deed.grant.as_ref(), name, now);
                 }
-                (ecs::refuse(&refusal), deed)
+                (told.refuse(&refusal, now), deed)
             }
         };
         let entry = self.audit.entry(deed);
         self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
         (answer, entry)
     }
+
+    /// An answer that needs no credential, written down in one word.
+    pub(super) fn said(&self, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) {
+        let now = self.clock.now();
+        let entry = self.audit.entry(told.deed(word, None));
+        self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
+    }
 }
 
 fn whole_ms(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
-}
-
-/// What comes after the gate.
-pub(super) enum Step {
-    /// Somebody wants to know how we are.
-    Health,
-    /// A credential is asked for, by who may have it.
-    Ask(Ask),
-}
-
-/// What is known of a request so far: for the audit trail, whatever comes of it.
-pub(super) struct Told {
-    pub(super) grant: Option<Arc<Grant>>,
-    /// One of the configuration.
-    pub(super) identity: Option<IdentityName>,
-    known: Known,
-    pub(super) dialect: &'static str,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Self { grant: None, identity: None, known: Known::default(), dialect: "ecs" }
-    }
-}
-
-impl Told {
-    fn deed(&self, outcome: &'static str, issued: Option<Handed>) -> Deed {
-        Deed {
-            grant: self.grant.as_ref().map(|grant| Arc::clone(&grant.name)),
-            identity: self.identity.clone(),
-            known: self.known.clone(),
-            dialect: self.dialect,
-            outcome,
-            issued,
-        }
-    }
 }

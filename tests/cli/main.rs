@@ -14,6 +14,7 @@ mod grants;
 mod home;
 mod hung;
 mod import;
+mod listeners;
 mod log;
 mod pty;
 mod reload;

@@ -15,8 +15,13 @@ const OTHER: u32 = 65_534;
 
 /// This test, once more, as another user. What it is to do is in its environment.
 fn as_another(test: &str, what: &str, value: &str) -> Command {
+    as_another_in(&format!("users::{test}"), what, value)
+}
+
+/// The same for a test of another module, by its whole name.
+pub(crate) fn as_another_in(test: &str, what: &str, value: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([&format!("users::{test}"), "--exact", "--nocapture", "--test-threads=1"]).env(what, value);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(what, value);
     command.uid(OTHER).gid(OTHER).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }

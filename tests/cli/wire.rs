@@ -1,7 +1,7 @@
 //! Requests as bytes, over TCP and over the control socket.
 
 use std::io::{self, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +37,14 @@ pub(crate) fn get(granted: &Granted) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n")?;
+    Answer::read(stream)
+}
+
+/// Asks anything, with headers that each end their line.
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n")?;
     Answer::read(stream)
 }
 

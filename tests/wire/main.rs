@@ -1,7 +1,7 @@
 //! The protocol on the wire: the real server between real clients' bytes and a source that does as it is told.
 //!
-//! Tests named `cNN_...` are the items of the conformance checklist for container-credential endpoints, derived from
-//! what AWS SDKs and tools send and read. Those that need time to pass run in simulated time over pipes in memory, all
+//! Tests named `cNN_...` are the items of the conformance checklist for the container-credential, task-metadata and
+//! instance-metadata endpoints, derived from what AWS SDKs and tools send and read. Those that need time to pass run in simulated time over pipes in memory, all
 //! others on real sockets; the two are never mixed.
 
 #![allow(clippy::unwrap_used)] // tests, helpers included
@@ -12,8 +12,11 @@ mod connections;
 mod crowd;
 mod documents;
 mod hops;
+mod instance;
 mod refusals;
+mod relative;
 mod stage;
 mod states;
 mod strangers;
+mod task;
 mod time;

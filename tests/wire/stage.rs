@@ -17,6 +17,7 @@ use credenza::secret::{Digest, Secret};
 use credenza::server::grant::{Grant, GrantSpec, Grants, Holder, Scope};
 use credenza::server::listener::Listener;
 use credenza::server::service::Service;
+use credenza::server::terms::Terms;
 use credenza::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use credenza::world::files::SystemFiles;
 use credenza::world::folder::Folder;
@@ -246,6 +247,29 @@ impl Stage {
         let address = listener.address();
         tokio::spawn(Arc::clone(&self.service).serve(listener, self.stop.subscribe()));
         (self, address)
+    }
+
+    /// One more address, on terms of its own.
+    pub(crate) fn listen_on(&self, terms: Terms) -> SocketAddr {
+        self.listen_on_changing(terms).0
+    }
+
+    /// The same; the terms can be changed.
+    pub(crate) fn listen_on_changing(&self, terms: Terms) -> (SocketAddr, watch::Sender<Arc<Terms>>) {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.address();
+        let (terms, current) = watch::channel(Arc::new(terms));
+        tokio::spawn(self.service.on(current).serve(listener, self.stop.subscribe()));
+        (address, terms)
+    }
+
+    /// A connection in memory on terms of its own, for simulated time. Whose it is cannot be told.
+    pub(crate) fn pipe_on(&self, terms: Terms) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (from, to) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:9712".parse().unwrap());
+        let (_, current) = watch::channel(Arc::new(terms));
+        tokio::spawn(self.service.on(current).serve_connection(theirs, from, to, None, self.stop.subscribe()));
+        ours
     }
 
     /// One more grant, by its token; its default is `default`, where it covers that.

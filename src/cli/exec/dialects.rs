@@ -36,9 +36,9 @@ impl DialectArgs {
         Ok(asked || self.pod_identity)
     }
 
-    /// What the endpoint opens besides.
-    pub(super) fn metadata(self) -> Metadata {
-        Metadata { ec2: self.ec2, ecs_task: self.ecs_task }
+    /// What the endpoint opens besides; `region` is what was asked for.
+    pub(super) fn metadata(self, region: Option<&str>) -> Metadata {
+        Metadata { ec2: self.ec2, ecs_task: self.ecs_task, region: region.map(str::to_owned) }
     }
 
     /// What the command is wired to, on an endpoint that was opened with [`DialectArgs::metadata`].

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::toml::de::DeTable;
 
-use super::{Own, Server};
+use super::{DEFAULT_ADDRESS, Own, Server};
 use crate::config::complaint::Complaint;
 use crate::config::identity::{Identity, Place};
 use crate::config::listener::{Dialect, IssuerKeys, ListenerDefinition, Peers};
@@ -111,7 +111,7 @@ impl SaidOfListener {
         let written = identities.unwrap_or_default();
         let definition = ListenerDefinition {
             place,
-            address: address.as_ref()?.value,
+            address: address.as_ref().map_or(DEFAULT_ADDRESS, |address| address.value),
             dialects: dialects.clone().unwrap_or_default(),
             identities: written.iter().map(|written| written.value.as_str().into()).collect(),
             peers: peers.as_ref().map(|peers| peers.value).unwrap_or_default(),

@@ -209,10 +209,11 @@ fn peers_mean_something_where_a_dialect_wants_no_token() {
 fn every_complaint_about_listeners_comes_at_once() {
     let text = "[server]\nlisten = \"127.0.0.1:1\"\n[[listener]]\ndialects = [\"ec3\"]\naddress = \"127.0.0.1:1\"\nidentities = []\n\
                 peers = \"x\"\nimds_v1 = 1\n[listener.metadata]\nb = 1\nc = 1\n[[listener]]\ndialects = [\"ecs\"]\n\
-                address = \"127.0.0.1:1\"\nidentities = [\"a\"]\nenabled = true\n";
+                address = \"127.0.0.1:1\"\nidentities = [\"a\"]\nenabled = true\n[[listener]]\ndialects = [\"ecs\"]\n\
+                address = \"x\"\nidentities = [\"a\"]\nfaithful = true\n";
     let lines = complaints(text);
     let lines: Vec<&str> = lines.iter().map(|text| text.split(':').nth(1).unwrap()).collect();
-    for line in [4, 6, 7, 8, 10, 11, 14, 16, 5] {
+    for line in [4, 5, 6, 7, 8, 10, 11, 14, 16, 19, 21] {
         assert!(lines.contains(&line.to_string().as_str()), "{line}: {lines:?}");
     }
 }

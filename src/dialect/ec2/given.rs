@@ -67,16 +67,12 @@ fn below_version(path: &str) -> Result<String, String> {
         "a part that is only dots leads elsewhere"
     } else if path.chars().any(char::is_control) {
         "a control character"
-    } else if path == "iam" || path.split('/').take(2).eq(["iam", "security-credentials"]) || is_extended(path) {
+    } else if path.split('/').next() == Some("iam") {
         "the role and its credential are those of the identity"
     } else {
         return Ok(if path == USER_DATA { path.to_owned() } else { format!("{META_DATA}/{path}") });
     };
     Err(reason.to_owned())
-}
-
-fn is_extended(path: &str) -> bool {
-    path.split('/').take(2).eq(["iam", "security-credentials-extended"])
 }
 
 pub(super) const META_DATA: &str = "meta-data";

@@ -130,9 +130,9 @@ class Home:
             return []
         return [json.loads(line) for line in trail.read_text().splitlines()]
 
-    def answered(self, identity):
+    def answered(self, identity, dialect="ecs"):
         """How many requests at an endpoint were answered with this identity's credential, as the audit trail counts."""
-        lines = [line for line in self.audit() if line["dialect"] == "ecs" and line["outcome"] == "issued"]
+        lines = [line for line in self.audit() if line["dialect"] == dialect and line["outcome"] == "issued"]
         return sum(line["count"] for line in lines if line["identity"] == identity)
 
     def status(self):

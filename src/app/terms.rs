@@ -1,0 +1,145 @@
+//! What is served at an address, from what the configuration says: [`ListenerDefinition`] becomes [`Terms`].
+//!
+//! Called by [`super::listeners`] for the daemon's `[[listener]]`s and by [`super::endpoint`] for a command's own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::config::{Config, Dialect, Identity, Kubernetes, ListenerDefinition, Peers};
+use crate::credential::IdentityName;
+use crate::dialect::ec2::{self, Facts, Metadata};
+use crate::dialect::ecs_task::{Documents, TaskFacts};
+use crate::dialect::service_account::Rules;
+use crate::dialect::ticket::Seal;
+use crate::server::issuer_keys::IssuerKeys;
+use crate::server::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms};
+use crate::world::Random;
+
+/// What outlives a change of the configuration, because it is one listener's own.
+#[derive(Clone)]
+pub(super) struct Own {
+    seal: Arc<Seal>,
+    keys: Option<Arc<IssuerKeys>>,
+}
+
+impl Own {
+    pub(super) fn new(random: &dyn Random) -> Self {
+        let mut key = zeroize::Zeroizing::new([0; 32]);
+        random.fill(key.as_mut());
+        Self { seal: Arc::new(Seal::new(&key)), keys: None }
+    }
+
+    pub(super) fn with_keys(self, keys: Option<Arc<IssuerKeys>>) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// Where a cluster's keys come from, if its tokens are taken.
+    pub(super) fn keys(&self) -> Option<&Arc<IssuerKeys>> {
+        self.keys.as_ref()
+    }
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Own")
+    }
+}
+
+/// The terms of a `[[listener]]`. The error is one sentence: what is wrong with it, and what mends it.
+pub(super) fn terms_of(definition: &ListenerDefinition, config: &Config, own: &Own) -> Result<Terms, String> {
+    let speaks = |dialect| definition.dialects.contains(&dialect);
+    let mut terms = Terms::of_nothing(definition.peers, definition.identities.clone());
+    if speaks(Dialect::Ecs) {
+        terms.ecs = Some(if definition.require_token { Ecs::RelativeByGrant } else { Ecs::Relative });
+    }
+    if speaks(Dialect::PodIdentity) {
+        terms.pod_identity = Some(match (&definition.kubernetes, &own.keys) {
+            (Some(kubernetes), Some(keys)) => PodIdentity::ByAccount(Arc::new(cluster(kubernetes, keys))),
+            (Some(_), None) => return Err("the cluster's keys are not looked for".to_owned()),
+            (None, _) => PodIdentity::ByGrant,
+        });
+    }
+    if speaks(Dialect::Ec2) {
+        let name = definition.identities.first().ok_or("no identity is named")?;
+        let machine = Machine { identity: name, region: None, address: definition.address };
+        terms.ec2 = Some(machine.instance(Some(definition), config, own));
+    }
+    if speaks(Dialect::EcsTask) {
+        let name = definition.identities.first().ok_or("no identity is named")?;
+        let machine = Machine { identity: name, region: None, address: definition.address };
+        terms.task = Some(machine.task(Some(definition), config)?);
+    }
+    Ok(terms)
+}
+
+/// The terms of what `exec` opens for its child beside its own endpoint, by the overrides of the first `[[listener]]` that
+/// serves the same identity in the same dialect.
+pub(super) fn terms_of_child(
+    machine: &Machine<'_>,
+    dialects: &[Dialect],
+    config: &Config,
+    own: &Own,
+) -> Result<Terms, String> {
+    let mut terms = Terms::of_nothing(Peers::Own, vec![Arc::clone(machine.identity)]);
+    let written = |dialect| config.listener_for(machine.identity, dialect);
+    if dialects.contains(&Dialect::Ec2) {
+        let instance = machine.instance(written(Dialect::Ec2), config, own);
+        terms.ec2 = Some(Instance { v1: false, enabled: true, ..instance });
+    }
+    if dialects.contains(&Dialect::EcsTask) {
+        terms.task = Some(machine.task(written(Dialect::EcsTask), config)?);
+    }
+    Ok(terms)
+}
+
+/// Whose machine, or task, is played where.
+pub(super) struct Machine<'a> {
+    pub(super) identity: &'a IdentityName,
+    /// Goes before the identity's own.
+    pub(super) region: Option<&'a str>,
+    pub(super) address: SocketAddr,
+}
+
+impl Machine<'_> {
+    fn instance(&self, written: Option<&ListenerDefinition>, config: &Config, own: &Own) -> Instance {
+        let identity = config.identities.get(self.identity);
+        let role = ec2::role_name(self.identity, identity.and_then(Identity::role_arn));
+        let facts = Facts {
+            role,
+            region: self.region(identity),
+            account: identity.and_then(|identity| identity.account.clone()),
+            address: self.address,
+            values: written.map(|written| written.metadata.clone()).unwrap_or_default(),
+        };
+        Instance {
+            seal: Arc::clone(&own.seal),
+            identity: Arc::clone(self.identity),
+            metadata: Metadata::new(facts),
+            v1: written.is_some_and(|written| written.imds_v1),
+            faithful: written.is_some_and(|written| written.faithful),
+            enabled: written.is_none_or(|written| written.enabled),
+        }
+    }
+
+    fn task(&self, written: Option<&ListenerDefinition>, config: &Config) -> Result<Task, String> {
+        let identity = config.identities.get(self.identity);
+        let facts = TaskFacts {
+            account: identity.and_then(|identity| identity.account.clone()),
+            region: self.region(identity),
+            identity: self.identity.to_string(),
+        };
+        let said = written.map(|written| written.task.clone()).unwrap_or_default();
+        let documents = Documents::new(&said).map_err(|why| format!("[listener.task]: {why}"))?;
+        Ok(Task { documents, facts, identity: Arc::clone(self.identity) })
+    }
+
+    fn region(&self, identity: Option<&Identity>) -> Option<String> {
+        self.region.map(str::to_owned).or_else(|| identity.and_then(|identity| identity.region.clone()))
+    }
+}
+
+fn cluster(kubernetes: &Kubernetes, keys: &Arc<IssuerKeys>) -> Cluster {
+    let Kubernetes { issuer, audience, identities, .. } = kubernetes;
+    let rules = Rules { issuer: issuer.clone(), audience: audience.clone() };
+    Cluster { keys: Arc::clone(keys), rules, identities: identities.clone() }
+}

@@ -1,0 +1,383 @@
+//! What a request may have: the gate, the proof that its dialect wants, what is asked for, and whether it may be had.
+//!
+//! Nothing here waits. Called by [`super::desk`] for each request that is not answered from what it remembers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use http::request::Parts;
+
+use super::gate::{self, Head, Proofs};
+use super::grant::Grant;
+use super::peers::PeerOwner;
+use super::service::Service;
+use super::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms};
+use crate::config::Dialect;
+use crate::credential::{Ask, Credential, IdentityName, Now};
+use crate::dialect::service_account::ServiceAccount;
+use crate::dialect::{Answer, Asked, Refusal, ec2, ecs, ecs_task, pod_identity};
+use crate::engine::lifetime::{CONTAINER_LIFE, INSTANCE_LIFE};
+use crate::log::audit::{Deed, Handed, Known};
+use crate::secret::Secret;
+
+/// What comes after the gate.
+pub(super) enum Step {
+    /// Somebody wants to know how we are.
+    Health,
+    /// It can be said at once; the word is the audit trail's.
+    Say(Answer, &'static str),
+    /// A credential is asked for, or what is known with one, by who may have it.
+    Ask(Ask),
+    /// The token of a service account is to be verified first, for which its issuer's keys may have to be waited for.
+    Verify(Arc<Cluster>, Secret),
+}
+
+/// What opened it: for who answers the same request again.
+#[derive(Clone)]
+pub(super) enum Right {
+    /// Nothing yet.
+    Nothing,
+    /// A grant's token.
+    Grant(Arc<Grant>),
+    /// Its being ours.
+    Peer,
+    /// A session token, until then by the boot clock.
+    Ticket(Duration),
+    /// A service account's token: verified each time.
+    Account,
+}
+
+impl Right {
+    /// Whether it opens something at this time.
+    pub(super) fn lives(&self, now: Now) -> bool {
+        match self {
+            Self::Nothing | Self::Account => false,
+            Self::Grant(grant) => grant.lives(now),
+            Self::Peer => true,
+            Self::Ticket(until) => now.boot < *until,
+        }
+    }
+
+    /// What of a request's proofs it rests on.
+    pub(super) fn proof<'r>(&self, proofs: Proofs<'r>) -> Option<&'r [u8]> {
+        let proof = match self {
+            Self::Nothing | Self::Peer | Self::Account => None,
+            Self::Grant(_) => proofs.token,
+            Self::Ticket(_) => proofs.ticket,
+        };
+        proof.map(http::HeaderValue::as_bytes)
+    }
+}
+
+/// What is known of a request so far: for the audit trail, whatever comes of it, and how it is answered.
+pub(super) struct Told {
+    pub(super) dialect: Dialect,
+    pub(super) right: Right,
+    /// One of the configuration.
+    pub(super) identity: Option<IdentityName>,
+    pub(super) known: Known,
+    pub(super) writing: Writing,
+    terms: Arc<Terms>,
+    /// Of what an EC2 path is.
+    about: ec2::About,
+}
+
+/// What of a credential the answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// The container credential.
+    Container,
+    /// EC2's document of it.
+    Instance { extended: bool },
+    /// EC2: the account in `iam/info`.
+    Info,
+    /// EC2: the account in the identity document.
+    IdentityDocument,
+    /// The account in what this path says of the task.
+    Task(String),
+}
+
+impl Told {
+    /// Nothing but where it is asked.
+    pub(super) fn at(path: &str, query: Option<&str>, terms: &Arc<Terms>) -> Self {
+        Self {
+            dialect: terms.dialect_of(path, query),
+            right: Right::Nothing,
+            identity: None,
+            known: Known::default(),
+            writing: Writing::Container,
+            terms: Arc::clone(terms),
+            about: ec2::About::default(),
+        }
+    }
+
+    /// The terms that it was asked on.
+    pub(super) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
+    /// How much life clients of this kind want of a credential.
+    pub(super) fn min_life(&self) -> Duration {
+        if matches!(self.writing, Writing::Instance { .. }) { INSTANCE_LIFE } else { CONTAINER_LIFE }
+    }
+
+    /// The answer to what came of it, with the credential that was handed out, if it was.
+    pub(super) fn write<'c>(
+        &self,
+        outcome: Result<&'c Credential, Refusal>,
+        now: Now,
+    ) -> Result<(Answer, Option<&'c Credential>), Refusal> {
+        let account = outcome.as_ref().ok().and_then(|credential| ec2::account_of(credential));
+        match (&self.writing, &self.terms.ec2, &self.terms.task) {
+            (Writing::Instance { extended }, ..) => {
+                let credential = outcome?;
+                Ok((ec2::write_credential(credential, *extended, now)?, Some(credential)))
+            }
+            (Writing::Info, Some(instance), _) => {
+                outcome?;
+                Ok((ec2::write_info(&instance.metadata, account, now)?, None))
+            }
+            // what is said of a machine is said whether or not its account is known
+            (Writing::IdentityDocument, Some(instance), _) => {
+                Ok((ec2::write_document(&instance.metadata, account), None))
+            }
+            (Writing::Task(path), _, Some(task)) => Ok((task.write(path, account)?, None)),
+            _ => {
+                let credential = outcome?;
+                Ok((ecs::write(credential, now)?, Some(credential)))
+            }
+        }
+    }
+
+    /// The answer to a request that gets nothing.
+    pub(super) fn refuse(&self, refusal: &Refusal, now: Now) -> Answer {
+        match self.dialect {
+            Dialect::Ecs if self.terms.ecs == Some(Ecs::ByGrant) => ecs::refuse(refusal),
+            Dialect::Ecs => ecs::refuse_relative(refusal),
+            // who has no token must not learn from the words which paths there are
+            Dialect::PodIdentity if matches!(self.terms.pod_identity, Some(PodIdentity::ByGrant)) => {
+                ecs::refuse(refusal)
+            }
+            Dialect::PodIdentity => pod_identity::refuse(refusal),
+            Dialect::EcsTask => ecs_task::refuse(refusal),
+            Dialect::Ec2 => {
+                let faithful = self.terms.ec2.as_ref().is_some_and(|instance| instance.faithful);
+                ec2::refuse(refusal, self.about, faithful, now)
+            }
+        }
+    }
+
+    pub(super) fn deed(&self, outcome: &'static str, issued: Option<Handed>) -> Deed {
+        Deed {
+            grant: match &self.right {
+                Right::Grant(grant) => Some(Arc::clone(&grant.name)),
+                _ => None,
+            },
+            identity: self.identity.clone(),
+            known: self.known.clone(),
+            dialect: self.dialect.word(),
+            outcome,
+            issued,
+        }
+    }
+}
+
+impl Service {
+    /// What a request may have. `told` is filled as far as it goes.
+    pub(super) fn admit(&self, parts: &Parts, peer: &PeerOwner, told: &mut Told) -> Result<Step, Refusal> {
+        let terms = Arc::clone(&told.terms);
+        let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
+        let proofs = gate::examine(head, peer.to().ip(), terms.puts())?;
+        let (path, now) = (parts.uri.path(), self.clock.now());
+        if path == "/healthz" && parts.method != Method::PUT {
+            return Ok(Step::Health);
+        }
+        if parts.method == Method::PUT && told.dialect != Dialect::Ec2 {
+            return Err(Refusal::Method);
+        }
+        match (told.dialect, &terms.ec2, &terms.task) {
+            (Dialect::Ec2, Some(instance), _) => {
+                peer.may_ask(terms.peers)?;
+                self.admit_instance(parts, instance, proofs, told, now)
+            }
+            (Dialect::EcsTask, _, Some(task)) => {
+                peer.may_ask(terms.peers)?;
+                self.admit_task(path, task, told)
+            }
+            (Dialect::PodIdentity, ..) => match &terms.pod_identity {
+                Some(PodIdentity::ByAccount(cluster)) => self.admit_account(path, cluster, proofs, told),
+                Some(PodIdentity::ByGrant) => self.admit_grant(path, proofs, told),
+                None => Err(Refusal::Path),
+            },
+            (Dialect::Ecs, ..) => match terms.ecs {
+                Some(Ecs::ByGrant) => self.admit_grant(path, proofs, told),
+                Some(Ecs::RelativeByGrant) => {
+                    self.take_grant(proofs, told)?;
+                    self.admit_relative(parts, told)
+                }
+                Some(Ecs::Relative) => {
+                    peer.may_ask(terms.peers)?;
+                    told.right = Right::Peer;
+                    self.admit_relative(parts, told)
+                }
+                None => Err(Refusal::Path),
+            },
+            _ => Err(Refusal::Path),
+        }
+    }
+
+    /// `/creds/NAME`, or `/v1/credentials` for the grant's default identity.
+    fn admit_grant(&self, path: &str, proofs: Proofs<'_>, told: &mut Told) -> Result<Step, Refusal> {
+        let grant = self.take_grant(proofs, told)?;
+        let identity = match ecs::read(path)? {
+            Asked::Identity(name) => name.into(),
+            Asked::GrantDefault => grant.default_aws.clone().ok_or(Refusal::NoDefault)?,
+        };
+        self.admit_identity(identity, told)
+    }
+
+    fn take_grant(&self, proofs: Proofs<'_>, told: &mut Told) -> Result<Arc<Grant>, Refusal> {
+        let token = proofs.token.filter(|token| !token.is_empty()).ok_or(Refusal::TokenMissing)?;
+        let grant = self.grants.admit(token.as_bytes()).ok_or(Refusal::TokenUnknown)?;
+        told.right = Right::Grant(Arc::clone(&grant));
+        Ok(grant)
+    }
+
+    fn admit_relative(&self, parts: &Parts, told: &mut Told) -> Result<Step, Refusal> {
+        let identity = ecs::read_relative(parts.uri.path(), parts.uri.query())?;
+        self.admit_identity(identity.into(), told)
+    }
+
+    /// The token is looked at by who may wait.
+    fn admit_account(
+        &self,
+        path: &str,
+        cluster: &Arc<Cluster>,
+        proofs: Proofs<'_>,
+        told: &mut Told,
+    ) -> Result<Step, Refusal> {
+        told.dialect = Dialect::PodIdentity;
+        pod_identity::read(path)?;
+        let token = proofs.token.filter(|token| !token.is_empty()).ok_or(Refusal::TokenMissing)?;
+        let token = token.to_str().map_err(|_| Refusal::Malformed("a token of other than ASCII letters"))?;
+        Ok(Step::Verify(Arc::clone(cluster), Secret::new(token)))
+    }
+
+    /// What a verified service account may have.
+    pub(super) fn admit_verified(
+        &self,
+        account: ServiceAccount,
+        cluster: &Cluster,
+        told: &mut Told,
+    ) -> Result<Ask, Refusal> {
+        told.right = Right::Account;
+        let key = (account.namespace, account.name);
+        let Some(identity) = cluster.identities.get(&key).cloned() else {
+            return Err(Refusal::NotMapped(format!("{}/{}", key.0, key.1)));
+        };
+        self.known_identity(identity, told)
+    }
+
+    fn admit_instance(
+        &self,
+        parts: &Parts,
+        instance: &Instance,
+        proofs: Proofs<'_>,
+        told: &mut Told,
+        now: Now,
+    ) -> Result<Step, Refusal> {
+        told.identity = Some(Arc::clone(&instance.identity));
+        if !instance.enabled {
+            return Err(Refusal::Disabled);
+        }
+        let found = instance.metadata.find(parts.uri.path());
+        told.about = found.about();
+        let put = parts.method == Method::PUT;
+        if put != matches!(found, ec2::Found::Ticket) {
+            return Err(Refusal::Method);
+        }
+        if put {
+            let life = ec2::ticket_life(ticket_life(parts)?)?;
+            return Ok(Step::Say(ec2::write_ticket(instance.seal.issue(life, now.boot), life), "token"));
+        }
+        told.right = match proofs.ticket {
+            Some(ticket) => {
+                Right::Ticket(instance.seal.open(ticket.as_bytes(), now.boot).ok_or(Refusal::TicketRefused)?)
+            }
+            None if instance.v1 => Right::Peer,
+            None => return Err(Refusal::TicketMissing),
+        };
+        told.writing = match found {
+            ec2::Found::Ticket | ec2::Found::Nothing => return Err(Refusal::Absent),
+            ec2::Found::Text(text) => return Ok(Step::Say(ec2::write_text(text.clone()), "described")),
+            ec2::Found::Credential { extended } => Writing::Instance { extended },
+            ec2::Found::Info => Writing::Info,
+            ec2::Found::Document => Writing::IdentityDocument,
+        };
+        if let (Writing::Info | Writing::IdentityDocument, Some(account)) = (&told.writing, instance.metadata.account())
+        {
+            let metadata = &instance.metadata;
+            let answer = match told.writing {
+                Writing::Info => ec2::write_info(metadata, Some(account), now)?,
+                _ => ec2::write_document(metadata, Some(account)),
+            };
+            return Ok(Step::Say(answer, "described"));
+        }
+        self.known_identity(Arc::clone(&instance.identity), told).map(Step::Ask)
+    }
+
+    fn admit_task(&self, path: &str, task: &Task, told: &mut Told) -> Result<Step, Refusal> {
+        told.right = Right::Peer;
+        told.identity = Some(Arc::clone(&task.identity));
+        if task.facts.account.is_some() {
+            return Ok(Step::Say(task.write(path, None)?, "described"));
+        }
+        ecs_task::read(path)?;
+        told.writing = Writing::Task(path.to_owned());
+        self.known_identity(Arc::clone(&task.identity), told).map(Step::Ask)
+    }
+
+    /// An identity that was asked for by its name.
+    fn admit_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Step, Refusal> {
+        let ask = self.known_identity(identity, told)?;
+        let granted = match &told.right {
+            Right::Grant(grant) => grant.scope.covers(&ask.identity),
+            _ => true,
+        };
+        if !granted || !told.terms.serves(&ask.identity) {
+            return Err(Refusal::NotGranted(ask.identity.to_string()));
+        }
+        Ok(Step::Ask(ask))
+    }
+
+    fn known_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Ask, Refusal> {
+        match self.names.borrow().get(&identity) {
+            Some(known) => told.known = known.clone(),
+            None => return Err(Refusal::UnknownIdentity(identity.to_string())),
+        }
+        told.identity = Some(Arc::clone(&identity));
+        Ok(Ask { identity })
+    }
+}
+
+/// For how long a session token is asked for; two of it are none.
+fn ticket_life(parts: &Parts) -> Result<Option<&str>, Refusal> {
+    let mut said = parts.headers.get_all(ec2::TICKET_LIFE).iter();
+    let life = said.next().map(|life| life.to_str().map_err(|_| Refusal::TicketLife)).transpose()?;
+    if said.next().is_some() { Err(Refusal::TicketLife) } else { Ok(life) }
+}
+
+impl Task {
+    /// What a path says of the task. Its account is the configuration's, else the one of the credential.
+    fn write(&self, path: &str, account: Option<&str>) -> Result<Answer, Refusal> {
+        let asked = ecs_task::read(path)?;
+        match account {
+            Some(account) if self.facts.account.is_none() => {
+                let facts = ecs_task::TaskFacts { account: Some(account.to_owned()), ..self.facts.clone() };
+                ecs_task::write(&asked, &self.documents, &facts)
+            }
+            _ => ecs_task::write(&asked, &self.documents, &self.facts),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! [`Terms`]: what is served at one address, to whom, and by which proof.
+//!
+//! Made by `app` from the configuration, and replaced as a whole when that changes; the [service](super::service) looks at
+//! them for each request. Nothing here acts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::issuer_keys::IssuerKeys;
+use crate::config::{Dialect, Peers};
+use crate::credential::IdentityName;
+use crate::dialect::ec2::Metadata;
+use crate::dialect::ecs_task::{self, Documents, TaskFacts};
+use crate::dialect::service_account::Rules;
+use crate::dialect::ticket::Seal;
+
+/// What is served at one address. A dialect that is `None` is not served there.
+pub struct Terms {
+    /// Who may ask what has no token.
+    pub peers: Peers,
+    /// What may be had here; `None`: all that a grant covers.
+    pub identities: Option<Vec<IdentityName>>,
+    /// Container credentials.
+    pub ecs: Option<Ecs>,
+    /// `/v1/credentials`.
+    pub pod_identity: Option<PodIdentity>,
+    /// The instance metadata service.
+    pub ec2: Option<Instance>,
+    /// Task metadata.
+    pub task: Option<Task>,
+}
+
+/// By what container credentials are had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ecs {
+    /// `/creds/NAME` with a grant's token: what full addresses point at.
+    ByGrant,
+    /// Relative addresses, without a token.
+    Relative,
+    /// Relative addresses, with a grant's token.
+    RelativeByGrant,
+}
+
+/// By what `/v1/credentials` is opened.
+pub enum PodIdentity {
+    /// A grant's token: its default identity is meant.
+    ByGrant,
+    /// The token of a cluster's service account.
+    ByAccount(Arc<Cluster>),
+}
+
+/// A cluster whose service accounts are known.
+pub struct Cluster {
+    /// Its public keys.
+    pub keys: Arc<IssuerKeys>,
+    /// What its tokens must say.
+    pub rules: Rules,
+    /// `(namespace, service account)` to identity.
+    pub identities: BTreeMap<(String, String), IdentityName>,
+}
+
+/// The machine that an EC2 listener plays.
+pub struct Instance {
+    /// What makes and opens its session tokens, and no other listener's.
+    pub seal: Arc<Seal>,
+    /// Whose credential it has.
+    pub identity: IdentityName,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// Requests without a session token are answered.
+    pub v1: bool,
+    /// Where there is no credential, 200 with a `Code`.
+    pub faithful: bool,
+    /// `false`: switched off.
+    pub enabled: bool,
+}
+
+/// The task that a listener's clients are part of.
+pub struct Task {
+    /// What is said of it.
+    pub documents: Documents,
+    /// What of it depends on the identity.
+    pub facts: TaskFacts,
+    /// Whose account and region it has.
+    pub identity: IdentityName,
+}
+
+impl std::fmt::Debug for Terms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Terms")
+    }
+}
+
+impl Terms {
+    /// Those of the main listener, and of `exec`'s own: a grant's token opens what the grant covers.
+    pub fn of_grants() -> Self {
+        Self {
+            peers: Peers::Own,
+            identities: None,
+            ecs: Some(Ecs::ByGrant),
+            pod_identity: Some(PodIdentity::ByGrant),
+            ec2: None,
+            task: None,
+        }
+    }
+
+    /// Those of an address at which nothing is served yet.
+    pub fn of_nothing(peers: Peers, identities: Vec<IdentityName>) -> Self {
+        Self { peers, identities: Some(identities), ecs: None, pod_identity: None, ec2: None, task: None }
+    }
+
+    /// Whether an identity may be had here at all.
+    pub fn serves(&self, identity: &str) -> bool {
+        self.identities.as_ref().is_none_or(|served| served.iter().any(|name| **name == *identity))
+    }
+
+    /// Whether somebody here takes PUT.
+    pub(super) fn puts(&self) -> bool {
+        self.ec2.is_some()
+    }
+
+    /// In which dialect a request for this path is answered, if only to be told that there is no such path.
+    pub(super) fn dialect_of(&self, path: &str, query: Option<&str>) -> Dialect {
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let begins = [segments.next(), segments.next()];
+        let with_id = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("id=")));
+        match begins {
+            [Some("v1"), Some("credentials")] if self.pod_identity.is_some() && !(with_id && self.ecs.is_some()) => {
+                Dialect::PodIdentity
+            }
+            [Some("v1" | "v2"), Some("credentials")] | [Some("creds"), _] if self.ecs.is_some() => Dialect::Ecs,
+            _ if self.task.is_some() && ecs_task::owns(path) => Dialect::EcsTask,
+            _ => self.main_dialect(),
+        }
+    }
+
+    /// In which dialect a path that nobody owns is spoken of: the instance metadata service has the widest tree.
+    fn main_dialect(&self) -> Dialect {
+        if self.ec2.is_some() {
+            Dialect::Ec2
+        } else if self.ecs.is_some() {
+            Dialect::Ecs
+        } else if self.pod_identity.is_some() {
+            Dialect::PodIdentity
+        } else {
+            Dialect::EcsTask
+        }
+    }
+}

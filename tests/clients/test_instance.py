@@ -1,0 +1,109 @@
+"""Every client, unmodified, over the instance metadata service: under `credenza exec --ec2`, and at a `[[listener]]` of the
+daemon. Checklist 63, 65, 66, 68 and 70.
+
+The simulated STS verifies the signature, the session token and its end, so a `GetCallerIdentity` that succeeds is the
+proof that what was handed out works.
+"""
+
+import pytest
+from harness.clients import CLIENTS
+from harness.cloud import ACCOUNT
+from harness.home import REGIONS, eventually, kill
+from harness.listener import listener
+from harness.program import Program
+from test_matrix import BY_PROXY, dead_proxy
+
+CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/my-role/"
+
+
+def test_c65_an_s3_list_and_a_caller_identity_succeed(client, home, storage):
+    home.role("my-role")
+    program = home.exec("my-role", client, "--ec2")
+    assert program.ok("sts").startswith(CALLER)
+    assert program.ok("s3") == ["uploads"]
+    assert storage.signed_with[-1] == home.cloud.keys_of("my-role")[-1]["access_key_id"]
+    assert program.close()[0] == 0
+    assert home.answered("my-role", "ec2") >= 1
+    assert home.answered("my-role", "ecs") == 0
+
+
+def test_c66_ten_calls_cause_one_endpoint_request_with_50_minutes_left(client, home):
+    home.role("my-role", duration_seconds=3000)
+    program = home.exec("my-role", client, "--ec2")
+    for _ in range(10):
+        program.ok("s3")
+    program.close()
+    # A process a call cannot remember: it asks each time, and Credenza answers from memory.
+    assert home.answered("my-role", "ec2") == (10 if client.process_a_call else 1)
+    assert len(home.cloud.calls("AssumeRole", "my-role")) == 1
+
+
+def test_c68_a_dead_proxy_and_the_injected_no_proxy(client, home):
+    home.role("my-role")
+    with dead_proxy() as proxy:
+        program = home.exec("my-role", client, "--ec2", **proxy)
+        assert program.ok("sts").startswith(CALLER)
+        assert program.ok("s3") == ["uploads"]
+        program.close()
+
+
+@pytest.mark.parametrize("client", BY_PROXY, ids=lambda client: client.name)
+def test_c68_without_the_injected_no_proxy_the_dead_proxy_is_in_the_way(client, home):
+    """The control: it is `NO_PROXY` that lets these clients through."""
+    home.role("my-role")
+    with dead_proxy() as proxy:
+        bare = ("env", "NO_PROXY=", "no_proxy=", *client.argv)
+        program = Program(home.exec_argv("my-role", bare, "--ec2"), home.environment | proxy)
+        assert "error" in program.call("sts")
+        program.close()
+
+
+def test_c63_a_login_that_is_needed_crashes_no_client(client, sso_home):
+    """The credential's document is refused with 403: every client says that it has no credentials, and lives on."""
+    home = sso_home
+    home.sign_in()
+    with listener(home, "my-dev") as at:
+        assert home.credenza("logout", "my-dev").returncode == 0
+        program = home.start(client, **at.environment)
+        for _ in range(2):
+            assert program.call("sts").get("error"), "no credential, and an error that can be caught"
+        assert program.close()[0] == 0
+    refused = eventually(lambda: [line for line in home.audit() if line["dialect"] == "ec2" and line["outcome"] == "LoginRequired"])
+    assert refused
+
+
+def test_c70_clients_outlive_kill_9_and_restart_of_the_daemon(client, home):
+    """Session tokens end with the daemon that made them: clients that kept one are refused it, and ask for another."""
+    home.role("my-role")
+    home.cloud.short_lives(130, "my-role")
+    with listener(home, "my-role") as at:
+        program = home.start(client, **at.environment)
+        assert program.ok("sts").startswith(CALLER)
+        kill(home.status()["pid"])
+        up = home.credenza("up")
+        assert up.returncode == 0, up.stderr
+        assert program.ok("sts").startswith(CALLER)
+        assert program.ok("s3") == ["uploads"]
+        assert program.close()[0] == 0
+
+
+def test_a_listener_serves_every_client_and_tells_its_region(client, home, storage):
+    home.role("my-role")
+    with listener(home, "my-role") as at:
+        program = Program(client.argv, home.environment | REGIONS | at.environment)
+        assert program.ok("sts").startswith(CALLER)
+        assert program.ok("s3") == ["uploads"]
+        assert storage.signed_with[-1] == home.cloud.keys_of("my-role")[-1]["access_key_id"]
+        program.close()
+
+
+@pytest.mark.parametrize("client", [one for one in CLIENTS if one.name == "aws-cli-2"], ids=lambda client: client.name)
+def test_the_aws_cli_2_looks_its_region_up(client, home):
+    """Without a region anywhere the AWS CLI v2 takes the availability zone's, less its last letter."""
+    home.role("my-role")
+    with listener(home, "my-role") as at:
+        program = Program(client.argv, home.environment | at.environment)
+        assert program.ok("sts").startswith(CALLER)
+        program.close()
+    described = [line for line in home.audit() if line["dialect"] == "ec2" and line["outcome"] == "described"]
+    assert described
