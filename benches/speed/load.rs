@@ -30,6 +30,13 @@ pub fn one_answer(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     connection.received
 }
 
+/// The body of one answer, as text.
+pub fn body(address: SocketAddr, request: &[u8]) -> String {
+    let answer = one_answer(address, request);
+    let (_, body) = split(&answer).expect("a whole answer");
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
 /// As many requests as go through 64 connections in `span`.
 pub fn saturate(address: SocketAddr, request: &[u8], span: Duration) -> Saturated {
     let mut pool = Pool::open(address);

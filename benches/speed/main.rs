@@ -32,9 +32,10 @@ fn main() {
     let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
 
     let wanted: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("start", &|table| start_up(table, if quick { 3 } else { 15 })),
         ("throughput", &|table| throughput(table, pairs, span)),
+        ("instance", &|table| instance(table, pairs, span)),
         ("idle", &|table| idle(table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) })),
         ("identities", &|table| many_identities(table, if quick { 50 } else { 1000 })),
         ("commands", &|table| commands(table, if quick { 3 } else { 15 })),
@@ -85,6 +86,37 @@ fn throughput(table: &mut Table, pairs: usize, span: Duration) {
     let ratio = median(tails.iter().map(|pair| pair.1 / pair.0));
     table.row("p99 ratio, median of the pairs", Some(1.0), ratio, "", "at most 1.5");
     table.row("resident, 64 connections", Some(resident.0), resident.1, "MiB", "below 10 MiB");
+}
+
+/// EC2's metadata service: a credential, and a session token, each beside a floor that answers the same bytes.
+fn instance(table: &mut Table, pairs: usize, span: Duration) {
+    let (_ours, address) = subject::Subject::start_instance();
+    let put = format!(
+        "PUT /latest/api/token HTTP/1.1\r\nHost: {address}\r\nX-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let token = load::body(address, put.as_bytes());
+    let get = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nX-aws-ec2-metadata-token: {token}\r\nAccept: */*\r\n\r\n")
+    };
+    const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+    let role = load::body(address, get(ROLES).as_bytes());
+    let credential = get(&format!("{ROLES}{role}"));
+    for (what, request) in [("EC2 credential", &credential), ("EC2 session token", &put)] {
+        let request = request.as_bytes();
+        let floor = floor::Floor::start(&load::one_answer(address, request));
+        let rates: Vec<(f64, f64)> = (0..pairs)
+            .map(|_| {
+                let [floor, ours] = [floor.address, address].map(|address| load::saturate(address, request, span));
+                (floor.per_second, ours.per_second)
+            })
+            .collect();
+        println!("{what}, requests/s in pairs: {}", figures::pairs(&rates));
+        let (floor, ours) = (median(rates.iter().map(|pair| pair.0)), median(rates.iter().map(|pair| pair.1)));
+        table.row(&format!("{what}, requests/s"), Some(floor), ours, "/s", "");
+        let ratio = median(rates.iter().map(|pair| pair.1 / pair.0));
+        table.row(&format!("{what}, ratio, median of the pairs"), Some(1.0), ratio, "", "");
+    }
 }
 
 /// Memory and wake-ups with nobody asking.

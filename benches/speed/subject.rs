@@ -19,7 +19,23 @@ pub struct Subject {
 impl Subject {
     /// A daemon with `identities` identities, and a grant for all of them.
     pub fn start(identities: usize) -> Self {
+        Self::start_with(identities, "")
+    }
+
+    /// The same with one identity, which EC2's metadata service hands out at the address that comes with it.
+    pub fn start_instance() -> (Self, SocketAddr) {
+        // free a moment ago: a bench may be run again
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener =
+            format!("[[listener]]\naddress = \"{address}\"\ndialects = [\"ec2\"]\nidentities = [\"bench-0\"]\n");
+        (Self::start_with(1, &listener), address)
+    }
+
+    /// With this at the end of its configuration.
+    fn start_with(identities: usize, more: &str) -> Self {
         let mut subject = Self::files_only(identities);
+        let config = format!("[server]\nlisten = \"127.0.0.1:0\"\n{more}");
+        std::fs::write(subject.home.path().join("config.toml"), config).unwrap();
         let begun = Instant::now();
         let mut child = subject.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
