@@ -6,6 +6,7 @@
 //! - [`background`]: the daemon started, found and ended by commands
 //! - [`user_sessions`]: sessions of IAM users, which a person begins and the daemon keeps
 //! - [`keys`]: long-term keys in the keyring, and how they are rotated
+//! - [`link_local`]: the fixed addresses of metadata services, on this machine's loopback
 //! - [`portal`], [`aws_config`]: what a sign-in gives, and the file that it is written into
 //!
 //! Called by the commands.
@@ -27,6 +28,7 @@ mod endpoint;
 pub mod generated;
 pub mod keys;
 mod listeners;
+pub mod link_local;
 pub mod logging;
 pub mod login;
 mod marker;

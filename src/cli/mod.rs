@@ -32,6 +32,7 @@ mod printed;
 pub mod runtime;
 pub mod say;
 pub mod serve;
+pub mod setup;
 mod sign_ins;
 pub mod status;
 pub mod table;
@@ -123,6 +124,8 @@ pub enum Command {
     Grant(grant::GrantArgs),
     /// Show the daemon's log, or who used which credential
     Logs(logs::LogsArgs),
+    /// Prepare this machine for what needs more than a user's own rights
+    Setup(setup::SetupArgs),
 }
 
 /// What a command is given beside its own arguments.
@@ -194,5 +197,6 @@ fn dispatch(cli: Cli) -> Result<u8, Trouble> {
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::Grant(arguments) => grant::run(arguments, context),
         Command::Logs(arguments) => logs::run(arguments, context),
+        Command::Setup(arguments) => setup::run(arguments, context),
     }
 }

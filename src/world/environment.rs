@@ -28,10 +28,11 @@ pub(super) const OF_THE_DESKTOP: &[&str] = &[
 ];
 
 impl Environment {
-    /// The variables that this process was started with.
+    /// The variables that this process was started with, but for those that tell this process alone of sockets
+    /// ([`super::activation`]).
     #[allow(clippy::disallowed_methods)] // this is the place
     pub fn system() -> Self {
-        std::env::vars_os().collect()
+        std::env::vars_os().collect::<Self>().without(super::activation::VARIABLES)
     }
 
     /// The variable's bytes, even when empty.

@@ -1,15 +1,15 @@
 //! System calls that no safe library offers: with `system/`, the only `unsafe` code of the project.
 //!
 //! What a child process must find as we found it (signal dispositions and mask, core and file limits), what it must not
-//! find (our descriptors), and two look-ups that only libc has. Called by `world/process.rs`, `world/running.rs`,
-//! `world/ourselves.rs`, and by whoever starts a child: `exec` and the daemon's start.
+//! find (our descriptors), what a supervisor passed to us, and two look-ups that only libc has. Called by `world/process.rs`,
+//! `world/running.rs`, `world/ourselves.rs`, `world/activation.rs`, and by whoever starts a child: `exec` and the daemon's start.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -30,6 +30,8 @@ struct Inherited {
     mask: libc::sigset_t,
     core: Rlimit,
     files: Rlimit,
+    /// How many descriptors in a row were open from 3 on, where somebody says to have passed some; else 0.
+    passed: u32,
 }
 
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
@@ -66,8 +68,42 @@ fn inherited() -> &'static Inherited {
             libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), mask.as_mut_ptr());
             mask.assume_init()
         };
-        Inherited { ignored, mask, core: getrlimit(Resource::Core), files: getrlimit(Resource::Nofile) }
+        let (core, files) = (getrlimit(Resource::Core), getrlimit(Resource::Nofile));
+        Inherited { ignored, mask, core, files, passed: count_passed() }
     })
+}
+
+/// Counted before anything of ours is opened: a wrong `LISTEN_FDS` must not have us take our own descriptors for others.
+fn count_passed() -> u32 {
+    // SAFETY: a C string; nothing has another thread yet that could change the environment meanwhile.
+    if unsafe { libc::getenv(c"LISTEN_FDS".as_ptr()) }.is_null() {
+        return 0;
+    }
+    // SAFETY: fcntl with a number that is no descriptor fails and does nothing.
+    let is_open = |number: &u32| unsafe { libc::fcntl(*number as libc::c_int, libc::F_GETFD) } != -1;
+    let open = (FIRST_PASSED..FIRST_PASSED + MOST_PASSED).take_while(is_open);
+    open.count() as u32
+}
+
+/// sd_listen_fds(3), `SD_LISTEN_FDS_START`.
+const FIRST_PASSED: u32 = 3;
+
+/// More sockets than anybody has use for.
+const MOST_PASSED: u32 = 64;
+
+/// The first `count` descriptors that we were started with beside the standard three, or as many as there were; from now on
+/// no child gets them. Whoever asks first has them, and later ones nothing.
+pub(super) fn passed_descriptors(count: u32) -> Vec<OwnedFd> {
+    static TAKEN: OnceLock<()> = OnceLock::new();
+    if TAKEN.set(()).is_err() {
+        return Vec::new();
+    }
+    let passed = FIRST_PASSED..FIRST_PASSED + count.min(inherited().passed);
+    // SAFETY: each was open before anything of ours ran, so nothing here owns it; nobody got it before, because this is done
+    // once; and nothing else of this process takes descriptors by their numbers.
+    let owned = passed.map(|number| unsafe { OwnedFd::from_raw_fd(number as libc::c_int) });
+    let closed_at_exec = |fd: &OwnedFd| rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC).is_ok();
+    owned.filter(closed_at_exec).collect()
 }
 
 /// One past the highest signal: 64 on Linux (signal(7), real-time signals), 31 on macOS.
