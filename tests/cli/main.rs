@@ -14,6 +14,7 @@ mod grants;
 mod home;
 mod hung;
 mod import;
+mod link_local;
 mod listeners;
 mod log;
 mod pty;

@@ -181,3 +181,12 @@ fn a_command_for_root_names_a_program_that_root_finds() {
     let step = Step::Allow("/home/ada l/credenza".into());
     assert_eq!(step.command(), "setcap cap_net_bind_service=+ep '/home/ada l/credenza'");
 }
+
+#[test]
+fn the_units_for_systemd_have_the_same_commands() {
+    let unit = include_str!("../../../config/systemd/credenza-link-local.socket");
+    for step in apply(&machine(), &["169.254.169.254:8080"]).unwrap().steps {
+        assert!(unit.contains(&format!("ExecStartPre=-/usr/sbin/{}\n", step.command())), "{unit}");
+        assert!(unit.contains(&format!("ExecStopPost=-/usr/sbin/{}\n", step.reverse().command())), "{unit}");
+    }
+}
