@@ -19,7 +19,7 @@ use super::recipes::{Book, names};
 use super::reload::Reload;
 use super::sign_ins::{SignIns, views};
 use super::user_sessions::{Announcer, Keeper};
-use super::{AppError, address, reload};
+use super::{AppError, address, link_local, reload};
 use crate::config::own::Own;
 use crate::config::{Config, Places};
 use crate::control::holders::Holders;
@@ -36,7 +36,7 @@ use crate::store::SessionStore;
 use crate::world::folder::{Folder, Lock};
 use crate::world::local_socket::LocalSocket;
 use crate::world::watch::FileWatch;
-use crate::world::{World, ourselves};
+use crate::world::{World, activation, ourselves};
 
 /// A daemon that is bound, with its addresses, and not yet running.
 pub struct App {
@@ -110,7 +110,7 @@ impl App {
         let announcer = Announcer { world: world.clone(), engine: engine.clone(), keeper: keeper.clone() };
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
-        let listeners = Listeners::new(&world, &service);
+        let listeners = Listeners::new(&world, &service, activation::taken());
         listeners.follow(&config);
         let (looks, asked) = mpsc::unbounded_channel();
         let sign_ins = SignIns {
@@ -125,6 +125,10 @@ impl App {
             listeners: {
                 let listeners = listeners.clone();
                 Box::new(move || listeners.views())
+            },
+            leftovers: {
+                let world = world.clone();
+                Box::new(move |config| link_local::leftovers(&world, address, &config.listeners))
             },
             sign_ins: views_of(&world, &engine, followed),
             user_sessions: Arc::new(keeper.clone()),

@@ -6,7 +6,7 @@
 //! [`super::daemon`].
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -68,9 +68,18 @@ struct Open {
 }
 
 impl Listeners {
-    /// None yet. `service` is the main listener's.
-    pub(super) fn new(world: &World, service: &Arc<Service>) -> Self {
-        Self::with(world, service, Arc::new(Listener::bind_named))
+    /// None yet. `service` is the main listener's; `given` are the sockets that a supervisor opened for us: at their
+    /// addresses they are taken and nothing is bound.
+    pub(super) fn new(world: &World, service: &Arc<Service>, given: Vec<(SocketAddr, TcpListener)>) -> Self {
+        let bind = move |address: SocketAddr| match given.iter().find(|(theirs, _)| *theirs == address) {
+            // a copy of it, since the same address may be written again later
+            Some((_, socket)) => {
+                let copy = socket.try_clone().map_err(|reason| BindError::Refused { address, reason })?;
+                Listener::of_socket(copy)
+            }
+            None => Listener::bind_named(address),
+        };
+        Self::with(world, service, Arc::new(bind))
     }
 
     fn with(world: &World, service: &Arc<Service>, bind: Arc<Bind>) -> Self {

@@ -29,7 +29,7 @@ pub type SignIns = Box<dyn Fn() -> BoxFuture<'static, Vec<view::SignIn>> + Send 
 pub type Listeners = Box<dyn Fn() -> Vec<view::Listener> + Send + Sync>;
 
 /// Tells what is left of fixed addresses that nobody serves any more, one sentence each.
-pub type Leftovers = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+pub type Leftovers = Box<dyn Fn(&Config) -> Vec<String> + Send + Sync>;
 
 /// Keeps user sessions, and begins them: what the routes about them speak with. What goes in and out is whole JSON, which
 /// only the two ends understand: it holds keys and codes.
@@ -86,6 +86,8 @@ pub struct Daemon {
     pub stop: watch::Sender<bool>,
     /// How the `[[listener]]`s stand.
     pub listeners: Listeners,
+    /// What is left of fixed addresses.
+    pub leftovers: Leftovers,
     /// How the sign-ins of IAM Identity Center stand.
     pub sign_ins: SignIns,
     /// Who keeps user sessions.
@@ -129,14 +131,16 @@ impl Daemon {
         new
     }
 
-    /// What is wrong with the configuration: what keeps it from being read again comes first; and with sessions at rest.
+    /// What is wrong with the configuration: what keeps it from being read again comes first; what is left of fixed
+    /// addresses; and what is wrong with sessions at rest.
     pub(super) fn warnings(&self) -> Vec<String> {
         let unusable = self.unusable.read().unwrap_or_else(PoisonError::into_inner).clone();
         let unusable = unusable.into_iter().flat_map(|error| error.complaints);
         let stays = unusable.map(|complaint| format!("the configuration stays as it was: {complaint}"));
-        let complaints = self.config();
-        let complaints = complaints.complaints.iter().map(ToString::to_string);
-        stays.chain(complaints).chain(self.user_sessions.at_rest().trouble).collect()
+        let config = self.config();
+        let complaints = config.complaints.iter().map(ToString::to_string);
+        let leftovers = (self.leftovers)(&config);
+        stays.chain(complaints).chain(leftovers).chain(self.user_sessions.at_rest().trouble).collect()
     }
 
     /// The base of every URL that a client is given.
