@@ -134,9 +134,11 @@ async fn keys_are_there_before_the_first_token_and_looked_at_every_five_minutes(
         assert_eq!(stage.ask(&keys, &one).await, Ok(()));
         sleep(30 * SECOND).await;
     }
-    assert_eq!(stage.asked(), 1 + 30 / 5);
-    sleep(7 * MINUTE).await;
-    assert_eq!(stage.asked(), 7, "nobody asks us, so we ask nobody");
+    // at the first request after five minutes, and those are half a minute apart
+    let asked = stage.asked();
+    assert!((1 + 5..=1 + 6).contains(&asked), "{asked}");
+    sleep(60 * MINUTE).await;
+    assert_eq!(stage.asked(), asked, "nobody asks us, so we ask nobody");
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +221,9 @@ async fn a_slow_issuer_costs_a_request_its_patience_and_the_look_goes_on() {
     sleep(6 * MINUTE).await;
     let before = Instant::now();
     assert_eq!(stage.ask(&keys, &one).await, Ok(()));
-    assert_eq!((before.elapsed(), stage.asked()), (Duration::ZERO, 2));
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    sleep(SECOND).await;
+    assert_eq!(stage.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
