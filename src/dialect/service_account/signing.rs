@@ -19,7 +19,7 @@ pub(crate) struct Signer {
 }
 
 enum Pair {
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -29,7 +29,7 @@ impl Signer {
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.as_ref(), &random).unwrap();
-        Self { kid, pair: Pair::P256(pair) }
+        Self { kid, pair: Pair::P256(Box::new(pair)) }
     }
 
     /// Always the same key: ring makes no RSA keys. It was made for this test with `openssl genpkey` and opens nothing
