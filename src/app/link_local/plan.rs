@@ -242,12 +242,17 @@ impl Step {
 pub fn sudo(program: &Path, addresses: &[SocketAddr], flags: &[&str]) -> String {
     let by_name = programs::is_found_by_root(program) && program.file_name().is_some_and(|name| name == "credenza");
     let program = if by_name { "credenza".into() } else { quoted(&program.to_string_lossy()) };
-    let addresses = addresses.iter().map(|address| written(*address));
+    let addresses = addresses.iter().map(|address| quoted(&written(*address)));
     let words: Vec<String> = addresses.chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
     format!("sudo {program} setup link-local {}", words.join(" "))
 }
 
+/// As a shell needs it. Not `=`, which means something at the beginning of a command alone.
 fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-+=./:".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 

@@ -171,7 +171,7 @@ fn a_command_for_root_names_a_program_that_root_finds() {
     let addresses = wanted(&["169.254.169.254", "[fd00:ec2::254]:8080"]);
     assert_eq!(
         sudo(Path::new("/usr/local/bin/credenza"), &addresses, &["--apply"]),
-        "sudo credenza setup link-local 169.254.169.254 [fd00:ec2::254]:8080 --apply"
+        "sudo credenza setup link-local 169.254.169.254 '[fd00:ec2::254]:8080' --apply"
     );
     assert_eq!(
         sudo(Path::new("/home/ada l/.cargo/bin/credenza"), &[], &["--undo"]),
