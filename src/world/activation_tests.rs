@@ -41,6 +41,7 @@ fn activated(name: &str, first: OwnedFd, script: &str) -> String {
 
 /// Both sides: without the variable it is the supervisor, with it the program that was given sockets.
 #[test]
+#[allow(clippy::print_stdout)] // what the supervisor hears
 fn a_socket_that_was_passed_is_served_and_reaches_no_child() {
     if std::env::var_os("CREDENZA_TEST_ACTIVATED").is_some() {
         let taken = taken();
@@ -80,6 +81,7 @@ fn a_socket_that_was_passed_is_served_and_reaches_no_child() {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // what the supervisor hears
 fn what_does_not_listen_is_not_taken() {
     if std::env::var_os("CREDENZA_TEST_ACTIVATED").is_some() {
         println!("{} taken", taken().len());

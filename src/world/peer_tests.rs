@@ -1,6 +1,7 @@
 //! Whose a connection is, in each state that the other end can be in.
 
 #![allow(clippy::disallowed_methods)] // this test, once more, as another user and in other namespaces
+#![allow(clippy::unwrap_used)] // tests, helpers included
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;

@@ -13,6 +13,7 @@ mod crowd;
 mod documents;
 mod hops;
 mod instance;
+mod neighbours;
 mod refusals;
 mod relative;
 mod stage;

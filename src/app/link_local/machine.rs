@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn clouds_are_told_by_their_firmware() {
-        let cases: [(&[(&str, &str)], Option<&str>); 9] = [
+        type Firmware = &'static [(&'static str, &'static str)];
+        let cases: [(Firmware, Option<&str>); 9] = [
             (&[], None),
             (&[("sys_vendor", "Amazon EC2"), ("product_name", "m7g.large")], Some("Amazon EC2")),
             (&[("sys_vendor", "Xen"), ("bios_version", "4.11.amazon")], Some("Amazon EC2")),
