@@ -4,6 +4,7 @@
 //! listeners.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use super::identity::Place;
 use crate::credential::IdentityName;
 
 /// An address, and what is served there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ListenerDefinition {
     /// Where it is written.
     pub place: Place,
@@ -76,6 +77,20 @@ impl ListenerDefinition {
             Dialect::PodIdentity => true,
             Dialect::EcsTask | Dialect::Ec2 => false,
         }
+    }
+}
+
+/// Without what is said of the machine and of the task: people put secrets into `user-data` and tags.
+impl fmt::Debug for ListenerDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, dialects, identities, .. } = self;
+        let metadata: Vec<_> = self.metadata.keys().collect();
+        f.debug_struct("ListenerDefinition")
+            .field("address", address)
+            .field("dialects", dialects)
+            .field("identities", identities)
+            .field("metadata", &metadata)
+            .finish_non_exhaustive()
     }
 }
 

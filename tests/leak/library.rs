@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tracing::level_filters::LevelFilter;
 
 use crate::client::{read_to_end, send};
+use crate::metadata::BOOTSTRAP;
 use crate::needles::Needles;
 use crate::stage::{Does, MINUTE, SECRET_KEY, SESSION_TOKEN, Stage};
 
@@ -33,9 +34,10 @@ async fn nothing_that_is_written_holds_a_secret() {
     needles.add("the secret key", SECRET_KEY);
     needles.add("the session token", SESSION_TOKEN);
     needles.add("a wrong token", WRONG_TOKEN);
+    needles.add("user data", BOOTSTRAP);
 
     let grants_at_rest = keep_grants(&folder, &mut needles);
-    for does in [
+    for (index, does) in [
         Does::Lasts(60 * MINUTE),
         Does::Lasts(15 * MINUTE),
         Does::Lasts(Duration::from_secs(30)),
@@ -44,7 +46,10 @@ async fn nothing_that_is_written_holds_a_secret() {
         Does::NeedsLogin,
         Does::Refuses,
         Does::Hangs,
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let (stage, address) = Stage::listening(does);
         needles.add("a local token", &stage.token);
         for path in ["/creds/default", "/creds/other", "/creds/none", "/v1/credentials", "/healthz", "/nothing"] {
@@ -68,7 +73,8 @@ async fn nothing_that_is_written_holds_a_secret() {
             stream.shutdown().await.unwrap();
             needles.assert_not_in("an answer to garbage", (read_to_end(&mut stream).await + ".").as_bytes());
         }
-        stage.grants.revoke("test").unwrap();
+        crate::metadata::ask(&stage, &mut needles, index > 0).await;
+        crate::metadata::rotate(&stage, &mut needles);
         send(address, stage.get("/creds/default")).await;
         let snapshot = stage.engine.snapshot();
         needles.assert_not_in("a snapshot", format!("{snapshot:?}").as_bytes());
@@ -77,10 +83,12 @@ async fn nothing_that_is_written_holds_a_secret() {
     let access_token = crate::sign_ins::with_a_browser(&mut needles).await;
     credenza::log::panics::hide_text();
     let (stage, address) = Stage::listening(Does::Panics);
-    let answer = send(address, stage.get("/creds/default")).await;
+    let answers = [send(address, stage.get("/creds/default")).await, crate::metadata::ask_in_panic(&stage).await];
     drop(std::panic::take_hook());
-    assert_eq!(answer.status, 503);
-    needles.assert_not_in("what a panic is answered with", format!("{answer:?}").as_bytes());
+    for answer in answers {
+        assert_eq!(answer.status, 503);
+        needles.assert_not_in("what a panic is answered with", format!("{answer:?}").as_bytes());
+    }
 
     // what libraries say is kept out by its target, what we say by the names of its fields
     tracing::error!(target: "hyper", "{SECRET_KEY}");
@@ -93,7 +101,8 @@ async fn nothing_that_is_written_holds_a_secret() {
     // a leak on the very way that everything above took is seen
     tracing::error!(target: "credenza::test", reason = SECRET_KEY, "planted");
     tracing::error!(target: "credenza::test", reason = access_token, "planted");
-    for planted in ["the secret key (raw)", "an access token (raw)"] {
+    tracing::error!(target: "credenza::test", reason = BOOTSTRAP, "planted");
+    for planted in ["the secret key (raw)", "an access token (raw)", "user data (raw)"] {
         assert!(needles.find(&log()).contains(&planted.to_owned()), "{planted}");
     }
     drop(grants_at_rest);

@@ -12,6 +12,8 @@ mod binary;
 mod client;
 mod codes;
 mod library;
+mod listeners;
+mod metadata;
 mod needles;
 mod sign_ins;
 #[path = "../wire/stage.rs"]

@@ -10,9 +10,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::{
     digest::{SHA256, digest},
     rand::SystemRandom,
+    rsa::PublicKeyComponents,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
         RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
@@ -20,6 +22,7 @@ use ring::{
 };
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 pub use exchange::Exchange;
 pub(crate) use token::read;
@@ -114,6 +117,26 @@ impl Issuer {
             Key::Rs256(key) => digest(&SHA256, key.public_key().as_ref()),
         };
         public.as_ref().iter().take(20).map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    /// The set of public keys that it publishes (RFC 7517, section 5): its key alone.
+    pub fn key_set(&self) -> Value {
+        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let mut key = match &*self.key {
+            Key::Es256(key) => {
+                // SEC 1, section 2.3.3: 4, then both coordinates
+                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "x": text(x), "y": text(y) })
+            }
+            Key::Rs256(key) => {
+                let public = PublicKeyComponents::<Vec<u8>>::from(key.public());
+                json!({ "kty": "RSA", "n": text(&public.n), "e": text(&public.e) })
+            }
+        };
+        key["kid"] = self.key_id().into();
+        key["alg"] = self.algorithm().into();
+        key["use"] = "sig".into();
+        json!({ "keys": [key] })
     }
 
     pub(crate) fn accepts_audience(&self, audience: &str) -> bool {
