@@ -17,10 +17,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 pub use super::bind_error::BindError;
 use super::crowd::{Crowd, Standing};
-#[cfg(target_os = "linux")]
-use crate::world::interfaces;
 use crate::world::port::holder_of;
-use crate::world::{hops, ourselves};
+use crate::world::{hops, interfaces, ourselves};
 
 /// A bound address: clients that connect from now on are answered as soon as [`Listener::run`] runs.
 #[derive(Debug)]
@@ -85,11 +83,7 @@ impl Listener {
         }
         // what is left of connections to an earlier daemon must not keep a new one from its port
         socket.set_reuseaddr(true)?;
-        #[cfg(target_os = "linux")]
-        if is_of_loopbacks_interface(address.ip()) {
-            // Linux answers neighbours on every interface for an address that lies on lo
-            socket.bind_device(Some(interfaces::LOOPBACK.as_bytes()))?;
-        }
+        interfaces::keep_to_loopback(&socket, address.ip())?;
         socket.bind(address)?;
         Self::of(socket.listen(BACKLOG)?)
     }
@@ -133,14 +127,6 @@ impl Listener {
         let everyone = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = timeout(DRAIN, room.acquire_many(everyone)).await;
     }
-}
-
-/// Whether an address that is none of loopback was put on its interface: `credenza setup link-local` does so. `false` where
-/// the system does not tell.
-#[cfg(target_os = "linux")]
-fn is_of_loopbacks_interface(ip: IpAddr) -> bool {
-    let assigned = || interfaces::addresses().unwrap_or_default();
-    !ip.is_loopback() && assigned().iter().any(|it| it.address == ip && it.interface == interfaces::LOOPBACK)
 }
 
 /// The address without the mapping of IPv4 to IPv6, if it is of one interface and one machine.

@@ -1,7 +1,7 @@
 //! The addresses of this machine, and the interface that each is on.
 //!
 //! Linux tells over netlink (rtnetlink(7)), in the network namespace that we run in. Changes nothing: addresses are added and
-//! taken away by `ip`, as whoever may do that asks. Called by `app::link_local`.
+//! taken away by `ip`, as whoever may do that asks. Called by `app::link_local` and by the server's listener.
 
 use std::io;
 use std::net::IpAddr;
@@ -30,6 +30,22 @@ pub fn addresses() -> io::Result<Vec<Assigned>> {
     return linux::addresses();
     #[cfg(not(target_os = "linux"))]
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Keeps a socket that is bound to this address next to the interface of loopback, if the address lies there and is none of
+/// loopback's own, as `credenza setup link-local` puts it: else Linux answers neighbours on every interface for it.
+pub fn keep_to_loopback(socket: &tokio::net::TcpSocket, ip: IpAddr) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if !ip.is_loopback() {
+        // where the system does not tell, it is as any other address
+        let assigned = addresses().unwrap_or_default();
+        if assigned.iter().any(|it| it.address == ip && it.interface == LOOPBACK) {
+            socket.bind_device(Some(LOOPBACK.as_bytes()))?;
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, ip);
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
