@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser as _};
 
 #[test]
 fn every_file_that_a_document_names_is_there() {
@@ -44,6 +45,37 @@ fn every_command_that_a_document_names_is_there() {
 }
 
 #[test]
+fn every_command_line_that_a_document_shows_is_understood() {
+    let mut understood = 0;
+    for document in documents() {
+        for line in document.command_lines() {
+            if let Some(wrong) = misunderstood(line) {
+                panic!("{}: {line}\n{wrong}", document.name);
+            }
+            understood += 1;
+        }
+    }
+    assert!(understood > 40, "{understood}");
+}
+
+/// What the command line says to one that is shown; a part that is left open there, as in a sentence, is no mistake.
+fn misunderstood(line: &str) -> Option<String> {
+    let error = credenza::cli::Cli::try_parse_from(shlex::split(line)?).err()?;
+    let left_open = match error.kind() {
+        // the value of the last option
+        ErrorKind::InvalidValue => error.get(ContextKind::InvalidValue) == Some(&ContextValue::String(String::new())),
+        kind => [
+            ErrorKind::MissingRequiredArgument,
+            ErrorKind::MissingSubcommand,
+            ErrorKind::DisplayHelp,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+        ]
+        .contains(&kind),
+    };
+    (!left_open).then(|| error.to_string())
+}
+
+#[test]
 fn every_outcome_of_the_audit_trail_is_told() {
     let told = fs::read_to_string(root().join("docs/json.md")).unwrap();
     for (file, function) in
@@ -69,6 +101,10 @@ fn the_checks_can_fail() {
     assert!(document.spans().any(is_name_of_a_test));
     assert_eq!(document.links().collect::<Vec<_>>(), ["none.md"]);
     assert_eq!(document.commands().collect::<Vec<_>>(), ["dance", "sing"]);
+    let lines = "```\n$ credenza exec a --ec3 -- x   # why\n$ sudo credenza setup link-local --redo\n$ credenza exec a --ec2 -- x\n```\n`credenza grant now a`";
+    let document = Document { name: "x.md".into(), text: lines.into() };
+    let wrong = document.command_lines().filter(|line| misunderstood(line).is_some()).count();
+    assert_eq!((document.command_lines().count(), wrong), (4, 3));
     assert!(!names_of_tests().contains("a_test_that_is_nowhere"));
     assert!(names_of_tests().contains("the_checks_can_fail"));
 }
@@ -100,6 +136,15 @@ impl Document {
             let word = rest.split(|letter: char| !letter.is_ascii_lowercase()).next()?;
             (!word.is_empty()).then_some(word)
         })
+    }
+
+    /// Whole command lines: those of blocks of code that begin with a prompt, and spans.
+    fn command_lines(&self) -> impl Iterator<Item = &str> {
+        let blocks = self.text.split("```").skip(1).step_by(2).flat_map(str::lines);
+        let prompted = blocks.filter_map(|line| line.strip_prefix("$ "));
+        let lines = prompted.map(|line| line.strip_prefix("sudo ").unwrap_or(line)).chain(self.spans());
+        let ends = |line: &'_ str| [" #", " | ", " > ", " && ", ";"].iter().filter_map(|end| line.find(end)).min();
+        lines.filter(|line| line.starts_with("credenza ")).map(move |line| &line[..ends(line).unwrap_or(line.len())])
     }
 
     /// The lines outside of blocks of code.
