@@ -59,15 +59,18 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Globals {
     /// How log lines look [default: human]
-    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(long, global = true, display_order = LAST, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
     /// The least that is logged [default: warn; info for serve] [env: CREDENZA_LOG]
-    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    #[arg(long, global = true, display_order = LAST, value_enum, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
     /// Log more: -v is info, -vv is debug
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "log_level")]
+    #[arg(short, long, global = true, display_order = LAST, action = clap::ArgAction::Count, conflicts_with = "log_level")]
     pub verbose: u8,
 }
+
+/// After the options of the command itself, among which they would stand else.
+const LAST: usize = 900;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

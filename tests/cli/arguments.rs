@@ -41,3 +41,17 @@ fn a_reader_that_goes_away_is_no_failure_and_no_panic() {
     let said = crate::home::Said::of(child.wait_with_output().unwrap());
     assert!(!said.err.contains("panicked"), "{said:?}");
 }
+
+#[test]
+fn help_tells_a_commands_own_options_first_and_together() {
+    let home = Home::new();
+    for (words, own) in [
+        (&["exec", "--help"][..], &["--ec2", "--ecs-task", "--pod-identity", "--region"][..]),
+        (&["setup", "link-local", "--help"], &["--apply", "--undo", "--force", "--without-capability"]),
+    ] {
+        let help = home.good(words);
+        let at = |flag: &str| help.find(&format!("\n      {flag}")).unwrap_or_else(|| panic!("no {flag} in {help}"));
+        let first_of_all = help.find("--log-format").unwrap();
+        assert!(own.iter().all(|flag| at(flag) < first_of_all), "{help}");
+    }
+}

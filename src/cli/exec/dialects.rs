@@ -10,10 +10,10 @@ use crate::cli::child::Dialects;
 /// The flags; without any it is ecs.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct DialectArgs {
-    /// Give the credential as the instance metadata of EC2 does (IMDSv2), on a port of its own
+    /// Give the credential as the instance metadata service of EC2 does (IMDSv2), on a port of its own
     #[arg(long)]
     pub ec2: bool,
-    /// Give the metadata of a task of ECS besides
+    /// Besides, say which task of ECS the command is part of, as the task metadata endpoint does
     #[arg(long)]
     pub ecs_task: bool,
     /// Give the credential as EKS Pod Identity does, with a token file that is renewed
