@@ -88,6 +88,8 @@ fn the_json_of_status_and_grants_is_as_documented() {
     let home = Home::new();
     let config = home.profiles(&["prod", "dev"]);
     home.write(".aws/config", &format!("{config}{SIGN_IN}{CODED}"));
+    let listener = crate::home::a_port_of_our_own();
+    home.configure(&format!("[[listener]]\ndialects = [\"ec2\"]\naddress = \"{listener}\"\nidentities = [\"prod\"]\n"));
     let _daemon = home.serve();
     let granted = home.grant(&["prod", "--name", "one", "--for", "1h"]);
     key(&granted);
