@@ -174,3 +174,24 @@ fn without_a_listener_the_usual_address_is_meant_and_said() {
     let Some(said) = alone("c; echo $?") else { return };
     assert!(said.out.ends_with("\n0\n") && said.err.contains("root does not read your configuration"), "{said:?}");
 }
+
+#[test]
+fn status_shows_an_address_that_nobody_serves_until_a_listener_does() {
+    let script = r#"
+        c 169.254.169.254 --apply --without-capability > /dev/null
+        mkdir -p "$HOME/.aws" "$HOME/.config/credenza"
+        printf '[profile prod]\ncredential_process = cat /nothing\n' > "$HOME/.aws/config"
+        "$0" serve > "$HOME/ready" 2> "$HOME/log" & server=$!
+        trap 'kill $server' EXIT
+        until grep -q ready "$HOME/ready" || ! kill -0 $server; do sleep 0.05; done
+        echo "== before"; "$0" status
+        printf '[[listener]]\ndialects = ["ec2"]\naddress = "169.254.169.254:80"\nidentities = ["prod"]\n' \
+            > "$HOME/.config/credenza/config.toml"
+        for attempt in $(seq 200); do "$0" status | grep -q '169.254.169.254:80 .*serving' && break; sleep 0.05; done
+        echo "== after"; "$0" status"#;
+    let Some(said) = alone(script) else { return };
+    let (before, after) = said.out.split_once("== after").unwrap_or_else(|| panic!("{said:?}"));
+    let left = "169.254.169.254 is on lo of this machine, and no [[listener]] serves it";
+    assert!(before.contains(left) && before.contains("setup link-local 169.254.169.254 --undo"), "{said:?}");
+    assert!(after.contains("169.254.169.254:80") && !after.contains(left), "{said:?}");
+}

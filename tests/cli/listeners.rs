@@ -156,7 +156,10 @@ fn a_second_uid_gets_nothing_where_there_is_no_token() {
         answers
     };
     for answer in asks(ours) {
-        assert!(answer.contains(": 403 ") && answer.contains("ForeignPeer"), "{answer}");
+        assert!(
+            answer.contains(": 403 ") && answer.contains("this address answers only processes of the user"),
+            "{answer}"
+        );
         assert!(!answer.contains("ASIA"), "{answer}");
     }
     assert!(asks(anyones).iter().any(|answer| answer.contains("ASIAPROD")));
