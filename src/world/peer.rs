@@ -6,6 +6,8 @@
 //! is looked up while the first request of a connection waits; the process costs milliseconds, and nobody waits for it.
 
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 
 /// A process, as the audit trail names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +59,17 @@ fn system_owner(_: SocketAddr, _: SocketAddr) -> Option<u32> {
 /// is just `nobody`.
 #[cfg(target_os = "linux")]
 fn may_be_a_stand_in(uid: u32) -> bool {
-    if uid == ROOT {
+    /// A map is written once (user_namespaces(7)), so what names everybody always will.
+    static NAMES_EVERYBODY: OnceLock<()> = OnceLock::new();
+    if uid == ROOT || NAMES_EVERYBODY.get().is_some() {
         return false;
     }
     let told = |path: &str| std::fs::read_to_string(path).ok();
+    if names_everybody(&told("/proc/self/uid_map").unwrap_or_default()) {
+        let _ = NAMES_EVERYBODY.set(());
+        return false;
+    }
     stands_in(uid, told("/proc/sys/kernel/overflowuid").as_deref())
-        && !names_everybody(&told("/proc/self/uid_map").unwrap_or_default())
 }
 
 #[cfg(target_os = "linux")]

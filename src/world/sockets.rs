@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 
@@ -36,14 +37,33 @@ pub(super) fn find(wanted: impl Fn(&Socket) -> bool) -> Option<Socket> {
 /// The socket that has the address `from` and talks to `to`, the other end of which is, or was, on this machine too. Never
 /// one that listens.
 pub(super) fn connected(from: SocketAddr, to: SocketAddr) -> Option<Socket> {
-    match ask(from, to) {
-        Ok(Some(socket)) => Some(socket),
-        // Netlink knows our own end of the connection: there is no other end here. It is on another machine, or in another
-        // network namespace.
-        Ok(None) if ask(to, from).is_ok_and(|ours| ours.is_some()) => None,
-        // Not everywhere may netlink be used, in some sandboxes for one; and a kernel without `CONFIG_INET_TCP_DIAG` finds
-        // nothing at all, in the same words.
-        _ => read(from, to),
+    /// Netlink has told of a socket once.
+    static TELLS: AtomicBool = AtomicBool::new(false);
+    sought(from, to, &TELLS, ask, read)
+}
+
+/// Asks by netlink, and reads the table only where that may know what netlink does not. Where netlink has told of a socket
+/// once (`tells`), what it does not know is not there: else whoever connects, asks and cuts the connection off would have us
+/// read the table, as often as they like.
+fn sought(
+    from: SocketAddr,
+    to: SocketAddr,
+    tells: &AtomicBool,
+    ask: impl Fn(SocketAddr, SocketAddr) -> rustix::io::Result<Option<Socket>>,
+    read: impl Fn(SocketAddr, SocketAddr) -> Option<Socket>,
+) -> Option<Socket> {
+    let knows = |asked: &rustix::io::Result<Option<Socket>>| asked.as_ref().is_ok_and(Option::is_some);
+    let asked = ask(from, to);
+    // A kernel without `CONFIG_INET_TCP_DIAG` finds nothing at all, in the same words as where there is nothing. So it is
+    // asked for our own end of the connection: the other one is on another machine then, or in another network namespace.
+    if !tells.load(Ordering::Relaxed) && (knows(&asked) || asked.is_ok() && knows(&ask(to, from))) {
+        tells.store(true, Ordering::Relaxed);
+    }
+    match asked {
+        Ok(None) if !tells.load(Ordering::Relaxed) => read(from, to),
+        Ok(found) => found,
+        // not everywhere may netlink be used, in some sandboxes for one
+        Err(_) => read(from, to),
     }
 }
 

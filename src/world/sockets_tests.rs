@@ -48,6 +48,28 @@ fn both_ways_of_asking_find_the_same_socket() {
     }
 }
 
+/// What a kernel says of a connection whose client has cut it off: neither end is there any more.
+#[test]
+fn the_table_is_read_only_until_netlink_has_told_of_a_socket() {
+    let (from, to) = (SocketAddr::from(([127, 0, 0, 1], 40_000)), SocketAddr::from(([127, 0, 0, 1], 80)));
+    let socket = |uid| Some(Socket { local: from, remote: to, listens: false, uid, inode: 42 });
+    let (by_netlink, by_table) = (|| Ok(socket(1)), || socket(2));
+    let tells = AtomicBool::new(false);
+    let seek = |ask: &dyn Fn(SocketAddr) -> rustix::io::Result<Option<Socket>>| {
+        let found = sought(from, to, &tells, |of, _| ask(of), |_, _| by_table());
+        (found.map(|found| found.uid), tells.load(Ordering::Relaxed))
+    };
+    let denied = rustix::io::Errno::PERM;
+    assert_eq!(seek(&|_| Err(denied)), (Some(2), false), "netlink may not be used");
+    assert_eq!(seek(&|_| Ok(None)), (Some(2), false), "it may be that it knows nothing at all");
+    assert_eq!(seek(&|of| if of == to { by_netlink() } else { Ok(None) }), (None, true), "it knows our own end");
+    assert_eq!(seek(&|_| Ok(None)), (None, true), "neither end is there");
+    assert_eq!(seek(&|_| by_netlink()), (Some(1), true));
+    assert_eq!(seek(&|_| Err(denied)), (Some(2), true));
+    tells.store(false, Ordering::Relaxed);
+    assert_eq!(seek(&|_| by_netlink()), (Some(1), true));
+}
+
 /// The kernel answers a question for a connection that it does not have with whoever listens there: sshd, for a client
 /// elsewhere that comes from port 22.
 #[test]
