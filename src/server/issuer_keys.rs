@@ -4,7 +4,7 @@
 //! all who wait, and goes on when they hang up. Sends no secret and holds none. Called by whoever serves a
 //! `[[listener]]` with a `kubernetes` table.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::dialect::Refusal;
 use crate::dialect::service_account::{Invalid, KeySet, Rules, ServiceAccount, verify};
 use crate::world::World;
 use crate::world::http::HttpLimits;
+use crate::world::port;
 
 mod timetable;
 
@@ -209,11 +210,15 @@ async fn read_url(world: &World, url: &str) -> Result<KeySet, String> {
     if !is_safe(&uri) {
         return Err("whoever is on the way could put keys of their own in: use https, or http to 127.0.0.1".into());
     }
-    let request = http::Request::get(uri)
+    let request = http::Request::get(uri.clone())
         .header(header::ACCEPT, "application/jwk-set+json, application/json")
         .body(Bytes::new())
         .map_err(|_| "it is no URL")?;
+    let places = places_in_clear(&uri);
+    // before, so that no answer is had that was not worth asking for, and after, so that nobody comes in between
+    are_trusted(&places).await?;
     let answer = world.http.send(request, LIMITS).await.map_err(|error| error.to_string())?;
+    are_trusted(&places).await?;
     match answer.status() {
         StatusCode::OK => KeySet::parse(answer.body()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(format!(
@@ -236,6 +241,30 @@ fn is_safe(uri: &Uri) -> bool {
         Some("https") => true,
         Some("http") => host == "localhost" || literal.is_ok_and(|address| address.is_loopback()),
         _ => false,
+    }
+}
+
+/// Where on this machine the answer to a request in clear text comes from.
+fn places_in_clear(uri: &Uri) -> Vec<SocketAddr> {
+    if uri.scheme_str() != Some("http") {
+        return Vec::new();
+    }
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let hosts =
+        host.parse().map_or_else(|_| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], |ip| vec![ip]);
+    hosts.into_iter().map(|ip| SocketAddr::new(ip, uri.port_u16().unwrap_or(80))).collect()
+}
+
+/// Another user of this machine may listen where `kubectl proxy` does not at the moment, and would say who gets in.
+async fn are_trusted(places: &[SocketAddr]) -> Result<(), String> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let looked = places.to_vec();
+    // it takes milliseconds
+    match tokio::task::spawn_blocking(move || port::are_ours(&looked)).await {
+        Ok(true) => Ok(()),
+        _ => Err("nobody listens there, or a process that is neither yours nor root's: start `kubectl proxy`".into()),
     }
 }
 

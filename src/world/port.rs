@@ -30,6 +30,30 @@ pub fn holder_of(address: SocketAddr) -> Option<PortHolder> {
     system_holder_of(address)
 }
 
+/// Whether our own user's processes and root's listen on these addresses, and nobody else's do: so that what answers there
+/// is not somebody who took the port while it was free. `false` also where nobody listens. Where the system does not tell
+/// who it is, it is believed.
+pub fn are_ours(addresses: &[SocketAddr]) -> bool {
+    system_are_ours(addresses)
+}
+
+#[cfg(target_os = "linux")]
+fn system_are_ours(addresses: &[SocketAddr]) -> bool {
+    let ours = super::ourselves::uid();
+    let found = |uid_is_good: bool| {
+        super::sockets::find(|socket| {
+            let here = socket.listens && addresses.iter().any(|address| in_the_way(*address, socket.local));
+            here && super::peer::admitted(Some(socket.uid), ours) == uid_is_good
+        })
+    };
+    found(false).is_none() && found(true).is_some()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_are_ours(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().any(|address| holder_of(*address).is_some())
+}
+
 /// Whether two listeners cannot be there together: one port, and one address or all of them.
 #[cfg(any(target_os = "linux", test))]
 fn in_the_way(wanted: SocketAddr, listening: SocketAddr) -> bool {
@@ -71,6 +95,20 @@ mod tests {
                 assert_eq!(holder.uid, Some(rustix::process::geteuid().as_raw()), "{wanted}");
                 assert_eq!(holder.process.expect("ours").0, std::process::id(), "{wanted}");
             }
+        }
+    }
+
+    #[test]
+    fn an_address_is_ours_only_while_somebody_of_ours_listens() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let other = SocketAddr::from(([127, 0, 0, 9], address.port()));
+        assert!(are_ours(&[address]) && are_ours(&[other, address]));
+        assert!(!are_ours(&[other]) && !are_ours(&[]));
+        if super::super::ourselves::uid() == 0 && cfg!(target_os = "linux") {
+            // the owner of a socket is that of its file (`net/socket.c`, `sockfs_setattr`)
+            rustix::fs::fchown(&listener, rustix::fs::Uid::from_raw(1234).into(), None).expect("root may");
+            assert!(!are_ours(&[address]) && !are_ours(&[other, address]));
         }
     }
 

@@ -47,7 +47,7 @@ impl Stage {
             (MemoryFiles::default(), Arc::new(Mutex::new(answers)), Arc::<AtomicUsize>::default());
         let (told, count) = (answers.clone(), asked.clone());
         let http = SimulatedHttp::new(move |uri, io| {
-            assert_eq!(uri.to_string(), URL);
+            assert!(uri.to_string() == URL || uri.scheme_str() == Some("http"));
             count.fetch_add(1, Ordering::Relaxed);
             let Answers::With(status, body, after) = told.lock().unwrap().clone() else { return Err("refused".into()) };
             tokio::spawn(async move {
@@ -328,6 +328,23 @@ async fn keys_that_others_could_put_in_are_not_fetched() {
         assert!(is_safe(&url.parse().unwrap()), "{url}");
     }
     assert_eq!(shown("https://user:secret@x.test:8443/keys?secret=1"), "https://x.test:8443/keys");
+}
+
+/// Another user could take the port of a `kubectl proxy` that does not run, and give out keys of their own.
+#[tokio::test(start_paused = true)]
+async fn keys_in_clear_text_are_taken_only_from_a_listener_of_ours() {
+    let stage = Stage::with(&[&Signer::es256("one")]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for (host, trusted) in [("127.0.0.9", false), ("127.0.0.1", true), ("localhost", true)] {
+        let url = format!("http://{host}:{port}/openid/v1/jwks");
+        let keys = IssuerKeys::new(stage.world.clone(), config::IssuerKeys::Url(url));
+        sleep(SECOND).await;
+        assert_eq!((keys.current().is_some(), keys.trouble().is_none()), (trusted, trusted), "{host}");
+        let trouble = keys.trouble().unwrap_or_default();
+        assert!(trusted || trouble.contains("nobody listens there") && trouble.contains("kubectl proxy"), "{trouble}");
+    }
+    assert_eq!(stage.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
