@@ -60,7 +60,7 @@ impl Beside {
         if asked.dialects().is_empty() {
             return Ok(None);
         }
-        let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.beside_another();
         let (address, own, identity) = (listener.address(), Own::new(random), Arc::clone(identity));
         let terms = terms(&asked, &identity, address, config, &own).map_err(AppError::Metadata)?;
         let (terms, current) = watch::channel(Arc::new(terms));

@@ -159,7 +159,7 @@ impl Listeners {
         let (either, stopped) = watch::channel(false);
         let service = self.service.on(current);
         let serving = tokio::spawn(async move {
-            let mut serving = std::pin::pin!(service.serve(listener, stopped));
+            let mut serving = std::pin::pin!(service.serve(listener.beside_another(), stopped));
             tokio::select! {
                 () = &mut serving => return,
                 _ = told.wait_for(|stop| *stop) => {}

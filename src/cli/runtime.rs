@@ -69,8 +69,8 @@ pub fn raise_file_limit() -> std::io::Result<u64> {
     system::raise_file_limit(FILES)
 }
 
-/// The server's 12,000 connections, and room for everything else.
-const FILES: u64 = 16_384;
+/// The server's 12,000 connections, 512 at each of sixteen other listeners, and room for everything else.
+const FILES: u64 = 32_768;
 
 /// Logs what happens from now on, if nothing is logged yet. Where a person sits at stderr, a command owns the screen by
 /// now, and only what the person must act on is worth disturbing it.

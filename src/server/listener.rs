@@ -99,6 +99,13 @@ impl Listener {
         Self { most: most.min(self.most), ..self }
     }
 
+    /// The same beside another listener of this process: with room for what local tools need. Where each had all of the
+    /// room, strangers at two of them would leave no file to anybody.
+    #[must_use]
+    pub fn beside_another(self) -> Self {
+        self.with_room_for(most_beside(ourselves::file_limit()))
+    }
+
     /// The address, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -253,6 +260,12 @@ fn most_under(file_limit: Option<u64>) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX).min(MOST_CONNECTIONS)
 }
 
+/// The most at each of the others, so that sixteen of them take no more than a quarter.
+fn most_beside(file_limit: Option<u64>) -> usize {
+    let most = file_limit.map(|limit| usize::try_from(limit / 64).unwrap_or(usize::MAX));
+    most.map_or(MOST_BESIDE, |most| most.clamp(LEAST_BESIDE, MOST_BESIDE))
+}
+
 /// Errors of the connection that would have been accepted, not of the listener (accept(2), "Error handling").
 fn passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
@@ -262,6 +275,10 @@ fn passing(error: &io::Error) -> bool {
 /// The most connections at once. Above it one that showed no token is closed for one that comes; where all have shown
 /// one, those above wait in the system's queue until others end. A low limit of open files makes it fewer.
 pub const MOST_CONNECTIONS: usize = 12_000;
+
+/// The same at a listener [beside another one](Listener::beside_another).
+const MOST_BESIDE: usize = 512;
+const LEAST_BESIDE: usize = 16;
 
 /// How long what is in progress may take after a stop: more than any request may wait for the engine.
 pub const DRAIN: Duration = Duration::from_secs(2);

@@ -118,6 +118,23 @@ fn connections_leave_files_to_others_where_there_are_few() {
 }
 
 #[test]
+fn sixteen_others_beside_a_listener_leave_files_too() {
+    let cases = [(None, 512), (Some(1 << 20), 512), (Some(32_768), 512), (Some(4096), 64), (Some(64), 16)];
+    for (limit, most) in cases {
+        assert_eq!(most_beside(limit), most, "{limit:?}");
+    }
+    assert!(most_under(Some(32_768)) + 16 * most_beside(Some(32_768)) + OTHER_FILES as usize <= 32_768);
+}
+
+#[tokio::test]
+async fn a_listener_beside_another_has_less_room() {
+    let alone = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let before = alone.most;
+    let beside = alone.beside_another();
+    assert!(beside.most < before && beside.most <= MOST_BESIDE, "{} of {before}", beside.most);
+}
+
+#[test]
 fn who_was_sent_away_is_told_at_once_and_then_once_a_minute() {
     let start = Instant::now();
     let mut sent_away = SentAway { untold: 0, next_line: start };
