@@ -115,7 +115,7 @@ impl Drop for Place {
 }
 
 /// What a connection is to its listener: a stranger, until it proves otherwise.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Standing {
     crowd: Arc<Crowd>,
     number: u64,

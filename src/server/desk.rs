@@ -174,6 +174,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
             Ok(Step::Health) => Answering::Ready(Some(reply(&Health::of(&service.engine).answer()))),
             Ok(Step::Verify(cluster, token)) => {
                 let (service, peer, standing) = (Arc::clone(service), Arc::clone(peer), self.standing.take());
+                // a token that is refused proves nothing, and the next one may
+                self.standing.set(standing.clone());
                 Answering::Waiting(Box::pin(async move {
                     let patience = service.engine.settings().patience;
                     let verified = cluster.keys.verified(token.expose().as_bytes(), &cluster.rules, patience).await;
