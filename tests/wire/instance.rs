@@ -11,7 +11,7 @@ use credenza::dialect::ec2::{Facts, Metadata};
 use credenza::dialect::ticket::Seal;
 use credenza::server::terms::{Instance, Terms};
 use credenza::world::simulated::Step;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::{Answer, exchange, send};
@@ -98,6 +98,35 @@ async fn c46_a_session_token_is_had_by_a_put_without_body_and_length() {
         assert_eq!(answer.header("x-aws-ec2-metadata-token-ttl-seconds"), Some("21600"));
         assert_eq!(answer.header("content-type"), Some("text/plain"));
         assert!(answer.body.len() >= 40 && answer.body.bytes().all(|byte| byte.is_ascii_graphic()), "{}", answer.body);
+    }
+}
+
+/// What a client says in a body is no request, whether it comes at once or after the answer (RFC 9112, sections 6.3 and 9.3):
+/// else whoever can have a program send a body could have it ask for anything.
+#[tokio::test]
+async fn a_body_is_never_read_as_a_request() {
+    let (_stage, address) = machine(VALID, |_| {});
+    let hidden = bare("/healthz");
+    let (put, get) = (put(&life("60")), get(DOCUMENT, &ticket(address).await));
+    for (head, late) in [(&put, false), (&put, true), (&get, false), (&get, true)] {
+        for expects in ["", "Expect: 100-continue\r\n"] {
+            let length = format!("\r\n{expects}Content-Length: {}\r\n\r\n", hidden.len());
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(head.replace("\r\n\r\n", &length).as_bytes()).await.unwrap();
+            let mut said = Vec::new();
+            if late {
+                while !said.windows(4).any(|end| end == b"\r\n\r\n") {
+                    assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0, "{expects}");
+                }
+            }
+            // it may be closed by now
+            let _ = stream.write_all((hidden.clone() + &bare("/latest/")).as_bytes()).await;
+            let _ = stream.shutdown().await;
+            let _ = stream.read_to_end(&mut said).await;
+            let said = String::from_utf8(said).unwrap();
+            assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+            assert!(!said.contains("ready"), "{said}");
+        }
     }
 }
 
