@@ -24,12 +24,11 @@ impl Source for Warned {
     }
 
     fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let (issued, warnings) = (self.source.issue(ingredient), self.warnings.clone());
-        Box::pin(async move {
-            let mut issued = issued.await?;
-            issued.warnings.extend(warnings);
-            Ok(issued)
-        })
+        self.warn(self.source.issue(ingredient))
+    }
+
+    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+        self.warn(self.source.issue_lasting(ingredient, min_life))
     }
 
     fn limited_by(&self) -> SessionKey {
@@ -42,5 +41,16 @@ impl Source for Warned {
 
     fn rests(&self) -> Duration {
         self.source.rests()
+    }
+}
+
+impl Warned {
+    fn warn(&self, issued: BoxFuture<'static, Result<Issued, Failure>>) -> BoxFuture<'static, Result<Issued, Failure>> {
+        let warnings = self.warnings.clone();
+        Box::pin(async move {
+            let mut issued = issued.await?;
+            issued.warnings.extend(warnings);
+            Ok(issued)
+        })
     }
 }
