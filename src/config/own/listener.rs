@@ -9,6 +9,7 @@ mod metadata;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use ::toml::de::DeTable;
 
@@ -128,6 +129,11 @@ impl SaidOfListener {
         }
         let identities = written.into_iter().map(|written| written.place).collect();
         Some(Self { definition, address: address?.place, identities, peers: peers.map(|peers| peers.place) })
+    }
+
+    /// Where it is to be.
+    pub(in crate::config) fn address(&self) -> SocketAddr {
+        self.definition.address
     }
 
     /// A complaint about each listener of one file that has the address of another above it.

@@ -1,16 +1,17 @@
 //! Where a profile's own keys come from, in botocore's order: web identity, IAM Identity Center, keys of the credentials
 //! file, `aws login`, a process, keys of the config file (`botocore/credentials.py`, `ProfileProviderBuilder`).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::view::View;
 use super::{Failed, Resolver, Surroundings, relative, sso};
 use crate::config::identity::{KeysOrigin, Kind};
-use crate::config::own::Server;
+use crate::config::own::{Own, SaidOfListener, Server};
 use crate::config::shared::words;
 use crate::config::sso::SsoDefinition;
 use crate::credential::AwsKeys;
+use crate::world::Environment;
 
 /// What a profile has of its own.
 pub(super) enum OwnSource {
@@ -94,8 +95,19 @@ impl Resolver<'_> {
                  AWS_CONTAINER_CREDENTIALS_FULL_URI is set: they are in a container of ECS or EKS"
                     .to_owned())
             }
-            "EcsContainer" => Ok(KeysOrigin::EcsContainer),
-            "Ec2InstanceMetadata" => Ok(KeysOrigin::Ec2InstanceMetadata),
+            "EcsContainer" | "Ec2InstanceMetadata" => {
+                let (origin, asked) = match name {
+                    "EcsContainer" => (KeysOrigin::EcsContainer, container_url(environment)),
+                    _ => (KeysOrigin::Ec2InstanceMetadata, instance_url(environment)),
+                };
+                match listener_at(&asked, self.own) {
+                    None => Ok(origin),
+                    Some(address) => Err(format!(
+                        "credential_source = {name}, but at {address} Credenza itself listens, by a [[listener]], and would \
+                         ask itself: write where the keys come from instead, such as source_profile"
+                    )),
+                }
+            }
             other => Err(format!(
                 "credential_source = {other} means nothing: write Environment, EcsContainer or Ec2InstanceMetadata"
             )),
@@ -174,6 +186,36 @@ fn asks(words: &[&str]) -> bool {
 }
 
 const QUOTES: [char; 2] = ['"', '\''];
+
+/// Where `source/aws_container.rs` asks.
+fn container_url(environment: &Environment) -> String {
+    match environment.text(CONTAINER_URIS[0]) {
+        Some(path) => format!("http://169.254.170.2{path}"),
+        None => environment.text(CONTAINER_URIS[1]).unwrap_or_default().to_owned(),
+    }
+}
+
+/// Where `source/aws_instance.rs` asks.
+fn instance_url(environment: &Environment) -> String {
+    let said = |name| environment.text(name);
+    let six = || said("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("IPv6"));
+    match said("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
+        Some(endpoint) => endpoint.to_owned(),
+        None => (if six() { "http://[fd00:ec2::254]" } else { "http://169.254.169.254" }).to_owned(),
+    }
+}
+
+/// The `[[listener]]` that a URL leads to: another identity's credential would be had there, or none ever.
+fn listener_at(url: &str, own: &Own) -> Option<SocketAddr> {
+    let uri: http::Uri = url.parse().ok()?;
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    let port = uri.port_u16().unwrap_or(80);
+    let leads_to = |ip: IpAddr| match host.parse::<IpAddr>() {
+        Ok(host) => host == ip,
+        Err(_) => host.eq_ignore_ascii_case("localhost") && ip.is_loopback(),
+    };
+    own.listeners.iter().map(SaidOfListener::address).find(|at| at.port() == port && leads_to(at.ip()))
+}
 
 /// Whether the container endpoint that the environment names is one that we hand out: a shell of `exec` or `env`
 /// (`CREDENZA_IDENTITY`), or the main listener's address: what it is to be, or what a daemon took instead.

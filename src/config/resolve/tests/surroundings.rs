@@ -152,6 +152,37 @@ fn a_container_source_that_is_our_own_endpoint_is_refused() {
 }
 
 #[test]
+fn a_source_that_is_a_listener_of_ours_is_refused() {
+    let usable = |source: &str, variables: &[(&str, &str)], address: &str| {
+        let config = format!("[profile a]\n{ROLE}credential_source = {source}\n");
+        let toml = format!("[[listener]]\ndialects = [\"ecs\"]\naddress = \"{address}\"\nidentities = [\"b\"]\n");
+        let read = Given { config: &config, variables, toml: &toml, ..Given::default() }.config();
+        let usable = read.identities["a"].definition.is_ok();
+        assert!(usable || reason(&read, "a").contains(address), "{}", reason(&read, "a"));
+        usable
+    };
+    let (ec2, ecs) = ("Ec2InstanceMetadata", "EcsContainer");
+    let endpoint = |value| [("AWS_EC2_METADATA_SERVICE_ENDPOINT", value)];
+    let mode = [("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")];
+    let relative = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/b")];
+    let full = |value| [("AWS_CONTAINER_CREDENTIALS_FULL_URI", value)];
+    for (source, variables, address) in [
+        (ec2, &[][..], "169.254.169.254:80"),
+        (ec2, &mode, "[fd00:ec2::254]:80"),
+        (ec2, &endpoint("http://127.0.0.1:9712/"), "127.0.0.1:9712"),
+        (ec2, &endpoint("http://localhost:9712"), "127.0.0.1:9712"),
+        (ecs, &relative, "169.254.170.2:80"),
+        (ecs, &full("http://169.254.170.23/v1/credentials"), "169.254.170.23:80"),
+        (ecs, &full("http://[fd00:ec2::23]/v1/credentials"), "[fd00:ec2::23]:80"),
+    ] {
+        assert!(!usable(source, variables, address), "{source} {variables:?} {address}");
+        assert!(usable(source, variables, "127.0.0.2:9999"), "{source} {variables:?}");
+    }
+    assert!(usable(ec2, &[], "169.254.169.254:8080"));
+    assert!(usable(ec2, &endpoint("http://127.0.0.1:9713/"), "127.0.0.1:9712"));
+}
+
+#[test]
 fn a_token_file_may_lie_below_home() {
     let config = with_keys(&format!("[profile a]\n{ROLE}web_identity_token_file = ~/token\n"));
     let Ok(AwsDefinition::WebIdentity(role)) = &config.identities["a"].definition else { panic!() };
