@@ -17,7 +17,7 @@ use super::terms::{Own, terms_of};
 use crate::config::{Config, Kubernetes, ListenerDefinition, Peers};
 use crate::control::view;
 use crate::server::issuer_keys::IssuerKeys;
-use crate::server::listener::{BindError, Listener};
+use crate::server::listener::{BindError, Listener, Reach};
 use crate::server::service::Service;
 use crate::server::terms::Terms;
 use crate::world::World;
@@ -33,7 +33,7 @@ pub(super) struct Listeners {
 }
 
 /// How an address is taken.
-type Bind = dyn Fn(SocketAddr) -> Result<Listener, BindError> + Send + Sync;
+type Bind = dyn Fn(SocketAddr, Reach) -> Result<Listener, BindError> + Send + Sync;
 
 #[derive(Default)]
 struct Inner {
@@ -71,13 +71,13 @@ impl Listeners {
     /// None yet. `service` is the main listener's; `given` are the sockets that a supervisor opened for us: at their
     /// addresses they are taken and nothing is bound.
     pub(super) fn new(world: &World, service: &Arc<Service>, given: Vec<(SocketAddr, TcpListener)>) -> Self {
-        let bind = move |address: SocketAddr| match given.iter().find(|(theirs, _)| *theirs == address) {
+        let bind = move |address: SocketAddr, reach: Reach| match given.iter().find(|(theirs, _)| *theirs == address) {
             // a copy of it, since the same address may be written again later
             Some((_, socket)) => {
                 let copy = socket.try_clone().map_err(|reason| BindError::Refused { address, reason })?;
                 Listener::of_socket(copy)
             }
-            None => Listener::bind_named(address),
+            None => Listener::bind_named(address, reach),
         };
         Self::with(world, service, Arc::new(bind))
     }
@@ -102,7 +102,7 @@ impl Listeners {
         for definition in &config.listeners {
             let before = all.remove(&definition.address);
             let own = self.own(definition, before.as_ref());
-            let stands = self.stand(definition, config, &own, before.map(|before| before.stands));
+            let stands = self.stand(definition, config, &own, before.and_then(|before| before.reaching(definition)));
             let definition = definition.clone();
             all.insert(definition.address, Written { definition, own, stands });
         }
@@ -142,7 +142,7 @@ impl Listeners {
             open.terms.send_replace(terms);
             return Stands::Open(open);
         }
-        match (self.bind)(definition.address) {
+        match (self.bind)(definition.address, reach_of(definition)) {
             Ok(listener) => self.open(listener, terms, definition),
             Err(error) => closed(definition.address, &error, 1),
         }
@@ -191,7 +191,7 @@ impl Listeners {
                 let Stands::Closed { attempts, .. } = listener.stands else { continue };
                 let Ok(terms) = terms_of(&listener.definition, &config, &listener.own) else { continue };
                 let address = listener.definition.address;
-                listener.stands = match (self.bind)(address) {
+                listener.stands = match (self.bind)(address, reach_of(&listener.definition)) {
                     Ok(found) => self.open(found, Arc::new(terms), &listener.definition),
                     Err(error) => closed(address, &error, attempts.saturating_add(1)),
                 };
@@ -219,6 +219,27 @@ impl Listeners {
     fn all(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Written>> {
         self.inner.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Written {
+    /// How it stands with it, if it is reached from where another definition wants it to be: an open socket cannot be
+    /// changed in that. One that is closed here is opened again as one that could not be had.
+    fn reaching(self, definition: &ListenerDefinition) -> Option<Stands> {
+        match self.stands {
+            Stands::Open(open) if reach_of(&self.definition) != reach_of(definition) => {
+                open.stop.send_replace(true);
+                None
+            }
+            stands => Some(stands),
+        }
+    }
+}
+
+/// Where only our own processes are answered, nobody else need reach it. Loopback is nobody else's in any case.
+fn reach_of(definition: &ListenerDefinition) -> Reach {
+    let ListenerDefinition { address, dialects, peers, .. } = definition;
+    let by_owner = *peers == Peers::Own && !dialects.iter().any(|dialect| definition.wants_token(*dialect));
+    if by_owner || address.ip().is_loopback() { Reach::Machine } else { Reach::Network }
 }
 
 impl Stands {

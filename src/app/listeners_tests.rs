@@ -57,7 +57,7 @@ impl Stage {
         let service = Service::new(engine, grants, known, audit, clock);
         let attempts = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&attempts);
-        let bind = move |address: SocketAddr| {
+        let bind = move |address: SocketAddr, _: Reach| {
             if counted.fetch_add(1, Ordering::Relaxed) < taken {
                 let reason = io::Error::from(io::ErrorKind::AddrNotAvailable);
                 return Err(BindError::Refused { address, reason });
@@ -117,4 +117,39 @@ async fn another_address_is_tried_at_once_and_the_old_one_no_more() {
     stage.move_to("127.0.0.1:2");
     assert_eq!((stage.attempts(), stage.state().as_str()), (6, view::SERVING));
     assert_eq!(stage.listeners.views().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_pods_and_containers_may_ask_is_reached_from_their_networks() {
+    let stage = Stage::new(0);
+    let own = stage.config.borrow().listeners[0].clone();
+    let of = |address: &str, dialect, peers, require_token| {
+        let (address, dialects) = (address.parse().unwrap(), [dialect].into());
+        reach_of(&ListenerDefinition { address, dialects, peers, require_token, ..own.clone() })
+    };
+    use crate::config::Dialect::{Ec2, Ecs, PodIdentity};
+    let (fixed, ecs) = ("169.254.169.254:80", "169.254.170.2:80");
+    assert_eq!(of(fixed, Ec2, Peers::Own, false), Reach::Machine);
+    assert_eq!(of(fixed, Ec2, Peers::Any, false), Reach::Network);
+    assert_eq!(of(ecs, Ecs, Peers::Own, false), Reach::Machine);
+    assert_eq!(of(ecs, Ecs, Peers::Own, true), Reach::Network);
+    assert_eq!(of("169.254.170.23:80", PodIdentity, Peers::Own, false), Reach::Network);
+    assert_eq!(of("127.0.0.1:9712", Ec2, Peers::Any, false), Reach::Machine);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_opened_anew_where_others_are_to_reach_it_and_only_there() {
+    let stage = Stage::new(0);
+    for (address, attempts) in [
+        ("127.0.0.1:1\"\npeers = \"any", 1),
+        ("127.0.0.1:1", 1),
+        ("169.254.169.254:80", 2),
+        ("169.254.169.254:80\"\nimds_v1 = true\nfaithful = true\npeers = \"own", 2),
+        ("169.254.169.254:80\"\npeers = \"any", 3),
+        ("169.254.169.254:80\"\npeers = \"any", 3),
+        ("169.254.169.254:80", 4),
+    ] {
+        stage.move_to(address);
+        assert_eq!((stage.attempts(), stage.state().as_str()), (attempts, view::SERVING), "{address}");
+    }
 }

@@ -20,6 +20,15 @@ use super::crowd::{Crowd, Standing};
 use crate::world::port::holder_of;
 use crate::world::{hops, interfaces, ourselves};
 
+/// From where a listener is to be reached at an address that lies on `lo`; at others it is reached from where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From this machine alone, of this network namespace: who is elsewhere would be refused anyway.
+    Machine,
+    /// From wherever it is routed to us: pods and containers have networks of their own.
+    Network,
+}
+
 /// A bound address: clients that connect from now on are answered as soon as [`Listener::run`] runs.
 #[derive(Debug)]
 pub struct Listener {
@@ -35,7 +44,7 @@ impl Listener {
         if !address.ip().is_loopback() {
             return Err(BindError::NotLoopback(address));
         }
-        Self::bound(address).map_err(|reason| match reason.kind() {
+        Self::bound(address, Reach::Machine).map_err(|reason| match reason.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse { address, holder: holder_of(address) },
             _ => BindError::Refused { address, reason },
         })
@@ -44,13 +53,13 @@ impl Listener {
     /// The first of some addresses of loopback that can be had; who holds the others is not asked.
     pub fn first_of(addresses: impl IntoIterator<Item = SocketAddr>) -> Option<Self> {
         let mut ours = addresses.into_iter().filter(|address| address.ip().is_loopback());
-        ours.find_map(|address| Self::bound(address).ok())
+        ours.find_map(|address| Self::bound(address, Reach::Machine).ok())
     }
 
     /// Takes an address that was written on purpose, such as `169.254.169.254:80`: any but one that stands for several.
-    pub fn bind_named(address: SocketAddr) -> Result<Self, BindError> {
+    pub fn bind_named(address: SocketAddr, reach: Reach) -> Result<Self, BindError> {
         let address = one_address(address)?;
-        Self::bound(address).map_err(|reason| why_not_named(address, reason))
+        Self::bound(address, reach).map_err(|reason| why_not_named(address, reason))
     }
 
     /// Takes over what somebody else has opened for us: a service manager (`sd_listen_fds(3)`). It must listen already, on
@@ -73,7 +82,7 @@ impl Listener {
         Self::of(TcpListener::from_std(socket)?)
     }
 
-    fn bound(address: SocketAddr) -> io::Result<Self> {
+    fn bound(address: SocketAddr, reach: Reach) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if address.is_ipv6() {
             hops::only_ipv6(&socket)?;
@@ -83,7 +92,9 @@ impl Listener {
         }
         // what is left of connections to an earlier daemon must not keep a new one from its port
         socket.set_reuseaddr(true)?;
-        interfaces::keep_to_loopback(&socket, address.ip())?;
+        if reach == Reach::Machine {
+            interfaces::keep_to_loopback(&socket, address.ip())?;
+        }
         socket.bind(address)?;
         Self::of(socket.listen(BACKLOG)?)
     }

@@ -19,18 +19,18 @@ async fn an_address_that_was_named_may_be_any_one_but_not_several() {
     for address in
         ["0.0.0.0:0", "0.1.2.3:0", "224.0.0.1:0", "255.255.255.255:0", "[::]:0", "[ff02::1]:0", "[::ffff:0.0.0.0]:0"]
     {
-        let error = Listener::bind_named(address.parse().unwrap()).unwrap_err();
+        let error = Listener::bind_named(address.parse().unwrap(), Reach::Machine).unwrap_err();
         assert!(matches!(error, BindError::NotOne(_)), "{address}: {error}");
     }
-    let listener = Listener::bind_named("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
+    let listener = Listener::bind_named("[::ffff:127.0.0.1]:0".parse().unwrap(), Reach::Machine).unwrap();
     assert_eq!(listener.address().ip(), IpAddr::from([127, 0, 0, 1]), "IPv4 is listened on as such");
-    let error = Listener::bind_named(listener.address()).unwrap_err().to_string();
+    let error = Listener::bind_named(listener.address(), Reach::Machine).unwrap_err().to_string();
     assert!(error.contains("is taken by process") && error.contains("`address` in `[[listener]]`"), "{error}");
-    if let Ok(listener) = Listener::bind_named("[::1]:0".parse().unwrap()) {
+    if let Ok(listener) = Listener::bind_named("[::1]:0".parse().unwrap(), Reach::Machine) {
         assert_eq!(rustix::net::sockopt::ipv6_v6only(&listener.socket), Ok(true));
     }
     // TEST-NET-1 (RFC 5737) is no machine's
-    let error = Listener::bind_named("192.0.2.1:0".parse().unwrap()).unwrap_err();
+    let error = Listener::bind_named("192.0.2.1:0".parse().unwrap(), Reach::Machine).unwrap_err();
     assert!(matches!(error, BindError::NotHere(_)), "{error}");
 }
 

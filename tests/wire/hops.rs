@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use credenza::server::listener::Listener;
+use credenza::server::listener::{Listener, Reach};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ async fn answers_from_the_fixed_addresses_pass_one_machine_at_most() {
 
 /// The TTL of every packet that leaves a listener while it answers one client.
 async fn seen_of_one_answer(address: &str) -> Vec<u32> {
-    let listener = Listener::bind_named(address.parse().unwrap()).unwrap();
+    let listener = Listener::bind_named(address.parse().unwrap(), Reach::Machine).unwrap();
     let (_stop, told) = watch::channel(false);
     tokio::spawn(listener.run(told, |mut stream, _, _, _| async move { stream.write_all(b"x").await.unwrap() }));
     let sniffer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/py/sniff_ttl.py");

@@ -1,16 +1,17 @@
 //! Another machine beside ours: an address of a metadata service that lies on `lo` is none of its, although Linux answers
-//! for it on every interface. In networks of our own.
+//! for it on every interface; but where pods and containers are to come from their networks. In networks of our own.
 
 #![allow(clippy::disallowed_methods)] // programs, in a network of their own
 #![allow(clippy::print_stdout)] // "skipped: why", and what one side hears of the other
 
 use std::process::Command;
 
-use credenza::server::listener::Listener;
+use credenza::server::listener::{Listener, Reach};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
 
 const FIXED: &str = "169.254.169.254:80";
+const FOR_PODS: &str = "169.254.169.254:81";
 const OTHER: &str = "10.99.0.1:80";
 
 /// The neighbour is at the other end of a cable, and sends what is for the fixed address to us.
@@ -30,8 +31,8 @@ CREDENZA_TEST_NEIGHBOUR=$neighbour \"$0\" \"$@\"";
 async fn a_neighbour_reaches_no_address_that_lies_on_lo() {
     if let Ok(neighbour) = std::env::var("CREDENZA_TEST_NEIGHBOUR") {
         let (_stop, told) = watch::channel(false);
-        for address in [FIXED, OTHER] {
-            let listener = Listener::bind_named(address.parse().unwrap()).unwrap();
+        for (address, reach) in [(FIXED, Reach::Machine), (FOR_PODS, Reach::Network), (OTHER, Reach::Machine)] {
+            let listener = Listener::bind_named(address.parse().unwrap(), reach).unwrap();
             tokio::spawn(
                 listener
                     .run(told.clone(), |mut stream, _, _, _| async move { stream.write_all(b"hello").await.unwrap() }),
@@ -48,6 +49,7 @@ async fn a_neighbour_reaches_no_address_that_lies_on_lo() {
         println!("we hear {}", hears(&[], FIXED));
         println!("it hears of the other {}", hears(&there, OTHER));
         println!("it hears of the fixed [{}]", hears(&there, FIXED));
+        println!("it hears of the one for pods {}", hears(&there, FOR_PODS));
         return;
     }
     if !rustix::process::geteuid().is_root() {
@@ -63,7 +65,13 @@ async fn a_neighbour_reaches_no_address_that_lies_on_lo() {
         println!("skipped: no networks of our own here: {wrong}");
         return;
     }
-    for line in ["we hear b'hello'", "it hears of the other b'hello'", "it hears of the fixed []"] {
+    let lines = [
+        "we hear b'hello'",
+        "it hears of the other b'hello'",
+        "it hears of the fixed []",
+        "it hears of the one for pods b'hello'",
+    ];
+    for line in lines {
         assert!(told.contains(line), "{line}: {told} {wrong}");
     }
 }

@@ -47,7 +47,7 @@ impl Stage {
             (MemoryFiles::default(), Arc::new(Mutex::new(answers)), Arc::<AtomicUsize>::default());
         let (told, count) = (answers.clone(), asked.clone());
         let http = SimulatedHttp::new(move |uri, io| {
-            assert!(uri.to_string() == URL || uri.scheme_str() == Some("http"));
+            assert!(*uri == *URL || uri.scheme_str() == Some("http"));
             count.fetch_add(1, Ordering::Relaxed);
             let Answers::With(status, body, after) = told.lock().unwrap().clone() else { return Err("refused".into()) };
             tokio::spawn(async move {
