@@ -37,6 +37,7 @@ mod once;
 pub mod portal;
 mod recipes;
 mod reload;
+mod seals;
 mod sign_ins;
 mod smallness;
 mod supply;

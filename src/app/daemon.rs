@@ -17,6 +17,7 @@ use super::listeners::Listeners;
 use super::marker::Marker;
 use super::recipes::{Book, names};
 use super::reload::Reload;
+use super::seals::Seals;
 use super::sign_ins::{SignIns, views};
 use super::user_sessions::{Announcer, Keeper};
 use super::{AppError, address, link_local, reload};
@@ -110,7 +111,7 @@ impl App {
         let announcer = Announcer { world: world.clone(), engine: engine.clone(), keeper: keeper.clone() };
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
-        let listeners = Listeners::new(&world, &service, activation::taken());
+        let listeners = Listeners::new(&world, &service, Seals::kept(&state, &*world.random), activation::taken());
         listeners.follow(&config);
         let (looks, asked) = mpsc::unbounded_channel();
         let sign_ins = SignIns {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use super::seals::Seals;
 use super::terms::{Own, terms_of};
 use crate::config::{Config, Kubernetes, ListenerDefinition, Peers};
 use crate::control::view;
@@ -28,6 +29,7 @@ pub(super) struct Listeners {
     world: World,
     service: Arc<Service>,
     bind: Arc<Bind>,
+    seals: Seals,
     stop: watch::Sender<bool>,
     inner: Arc<Inner>,
 }
@@ -70,7 +72,12 @@ struct Open {
 impl Listeners {
     /// None yet. `service` is the main listener's; `given` are the sockets that a supervisor opened for us: at their
     /// addresses they are taken and nothing is bound.
-    pub(super) fn new(world: &World, service: &Arc<Service>, given: Vec<(SocketAddr, TcpListener)>) -> Self {
+    pub(super) fn new(
+        world: &World,
+        service: &Arc<Service>,
+        seals: Seals,
+        given: Vec<(SocketAddr, TcpListener)>,
+    ) -> Self {
         let bind = move |address: SocketAddr, reach: Reach| match given.iter().find(|(theirs, _)| *theirs == address) {
             // a copy of it, since the same address may be written again later
             Some((_, socket)) => {
@@ -79,12 +86,12 @@ impl Listeners {
             }
             None => Listener::bind_named(address, reach),
         };
-        Self::with(world, service, Arc::new(bind))
+        Self::with(world, service, seals, Arc::new(bind))
     }
 
-    fn with(world: &World, service: &Arc<Service>, bind: Arc<Bind>) -> Self {
+    fn with(world: &World, service: &Arc<Service>, seals: Seals, bind: Arc<Bind>) -> Self {
         let (world, service) = (world.clone(), Arc::clone(service));
-        Self { world, service, bind, stop: watch::Sender::new(false), inner: Arc::default() }
+        Self { world, service, bind, seals, stop: watch::Sender::new(false), inner: Arc::default() }
     }
 
     /// Opens, changes and closes what the configuration says, at once.
@@ -112,7 +119,7 @@ impl Listeners {
 
     fn own(&self, definition: &ListenerDefinition, before: Option<&Written>) -> Own {
         let Some(before) = before else {
-            let own = Own::new(&*self.world.random);
+            let own = Own::sealing_with(self.seals.of(definition.address));
             return own.with_keys(definition.kubernetes.as_ref().map(|cluster| self.keys_of(cluster)));
         };
         let source =

@@ -64,7 +64,7 @@ impl Stage {
             }
             Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         };
-        let listeners = Listeners::with(&world, &service, Arc::new(bind));
+        let listeners = Listeners::with(&world, &service, Seals::passing(&*world.random), Arc::new(bind));
         listeners.follow(&config);
         let (config, follows) = watch::channel(config);
         tokio::spawn(listeners.clone().run(follows));

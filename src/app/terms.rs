@@ -23,10 +23,15 @@ pub(super) struct Own {
 }
 
 impl Own {
+    /// With session tokens that end with it.
     pub(super) fn new(random: &dyn Random) -> Self {
         let mut key = zeroize::Zeroizing::new([0; 32]);
         random.fill(key.as_mut());
-        Self { seal: Arc::new(Seal::new(&key)), keys: None }
+        Self::sealing_with(Seal::new(&key))
+    }
+
+    pub(super) fn sealing_with(seal: Seal) -> Self {
+        Self { seal: Arc::new(seal), keys: None }
     }
 
     pub(super) fn with_keys(self, keys: Option<Arc<IssuerKeys>>) -> Self {
@@ -129,7 +134,8 @@ impl Machine<'_> {
             identity: self.identity.to_string(),
         };
         let said = written.map(|written| written.task.clone()).unwrap_or_default();
-        let documents = Documents::new(&said).map_err(|why| format!("[listener.task]: {why}"))?;
+        let place = written.map(|written| format!("{}: ", written.place)).unwrap_or_default();
+        let documents = Documents::new(&said).map_err(|why| format!("{place}[listener.task]: {why}"))?;
         Ok(Task { documents, facts, identity: Arc::clone(self.identity) })
     }
 

@@ -1,9 +1,8 @@
 //! [`Seal`]: session tokens of the instance metadata service, which say by themselves until when they are good.
 //!
 //! A ticket is sealed with a key that only its listener has, so that nothing needs to be remembered about it: there is no
-//! table that grows, and nobody can fill one. It never opens another listener, nor the same one after a restart; clients take
-//! the 401 for a reason to ask for another. Time is the machine's since its start, which a clock set back does not bring
-//! back. Pure; called by whoever serves the EC2 dialect.
+//! table that grows, and nobody can fill one. It never opens another listener. Time is the machine's since its start, which a
+//! clock set back does not bring back. Pure; called by whoever serves the EC2 dialect.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,6 +36,13 @@ impl Seal {
     /// A seal of 32 random bytes.
     pub fn new(key: &[u8; 32]) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), issued: AtomicU32::new(0) }
+    }
+
+    /// The seal of the listener of this name, such as `127.0.0.1:9712`, among those that are made of one root key: the same
+    /// each time, and no other listener's.
+    pub fn of_listener(root: &[u8; 32], listener: &str) -> Self {
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, root), listener.as_bytes());
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), issued: AtomicU32::new(0) }
     }
 
     /// A ticket that is good for `life` from `boot` on, the time since the machine's start: 60 letters, digits, `-` and `_`.
@@ -127,6 +133,17 @@ mod tests {
                 assert_eq!(seal().open(&ticket, boot), expected, "{life:?} at {boot:?}");
             }
         }
+    }
+
+    #[test]
+    fn seals_of_one_root_are_the_same_for_a_listener_and_for_no_other() {
+        let seal = |root, listener| Seal::of_listener(&[root; 32], listener);
+        let ticket = seal(7, "127.0.0.1:9712").issue(secs(60), BOOT);
+        let opened = |seal: Seal| seal.open(ticket.expose().as_bytes(), BOOT).is_some();
+        assert!(opened(seal(7, "127.0.0.1:9712")));
+        assert!(
+            !opened(seal(7, "127.0.0.1:9713")) && !opened(seal(8, "127.0.0.1:9712")) && !opened(Seal::new(&[7; 32]))
+        );
     }
 
     #[test]

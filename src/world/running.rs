@@ -126,6 +126,15 @@ fn exit_descriptor(pid: Pid) -> io::Result<OwnedFd> {
     })
 }
 
+/// What tells this start of the machine from any other one (random(4), `boot_id`); `None` where the system does not say.
+pub fn this_boot() -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let said = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+}
+
 /// `/proc/PID/stat` (proc(5)): the state, the parent and the start time in ticks since the boot that `boot_id` names.
 #[cfg(target_os = "linux")]
 fn system_find(pid: u32) -> io::Result<Running> {
@@ -149,7 +158,7 @@ fn system_find(pid: u32) -> io::Result<Running> {
     let status = std::fs::read_to_string(format!("{folder}/status")).map_err(gone)?;
     // the second number: the effective user
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok());
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot = this_boot().unwrap_or_default();
     let executable = std::fs::read_link(format!("{folder}/exe")).ok();
     let program = executable.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
     let program = program.map(|name| name.trim_end_matches(" (deleted)").to_owned());
@@ -157,7 +166,7 @@ fn system_find(pid: u32) -> io::Result<Running> {
         pid,
         parent: parent.parse().map_err(|_| unreadable())?,
         uid: uid.ok_or_else(unreadable)?,
-        started: format!("{}:{ticks}", boot.trim()),
+        started: format!("{boot}:{ticks}"),
         program: program.unwrap_or_else(|| name.to_owned()),
     })
 }

@@ -73,7 +73,7 @@ def test_c63_a_login_that_is_needed_crashes_no_client(client, sso_home):
 
 
 def test_c70_clients_outlive_kill_9_and_restart_of_the_daemon(client, home):
-    """Session tokens end with the daemon that made them: clients that kept one are refused it, and ask for another."""
+    """Session tokens outlive the daemon that made them, for clients that keep one whatever they are answered."""
     home.role("my-role")
     home.cloud.short_lives(130, "my-role")
     with listener(home, "my-role") as at:
