@@ -8,7 +8,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::table::table;
 use super::{Context, Trouble, runtime, say};
-use crate::app::background;
+use crate::app::{background, link_local};
+use crate::config::Config;
 use crate::config::sso::login_command;
 use crate::control::view::{Ask, Grant, Job, Listener, SignIn, Status, UserSession};
 use crate::control::{Client, ClientError};
@@ -31,7 +32,10 @@ pub fn run(arguments: StatusArgs, context: Context) -> Result<u8, Trouble> {
     runtime::wait_for(async {
         let found = background::find(&context.world).await;
         let client = found.map_err(|error| Trouble::of_background(WHAT, &error))?;
-        let mut client = client.ok_or_else(|| Trouble::of_client(WHAT, &ClientError::NotRunning))?;
+        let mut client = client.ok_or_else(|| {
+            tell_leftovers(&context);
+            Trouble::of_client(WHAT, &ClientError::NotRunning)
+        })?;
         let now = || context.world.clock.now().wall;
         if watch {
             return watch_it(&mut client, json, now).await;
@@ -43,6 +47,13 @@ pub fn run(arguments: StatusArgs, context: Context) -> Result<u8, Trouble> {
 }
 
 const WHAT: &str = "cannot show the status";
+
+/// Where no daemon runs that would say it: what is left of fixed addresses that no listener is written for.
+fn tell_leftovers(context: &Context) {
+    let Ok(config) = Config::load(&context.world) else { return };
+    let left = link_local::leftovers(&context.world, config.server.address(), &config.listeners);
+    left.iter().for_each(|line| say::err(&format!("credenza: {line}\n")));
+}
 
 async fn ask(client: &mut Client) -> Result<Status, Trouble> {
     client.status().await.map_err(|error| Trouble::of_client(WHAT, &error))

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
 use crate::world::port::PortHolder;
+use crate::world::{ourselves, programs};
 
 /// Why an address could not be had.
 #[derive(Debug, Error)]
@@ -35,12 +36,8 @@ pub enum BindError {
     /// This machine does not have it.
     #[error("this machine does not have the address {}: {}", .0.ip(), give(.0.ip()))]
     NotHere(SocketAddr),
-    /// Its port is for root, or for whoever was given the right to it.
-    #[error(
-        "port {} is not for every user: run `{}`, or set `address` in `[[listener]]` to a port from 1024 on",
-        .0.port(),
-        set_up(.0.ip())
-    )]
+    /// Its port is for root, or for whoever was given the right to it when it was started.
+    #[error("port {} is not for every user: {}", .0.port(), open(*.0))]
     LowPort(SocketAddr),
     /// The system refused.
     #[error("cannot listen on {address}: {reason}")]
@@ -64,8 +61,19 @@ fn give(ip: IpAddr) -> String {
     }
 }
 
+fn open(address: SocketAddr) -> String {
+    let run = if METADATA.contains(&address.ip()) {
+        // a capability of the program file comes with the next start
+        format!("`{}`, and then `credenza down` and `credenza up`", set_up(address.ip()))
+    } else {
+        format!("`sudo sysctl net.ipv4.ip_unprivileged_port_start={}`", address.port())
+    };
+    format!("run {run}, or set `address` in `[[listener]]` to a port from 1024 on")
+}
+
 fn set_up(ip: IpAddr) -> String {
-    format!("sudo credenza setup link-local {ip} --apply")
+    let program = ourselves::executable().unwrap_or_else(|_| "credenza".into());
+    format!("sudo {} setup link-local {ip} --apply", programs::as_root_calls(&program))
 }
 
 /// Where clients look without being told: instance metadata, container credentials and task metadata, Pod Identity (Amazon
@@ -88,12 +96,16 @@ mod tests {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         let taken = BindError::NamedInUse { address: at("[fd00:ec2::254]:80"), holder: None };
         let cases = [
-            (BindError::NotHere(at("169.254.169.254:80")), "sudo credenza setup link-local 169.254.169.254 --apply"),
-            (BindError::NotHere(at("[fd00:ec2::23]:80")), "sudo credenza setup link-local fd00:ec2::23 --apply"),
+            (BindError::NotHere(at("169.254.169.254:80")), " setup link-local 169.254.169.254 --apply`"),
+            (BindError::NotHere(at("[fd00:ec2::23]:80")), " setup link-local fd00:ec2::23 --apply`"),
             (BindError::NotHere(at("192.0.2.1:80")), "192.0.2.1: set `address` in `[[listener]]` to one that it has"),
             (
                 BindError::LowPort(at("127.0.0.1:80")),
-                "port 80 is not for every user: run `sudo credenza setup link-local",
+                "port 80 is not for every user: run `sudo sysctl net.ipv4.ip_unprivileged_port_start=80`, or set `address`",
+            ),
+            (
+                BindError::LowPort(at("169.254.169.254:80")),
+                "254 --apply`, and then `credenza down` and `credenza up`, or",
             ),
             (BindError::NotOne(at("[::]:80")), "[::]:80 is not one address of this machine: set `address`"),
             (taken, "[fd00:ec2::254]:80 is taken: end that program, or set `address` in `[[listener]]`"),

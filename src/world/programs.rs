@@ -1,6 +1,6 @@
 //! Programs that are run or changed with root's rights: where the system has them, and who else could change them.
 //!
-//! Called by `app::link_local`. Helper programs that a user names are looked for in the user's `PATH` instead
+//! Called by `app::link_local`, and by the server for its words. Helper programs that a user names are looked for in the user's `PATH` instead
 //! ([`super::process`]).
 
 use std::io;
@@ -17,6 +17,15 @@ pub fn of_the_system(name: &str) -> Option<PathBuf> {
 pub fn is_found_by_root(path: &Path) -> bool {
     let folders = ["/usr/local/sbin", "/usr/local/bin"].into_iter().chain(FOLDERS.split(':'));
     path.parent().is_some_and(|parent| folders.map(Path::new).any(|folder| folder == parent))
+}
+
+/// How our own program is called behind `sudo`, for a shell: by its name where root finds it so, else by its path.
+pub fn as_root_calls(program: &Path) -> String {
+    if is_found_by_root(program) && program.file_name().is_some_and(|name| name == "credenza") {
+        return "credenza".to_owned();
+    }
+    let path = program.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Into::into)
 }
 
 /// Where programs of the system are, as a `PATH`.
@@ -56,6 +65,15 @@ mod tests {
         assert!(of_the_system("sh").is_some_and(|path| path.is_absolute() && is_found_by_root(&path)));
         assert_eq!(of_the_system("no-such-program"), None);
         assert!(!is_found_by_root(Path::new("/home/ada/.cargo/bin/credenza")));
+    }
+
+    #[test]
+    fn root_calls_by_its_path_what_it_does_not_find() {
+        let called = |path: &str| as_root_calls(Path::new(path));
+        assert_eq!(called("/usr/local/bin/credenza"), "credenza");
+        assert_eq!(called("/home/ada/.cargo/bin/credenza"), "/home/ada/.cargo/bin/credenza");
+        assert_eq!(called("/usr/bin/cz"), "/usr/bin/cz");
+        assert_eq!(called("/home/ada/my bin/credenza"), "'/home/ada/my bin/credenza'");
     }
 
     #[test]

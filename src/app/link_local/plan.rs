@@ -240,8 +240,7 @@ impl Step {
 
 /// `sudo credenza setup link-local ADDRESSES FLAGS`, with our program's path where root would not find it by its name.
 pub fn sudo(program: &Path, addresses: &[SocketAddr], flags: &[&str]) -> String {
-    let by_name = programs::is_found_by_root(program) && program.file_name().is_some_and(|name| name == "credenza");
-    let program = if by_name { "credenza".into() } else { quoted(&program.to_string_lossy()) };
+    let program = programs::as_root_calls(program);
     let addresses = addresses.iter().map(|address| quoted(&written(*address)));
     let words: Vec<String> = addresses.chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
     format!("sudo {program} setup link-local {}", words.join(" "))

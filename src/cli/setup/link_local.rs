@@ -58,6 +58,9 @@ pub(super) fn run(arguments: LinkLocalArgs, context: Context) -> Result<u8, Trou
     let by_sudo = plan::sudo(&machine.program, &wanted, &flags);
     if plan.steps.is_empty() {
         say::err("credenza: nothing is left to do\n");
+        if machine.capabilities.allow_low_ports() {
+            say::err(WITH_THE_NEXT_START);
+        }
         return Ok(0);
     }
     if !arguments.apply {
@@ -73,11 +76,18 @@ pub(super) fn run(arguments: LinkLocalArgs, context: Context) -> Result<u8, Trou
     runtime::wait_for(async { link_local::apply(&plan.steps, &hands).await.map_err(|error| unfinished(&error)) })?;
     plan.steps.iter().for_each(|step| say::out(&format!("{}\n", step.command())));
     let undone_by = plan::sudo(&machine.program, &[], &["--undo"]);
-    say::err(&format!("credenza: done, until this machine starts anew; undone by: {undone_by}\n"));
+    say::err(&format!("credenza: done; the addresses go when this machine starts anew; undone by: {undone_by}\n"));
+    if plan.steps.iter().any(|step| matches!(step, Step::Allow(_))) {
+        say::err(WITH_THE_NEXT_START);
+    }
     Ok(0)
 }
 
 const WHAT: &str = "cannot prepare the fixed addresses";
+
+/// A process has the capabilities that its program file had when it was started.
+const WITH_THE_NEXT_START: &str =
+    "credenza: a daemon that runs may listen there from its next start on: credenza down, and credenza up\n";
 
 const INSTEAD: &str = "credenza: instead of the capability, systemd can open the port: --without-capability, and the units of \
                        config/systemd\n";
@@ -98,7 +108,8 @@ fn meant(context: &Context) -> Result<Vec<SocketAddr>, Trouble> {
         say::err(&format!("credenza: {} is meant, by {}\n", list(&configured), config.places.config.display()));
         return Ok(configured);
     }
-    let identity = config.identities.keys().next().map_or("NAME", |name| name);
+    let usable = config.identities.values().find(|identity| identity.definition.is_ok());
+    let identity = usable.map_or("NAME", |identity| &*identity.name);
     let section = link_local::section(link_local::DEFAULT, identity);
     let place = config.places.config.display();
     say::err(&format!(
