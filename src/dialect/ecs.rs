@@ -186,7 +186,12 @@ pub fn refuse(refusal: &Refusal) -> Answer {
 pub fn refuse_relative(refusal: &Refusal) -> Answer {
     let mut said = refusal.said();
     match refusal {
-        Refusal::UnknownIdentity(_) | Refusal::NotGranted(_) => {
+        Refusal::TokenMissing => {
+            said.message = "this listener wants the token of a grant (`require_token`) in the Authorization header: \
+                            `credenza grant new IDENTITY` prints one, for AWS_CONTAINER_AUTHORIZATION_TOKEN"
+                .into();
+        }
+        Refusal::UnknownIdentity(_) | Refusal::NotGranted(_) | Refusal::NotServed(_) => {
             (said.status, said.reason, said.code) =
                 (StatusCode::BAD_REQUEST, "Invalid Id In Request", "InvalidIdInRequest");
         }

@@ -61,6 +61,8 @@ pub enum Refusal {
     UnknownIdentity(String),
     /// The identity is there, but the grant does not cover it.
     NotGranted(String),
+    /// The identity is there, but this listener does not serve it.
+    NotServed(String),
     /// The grant has no default identity, and the path names none.
     NoDefault,
     /// The engine has no credential.
@@ -94,6 +96,7 @@ impl Refusal {
             Self::Path | Self::Absent => "unknown-path",
             Self::UnknownIdentity(_) => "unknown-identity",
             Self::NotGranted(_) => "not-granted",
+            Self::NotServed(_) => "not-served",
             Self::NoDefault => "no-default",
             Self::Failed(failure) => failure.code,
             Self::Bug(_) => "bug",
@@ -237,6 +240,12 @@ impl Refusal {
                 "Not Granted",
                 "NotGranted",
                 format!("{0} is not in this grant: credenza exec {0} -- CMD", quoted(name)).into(),
+            ),
+            Self::NotServed(name) => (
+                StatusCode::FORBIDDEN,
+                "Not Served Here",
+                "NotServed",
+                format!("{} is not served at this address: add it to `identities` of its [[listener]]", quoted(name)).into(),
             ),
             Self::NoDefault => (
                 StatusCode::BAD_REQUEST,

@@ -345,8 +345,11 @@ impl Service {
             Right::Grant(grant) => grant.scope.covers(&ask.identity),
             _ => true,
         };
-        if !granted || !told.terms.serves(&ask.identity) {
+        if !granted {
             return Err(Refusal::NotGranted(ask.identity.to_string()));
+        }
+        if !told.terms.serves(&ask.identity) {
+            return Err(Refusal::NotServed(ask.identity.to_string()));
         }
         Ok(Step::Ask(ask))
     }
