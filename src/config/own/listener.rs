@@ -44,15 +44,17 @@ impl Own {
         listeners
     }
 
-    /// A complaint about each identity that a listener names and nobody has: profiles come and go, so the listener stays.
-    /// And one about each listener that is open to everybody.
+    /// A complaint about each identity that a listener names and nobody has, or that cannot be served: profiles come and go,
+    /// so the listener stays. And one about each listener that is open to everybody.
     pub(in crate::config) fn doubts_about_listeners(
         &self,
         identities: &BTreeMap<IdentityName, Identity>,
     ) -> Vec<Complaint> {
         let missing = |(name, place): (&IdentityName, &Place)| {
-            if identities.contains_key(name) {
-                return None;
+            if let Some(identity) = identities.get(name) {
+                let unusable = identity.definition.as_ref().err()?;
+                let text = format!("`{name}`, which this listener is to serve, is not usable: {unusable}");
+                return Some(Complaint::at(place.clone(), text));
             }
             let mend = match nearest(name, identities.keys().map(|known| &**known)) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),

@@ -131,6 +131,7 @@ fn an_address_is_one_of_this_machine_alone() {
             "127.0.0.1:0",
             "is another port with each start, where no client looks: write one like \"127.0.0.1:9712\"".to_owned(),
         ),
+        ("169.254.169.254", "has no port: write one like \"169.254.169.254:80\"".to_owned()),
         ("10.0.0.1", "has no port: write one like \"10.0.0.1:9712\"".to_owned()),
         ("::1", "has no port: it stands behind the address in brackets, as in \"[fd00:ec2::23]:80\"".to_owned()),
         ("[::1]", "has no port: it stands behind the address in brackets, as in \"[fd00:ec2::23]:80\"".to_owned()),
@@ -264,7 +265,8 @@ fn the_users_listener_takes_the_place_of_the_systems_at_the_same_address() {
 
 fn config(toml: &str) -> Config {
     let environment = Environment::from_iter([("HOME", "/h")]);
-    let keys = "[prod]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n[dev]\nregion = eu-central-1\n";
+    let keys = "[prod]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n[dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = x\n\
+                [bad]\nrole_arn = nonsense\n";
     let files = MemoryFiles::default().with("/h/.aws/credentials", keys).with(USER, toml);
     Config::read(&places(), &files, &Surroundings::of(&environment)).unwrap()
 }
@@ -285,6 +287,13 @@ fn an_identity_that_nobody_has_is_a_complaint_and_no_error() {
         ]
     );
     assert_eq!(config(&text).listeners[0].identities.len(), 3);
+    assert_eq!(
+        doubts(&at("127.0.0.1:9712", "bad")),
+        [
+            ":4: `bad`, which this listener is to serve, is not usable: /h/.aws/credentials:8: role_arn is no role's ARN, such as \
+          arn:aws:iam::123456789012:role/deploy"
+        ]
+    );
     assert_eq!(doubts(&at("127.0.0.1:9712", "prod")), [""; 0]);
     let said = format!("[identity.mine]\nprofile = \"prod\"\n{}", at("127.0.0.1:9712", "mine"));
     assert_eq!(doubts(&said), [""; 0]);

@@ -35,7 +35,11 @@ const USUAL_PORT: u16 = 9712;
 fn no_address(text: &str) -> String {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => return format!("`{text}` has no port: write one like \"{address}:{USUAL_PORT}\""),
+        Ok(IpAddr::V4(address)) => {
+            // clients that know no other address than 169.254.169.254 and its like know no other port
+            let port = if address.is_link_local() { 80 } else { USUAL_PORT };
+            return format!("`{text}` has no port: write one like \"{address}:{port}\"");
+        }
         Ok(IpAddr::V6(_)) => {
             return format!(
                 "`{text}` has no port: it stands behind the address in brackets, as in \"[fd00:ec2::23]:80\""
