@@ -1,4 +1,5 @@
-"""Fixtures of the client matrix. `tests/run` installs what they need; a missing piece is an error, never a skip."""
+"""Fixtures of the client matrix. `tests/run` installs what they need; a missing piece is an error, never a skip:
+only who is not root has no network of their own, and skips what needs one."""
 
 import pytest
 

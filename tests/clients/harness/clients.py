@@ -26,3 +26,6 @@ CLIENTS = [
     Client("rust", (places.BINARIES / "credenza-client-rust",)),
     Client("go", (places.CLIENTS / "go-client",)),
 ]
+
+# No SDK of AWS: it reads S3 alone, and has variables of its own.
+OBJECT_STORE = Client("object_store", (places.PYTHON, PY / "object_store_client.py"))

@@ -19,21 +19,33 @@ class Listener:
 
 @contextlib.contextmanager
 def listener(home, *identities, dialects=("ec2",), address=None, more=""):
-    """Writes it behind what is configured already, starts the daemon, and waits until it serves."""
+    """One, and where it is."""
     address = address or f"127.0.0.1:{free_port()}"
-    (home.path / CONFIG).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    before = (home.path / CONFIG).read_text() if (home.path / CONFIG).exists() else ""
-    lines = [f"dialects = {quoted(dialects)}", f'address = "{address}"', f"identities = {quoted(identities)}", more]
-    home.write(CONFIG, "\n".join([before, "[[listener]]", *lines, ""]))
-    up = home.credenza("up")
-    assert up.returncode == 0, up.stderr
-    assert eventually(lambda: serving(home, address)), home.status()
+    serve(home, section(address, *identities, dialects=dialects, more=more))
     yield Listener(address, environment(address))
 
 
-def serving(home, address):
-    """Whether the daemon serves this address by now."""
-    return any(one["address"] == address and one["state"] == "serving" for one in home.status()["listeners"])
+def section(address, *identities, dialects, more=""):
+    """One as it is written."""
+    lines = [f"dialects = {quoted(dialects)}", f'address = "{address}"', f"identities = {quoted(identities)}", more]
+    return "\n".join(["[[listener]]", *lines, ""])
+
+
+def serve(home, *sections):
+    """Writes them behind what is configured already, starts the daemon, and waits until it serves all."""
+    config = home.path / CONFIG
+    config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = [config.read_text()] if config.exists() else []
+    text = "\n".join([*before, *sections])
+    home.write(CONFIG, text)
+    up = home.credenza("up")
+    assert up.returncode == 0, up.stderr
+    assert eventually(lambda: all_serve(home, text.count("[[listener]]"))), home.status()
+
+
+def all_serve(home, count):
+    """Whether the daemon serves as many as are written, and each of them."""
+    return [one["state"] for one in home.status()["listeners"]] == ["serving"] * count
 
 
 def environment(address):

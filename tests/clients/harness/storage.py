@@ -8,7 +8,7 @@ import boto3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)/")
+CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)/\d+/([a-z0-9-]+)/")
 
 
 class Storage:
@@ -17,6 +17,7 @@ class Storage:
     def __init__(self):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.signed_with = []  # the access key id of each request, oldest first; None for an unsigned one
+        self.signed_for = []  # and for which region
         self.server = make_server("127.0.0.1", 0, self.remember(DomainDispatcherApplication(create_backend_app)), threaded=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -36,6 +37,7 @@ class Storage:
         def remembering(environ, start_response):
             found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
             self.signed_with.append(found and found.group(1))
+            self.signed_for.append(found and found.group(2))
             return application(environ, start_response)
 
         return remembering
