@@ -11,7 +11,6 @@ mod client;
 mod connections;
 mod crowd;
 mod documents;
-mod hops;
 mod instance;
 mod neighbours;
 mod refusals;
