@@ -67,6 +67,7 @@ struct Open {
     terms: watch::Sender<Arc<Terms>>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    hops: u8,
 }
 
 impl Listeners {
@@ -146,13 +147,21 @@ impl Listeners {
             }
         };
         if let Some(Stands::Open(open)) = before {
-            open.terms.send_replace(terms);
-            return Stands::Open(open);
+            if open.hops == definition.hop_limit {
+                open.terms.send_replace(terms);
+                return Stands::Open(open);
+            }
+            // who is connected has the old ones: the address is had anew once they are gone
+            open.stop.send_replace(true);
         }
-        match (self.bind)(definition.address, reach_of(definition)) {
+        match self.take(definition) {
             Ok(listener) => self.open(listener, terms, definition),
             Err(error) => closed(definition.address, &error, 1),
         }
+    }
+
+    fn take(&self, definition: &ListenerDefinition) -> Result<Listener, BindError> {
+        (self.bind)(definition.address, reach_of(definition))?.with_hops(definition.hop_limit)
     }
 
     fn open(&self, listener: Listener, terms: Arc<Terms>, definition: &ListenerDefinition) -> Stands {
@@ -175,7 +184,7 @@ impl Listeners {
             either.send_replace(true);
             serving.await;
         });
-        Stands::Open(Open { terms, stop, serving })
+        Stands::Open(Open { terms, stop, serving, hops: definition.hop_limit })
     }
 
     /// Tries again what could not be had, for ever. `config` is the one that holds.
@@ -198,7 +207,7 @@ impl Listeners {
                 let Stands::Closed { attempts, .. } = listener.stands else { continue };
                 let Ok(terms) = terms_of(&listener.definition, &config, &listener.own) else { continue };
                 let address = listener.definition.address;
-                listener.stands = match (self.bind)(address, reach_of(&listener.definition)) {
+                listener.stands = match self.take(&listener.definition) {
                     Ok(found) => self.open(found, Arc::new(terms), &listener.definition),
                     Err(error) => closed(address, &error, attempts.saturating_add(1)),
                 };

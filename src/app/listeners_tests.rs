@@ -72,7 +72,10 @@ impl Stage {
     }
 
     fn config_of(files: &MemoryFiles, world: &World, address: &str) -> Arc<Config> {
-        let text = format!("[[listener]]\ndialects = [\"ec2\"]\naddress = \"{address}\"\nidentities = [\"prod\"]\n");
+        Self::config_saying(files, world, &listener("\"ec2\"", address))
+    }
+
+    fn config_saying(files: &MemoryFiles, world: &World, text: &str) -> Arc<Config> {
         files.replace(Path::new("/home/ada/.config/credenza/config.toml"), text.as_bytes()).unwrap();
         Arc::new(Config::load(world).unwrap())
     }
@@ -87,10 +90,26 @@ impl Stage {
 
     /// The configuration names another address.
     fn move_to(&self, address: &str) {
-        let config = Self::config_of(&self.files, &self.world, address);
+        self.say(&listener("\"ec2\"", address));
+    }
+
+    fn say(&self, text: &str) {
+        let config = Self::config_saying(&self.files, &self.world, text);
         self.config.send_replace(Arc::clone(&config));
         self.listeners.follow(&config);
     }
+
+    /// How many machines the answers of the one that serves may pass.
+    fn hops(&self) -> u8 {
+        match self.listeners.all().values().next().map(|listener| &listener.stands) {
+            Some(Stands::Open(open)) => open.hops,
+            _ => panic!("it is not served"),
+        }
+    }
+}
+
+fn listener(dialects: &str, address: &str) -> String {
+    format!("[[listener]]\ndialects = [{dialects}]\naddress = \"{address}\"\nidentities = [\"prod\"]\n")
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,5 +170,15 @@ async fn a_listener_is_opened_anew_where_others_are_to_reach_it_and_only_there()
     ] {
         stage.move_to(address);
         assert_eq!((stage.attempts(), stage.state().as_str()), (attempts, view::SERVING), "{address}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_hop_limit_has_the_address_opened_anew() {
+    let stage = Stage::new(0);
+    assert_eq!((stage.hops(), stage.attempts()), (1, 1));
+    for (more, hops, attempts) in [("hop_limit = 2\n", 2, 2), ("hop_limit = 2\nimds_v1 = true\n", 2, 2), ("", 1, 3)] {
+        stage.say(&(listener("\"ec2\"", "127.0.0.1:1") + more));
+        assert_eq!((stage.hops(), stage.attempts()), (hops, attempts), "{more}");
     }
 }

@@ -4,6 +4,7 @@
 //! started), the files, the child. Then the endpoint serves and the files follow the user's own until the child ends.
 
 use std::ffi::OsString;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,7 +164,7 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
             if arguments.static_env {
                 endpoint.handed_out(&default, &credential, child.id(), world.clock.now());
             }
-            serve_until_ended(child, &mut files, rotation.as_mut(), &endpoint).await
+            serve_until_ended(child.ended(), &mut files, rotation.as_mut(), &endpoint).await
         }
         Err(error) => Err(command.unstarted(&error)),
     };
@@ -176,12 +177,12 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
 const MOST_ARE_OVER: Duration = Duration::from_secs(2);
 
 async fn serve_until_ended(
-    child: child::Child,
+    ended: impl Future<Output = io::Result<Ended>>,
     files: &mut Files,
     mut rotation: Option<&mut TokenRotation>,
     endpoint: &Endpoint,
 ) -> Result<Ended, Trouble> {
-    let mut ended = std::pin::pin!(child.ended());
+    let mut ended = std::pin::pin!(ended);
     loop {
         tokio::select! {
             ended = &mut ended => {
@@ -250,3 +251,7 @@ impl Files {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "exec/tests.rs"]
+mod tests;

@@ -24,6 +24,8 @@ pub struct ListenerDefinition {
     pub identities: Vec<IdentityName>,
     /// Who may ask what has no token of ours.
     pub peers: Peers,
+    /// How many machines its answers pass where it is not on loopback: 1 to 64, and 1 where nothing is written.
+    pub hop_limit: u8,
     /// The relative addresses of ECS want a grant's token too.
     pub require_token: bool,
     /// EC2: requests without a session token are answered.
@@ -51,6 +53,7 @@ impl ListenerDefinition {
             dialects,
             identities,
             peers,
+            hop_limit,
             require_token,
             imds_v1,
             faithful,
@@ -62,6 +65,7 @@ impl ListenerDefinition {
         let switches = (require_token, imds_v1, faithful, enabled);
         (address, dialects, identities, peers) == (&other.address, &other.dialects, &other.identities, &other.peers)
             && switches == (&other.require_token, &other.imds_v1, &other.faithful, &other.enabled)
+            && hop_limit == &other.hop_limit
             && (metadata, task, kubernetes) == (&other.metadata, &other.task, &other.kubernetes)
     }
 

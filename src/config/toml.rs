@@ -3,6 +3,7 @@
 //! Called by [`super::own`], which knows the keys.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,6 +110,24 @@ impl<'a> Reader<'a> {
         match item.get_ref() {
             DeValue::Boolean(value) => Some(self.written(*value, item)),
             other => self.wrong(name, "true or false", other, item),
+        }
+    }
+
+    /// A whole number within bounds, both included.
+    pub(super) fn number(&mut self, name: &str, item: &Item<'_>, bounds: RangeInclusive<u8>) -> Option<Written<u8>> {
+        let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        match item.get_ref() {
+            DeValue::Integer(number) => {
+                let number = u8::from_str_radix(number.as_str(), number.radix()).ok();
+                match number.filter(|number| bounds.contains(number)) {
+                    Some(number) => Some(self.written(number, item)),
+                    None => {
+                        self.complain(item.span().start, format!("`{name}` must be {wanted}"));
+                        None
+                    }
+                }
+            }
+            other => self.wrong(name, &wanted, other, item),
         }
     }
 

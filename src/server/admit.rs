@@ -44,15 +44,15 @@ pub(super) enum Right {
     Peer,
     /// A session token, until then by the boot clock.
     Ticket(Duration),
-    /// A service account's token: verified each time.
-    Account,
+    /// The token of this `NAMESPACE/NAME`: verified each time.
+    Account(Arc<str>),
 }
 
 impl Right {
     /// Whether it opens something at this time.
     pub(super) fn lives(&self, now: Now) -> bool {
         match self {
-            Self::Nothing | Self::Account => false,
+            Self::Nothing | Self::Account(_) => false,
             Self::Grant(grant) => grant.lives(now),
             Self::Peer => true,
             Self::Ticket(until) => now.boot < *until,
@@ -62,7 +62,7 @@ impl Right {
     /// What of a request's proofs it rests on.
     pub(super) fn proof<'r>(&self, proofs: Proofs<'r>) -> Option<&'r [u8]> {
         let proof = match self {
-            Self::Nothing | Self::Peer | Self::Account => None,
+            Self::Nothing | Self::Peer | Self::Account(_) => None,
             Self::Grant(_) => proofs.token,
             Self::Ticket(_) => proofs.ticket,
         };
@@ -172,6 +172,7 @@ impl Told {
         Deed {
             grant: match &self.right {
                 Right::Grant(grant) => Some(Arc::clone(&grant.name)),
+                Right::Account(account) => Some(Arc::clone(account)),
                 _ => None,
             },
             identity: self.identity.clone(),
@@ -234,7 +235,7 @@ impl Service {
             Asked::Identity(name) => name.into(),
             Asked::GrantDefault => grant.default_aws.clone().ok_or(Refusal::NoDefault)?,
         };
-        self.admit_identity(identity, told)
+        self.admit_identity(identity, told).map(Step::Ask)
     }
 
     fn take_grant(&self, proofs: Proofs<'_>, told: &mut Told) -> Result<Arc<Grant>, Refusal> {
@@ -246,7 +247,7 @@ impl Service {
 
     fn admit_relative(&self, parts: &Parts, told: &mut Told) -> Result<Step, Refusal> {
         let identity = ecs::read_relative(parts.uri.path(), parts.uri.query())?;
-        self.admit_identity(identity.into(), told)
+        self.admit_identity(identity.into(), told).map(Step::Ask)
     }
 
     /// The token is looked at by who may wait.
@@ -271,12 +272,13 @@ impl Service {
         cluster: &Cluster,
         told: &mut Told,
     ) -> Result<Ask, Refusal> {
-        told.right = Right::Account;
         let key = (account.namespace, account.name);
+        let named = format!("{}/{}", key.0, key.1);
+        told.right = Right::Account(named.as_str().into());
         let Some(identity) = cluster.identities.get(&key).cloned() else {
-            return Err(Refusal::NotMapped(format!("{}/{}", key.0, key.1)));
+            return Err(Refusal::NotMapped(named));
         };
-        self.known_identity(identity, told)
+        self.admit_identity(identity, told)
     }
 
     fn admit_instance(
@@ -338,8 +340,8 @@ impl Service {
         self.known_identity(Arc::clone(&task.identity), told).map(Step::Ask)
     }
 
-    /// An identity that was asked for by its name.
-    fn admit_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Step, Refusal> {
+    /// An identity that was asked for by its name, or that an account was given.
+    fn admit_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Ask, Refusal> {
         let ask = self.known_identity(identity, told)?;
         let granted = match &told.right {
             Right::Grant(grant) => grant.scope.covers(&ask.identity),
@@ -351,7 +353,7 @@ impl Service {
         if !told.terms.serves(&ask.identity) {
             return Err(Refusal::NotServed(ask.identity.to_string()));
         }
-        Ok(Step::Ask(ask))
+        Ok(ask)
     }
 
     fn known_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Ask, Refusal> {

@@ -13,10 +13,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::admit::{Right, Step, Told};
 use super::answer::{Health, Reply, reply};
@@ -106,7 +108,10 @@ impl Desk {
             return Answering::Ready(Some(response));
         }
         let (service, peer) = (Arc::clone(service), Arc::clone(peer));
-        Answering::Waiting(Box::pin(async move { service.obtain(&ask, &told, &peer, since).await }))
+        Answering::Waiting(Box::pin(async move {
+            let patience = service.engine.settings().patience;
+            service.obtain(&ask, &told, &peer, since, patience).await
+        }))
     }
 
     /// It has shown what opens something: the listener has it stay.
@@ -119,8 +124,8 @@ impl Desk {
 
 impl Service {
     /// The answer to an ask for which the engine is waited for.
-    async fn obtain(&self, ask: &Ask, told: &Told, peer: &Arc<Peer>, since: Now) -> Reply {
-        let outcome = self.engine.answer_with(ask, told.min_life(), self.engine.settings().patience).await;
+    async fn obtain(&self, ask: &Ask, told: &Told, peer: &Arc<Peer>, since: Now, patience: Duration) -> Reply {
+        let outcome = self.engine.answer_with(ask, told.min_life(), patience).await;
         let outcome = outcome.as_deref().map_err(|failure| Refusal::Failed(failure.clone()));
         reply(&self.settle(told, outcome, peer, since).0)
     }
@@ -173,16 +178,20 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
             }
             Ok(Step::Health) => Answering::Ready(Some(reply(&Health::of(&service.engine).answer()))),
             Ok(Step::Verify(cluster, token)) => {
-                let (service, peer, standing) = (Arc::clone(service), Arc::clone(peer), self.standing.take());
-                // a token that is refused proves nothing, and the next one may
+                let (service, peer) = (Arc::clone(service), Arc::clone(peer));
+                // it stays here as well: this token may be refused, and the connection's next one be good
+                let standing = self.standing.take();
                 self.standing.set(standing.clone());
                 Answering::Waiting(Box::pin(async move {
                     let patience = service.engine.settings().patience;
+                    // clients wait once: what the keys took of it, the engine does not have
+                    let deadline = Instant::now() + patience;
                     let verified = cluster.keys.verified(token.expose().as_bytes(), &cluster.rules, patience).await;
                     match verified.and_then(|account| service.admit_verified(account, &cluster, &mut told)) {
                         Ok(ask) => {
                             standing.into_iter().for_each(Standing::prove);
-                            service.obtain(&ask, &told, &peer, since).await
+                            let left = deadline.saturating_duration_since(Instant::now());
+                            service.obtain(&ask, &told, &peer, since, left).await
                         }
                         Err(refusal) => reply(&service.settle(&told, Err(refusal), &peer, since).0),
                     }

@@ -97,7 +97,7 @@ impl IssuerKeys {
             verdict = self.judge(token, rules);
         }
         verdict.map_err(|invalid| match invalid {
-            Invalid::UnknownKey if self.may_be_behind() => Refusal::Failed(unavailable()),
+            Invalid::UnknownKey if self.may_be_behind() => Refusal::Failed(unavailable(&self.source)),
             Invalid::Malformed => Refusal::UnreadableServiceAccount(invalid.sentence()),
             invalid => Refusal::ServiceAccount(invalid.sentence()),
         })
@@ -133,16 +133,16 @@ impl IssuerKeys {
         let keys = Arc::clone(self);
         tokio::spawn(async move {
             let found = keys.read().await;
-            keys.note(found);
+            keys.note(found, now);
             drop(ends);
         });
         Some(look)
     }
 
-    fn note(&self, found: Result<KeySet, String>) {
+    fn note(&self, found: Result<KeySet, String>, began: Duration) {
         let now = self.world.clock.now().boot;
         let mut held = self.held();
-        held.timetable.note(found.is_ok(), now);
+        held.timetable.note(found.is_ok(), began, now);
         match found {
             Ok(keys) => {
                 if held.trouble.take().is_some() || held.keys.is_none() {
@@ -184,13 +184,14 @@ impl Held {
     }
 }
 
-/// What the client hears: the rest is for `status`.
-fn unavailable() -> Failure {
-    Failure::new(
-        FailureClass::TryLater,
-        "IssuerKeysUnavailable",
-        "the cluster's public keys cannot be had at the moment, so no token can be judged: see `credenza status`",
-    )
+/// What the client hears, who may be anybody: where the keys are is for `status`.
+fn unavailable(source: &config::IssuerKeys) -> Failure {
+    let what = match source {
+        config::IssuerKeys::File(_) => "the file with the cluster's public keys (`jwks`) cannot be read",
+        config::IssuerKeys::Url(_) => "the cluster's public keys cannot be had from their URL (`jwks`)",
+    };
+    let public = format!("{what} at the moment, so no token can be judged: see `credenza status`");
+    Failure::new(FailureClass::TryLater, "IssuerKeysUnavailable", public)
 }
 
 async fn read_file(world: &World, path: &Path) -> Result<KeySet, String> {

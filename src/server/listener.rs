@@ -34,6 +34,7 @@ pub enum Reach {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    hops: u8,
     most: usize,
     crowd: Arc<Crowd>,
 }
@@ -75,7 +76,7 @@ impl Listener {
         if !hops::listens(&socket)? {
             return Err(io::Error::other("the socket that we were given does not listen"));
         }
-        if let Some(most) = hops_from(address.ip()) {
+        if let Some(most) = hops_from(address.ip(), HOPS) {
             hops::limit(&socket, address, most)?;
         }
         socket.set_nonblocking(true)?;
@@ -87,7 +88,7 @@ impl Listener {
         if address.is_ipv6() {
             hops::only_ipv6(&socket)?;
         }
-        if let Some(most) = hops_from(address.ip()) {
+        if let Some(most) = hops_from(address.ip(), HOPS) {
             hops::limit(&socket, address, most)?;
         }
         // what is left of connections to an earlier daemon must not keep a new one from its port
@@ -101,7 +102,16 @@ impl Listener {
 
     fn of(socket: TcpListener) -> io::Result<Self> {
         let most = most_under(ourselves::file_limit());
-        Ok(Self { address: socket.local_addr()?, socket, most, crowd: Arc::default() })
+        Ok(Self { address: socket.local_addr()?, socket, hops: HOPS, most, crowd: Arc::default() })
+    }
+
+    /// The same, whose answers may pass so many machines, such as 2, where they may travel at all: on loopback they may not.
+    pub fn with_hops(self, most: u8) -> Result<Self, BindError> {
+        let address = self.address;
+        if hops_from(address.ip(), most).is_some() {
+            hops::limit(&self.socket, address, most).map_err(|reason| BindError::Refused { address, reason })?;
+        }
+        Ok(Self { hops: most, ..self })
     }
 
     /// The same with room for fewer connections at once, such as 3.
@@ -140,7 +150,7 @@ impl Listener {
         let stopped = stop.wait_for(|stop| *stop);
         tokio::select! {
             _ = stopped => {}
-            () = accept(self.socket, self.address, &room, &self.crowd, serve) => {}
+            () = accept(self.socket, self.address, self.hops, &room, &self.crowd, serve) => {}
         }
         let everyone = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = timeout(DRAIN, room.acquire_many(everyone)).await;
@@ -169,15 +179,19 @@ fn why_not_named(address: SocketAddr, reason: io::Error) -> BindError {
     }
 }
 
-/// How many machines an answer may pass: on an address that others may reach, one, as answers of the real metadata service
-/// (Amazon EC2 User Guide, "Instance metadata options": the hop limit is 1). Nobody routes loopback.
-fn hops_from(ip: IpAddr) -> Option<u8> {
-    (!ip.to_canonical().is_loopback()).then_some(1)
+/// How many machines an answer may pass on an address that others may reach, where nothing else is said: one, as answers of
+/// the real metadata service (Amazon EC2 User Guide, "Instance metadata options": the hop limit is 1).
+pub const HOPS: u8 = 1;
+
+/// The limit at this address. Nobody routes loopback.
+fn hops_from(ip: IpAddr, most: u8) -> Option<u8> {
+    (!ip.to_canonical().is_loopback()).then_some(most)
 }
 
 async fn accept<F>(
     socket: TcpListener,
     address: SocketAddr,
+    hops: u8,
     room: &Arc<Semaphore>,
     crowd: &Arc<Crowd>,
     serve: impl Fn(TcpStream, SocketAddr, SocketAddr, Standing) -> F,
@@ -201,7 +215,7 @@ async fn accept<F>(
                 let _ = stream.set_nodelay(true);
                 let ours = stream.local_addr().unwrap_or(address);
                 // Linux has given it the listener's limit, macOS has not
-                if let Some(most) = hops_from(ours.ip())
+                if let Some(most) = hops_from(ours.ip(), hops)
                     && hops::limit(&stream, ours, most).is_err()
                 {
                     continue;

@@ -53,7 +53,7 @@ fn only_loopback_answers_may_travel() {
         ("192.168.1.20", Some(1)),
         ("::ffff:192.168.1.20", Some(1)),
     ] {
-        assert_eq!(hops_from(ip.parse().unwrap()), expected, "{ip}");
+        assert_eq!(hops_from(ip.parse().unwrap(), 1), expected, "{ip}");
     }
 }
 

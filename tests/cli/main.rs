@@ -17,6 +17,7 @@ mod import;
 mod link_local;
 mod listeners;
 mod log;
+mod pod_identity;
 mod pty;
 mod reload;
 mod restart;

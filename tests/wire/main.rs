@@ -13,6 +13,7 @@ mod crowd;
 mod documents;
 mod instance;
 mod neighbours;
+mod pod;
 mod refusals;
 mod relative;
 mod stage;

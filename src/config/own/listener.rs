@@ -10,6 +10,7 @@ mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use ::toml::de::DeTable;
 
@@ -101,6 +102,7 @@ impl SaidOfListener {
         let address = get("address").and_then(|item| reader.parsed("address", item, address::address));
         let identities = get("identities").and_then(|item| identities(reader, item));
         let peers = get("peers").and_then(|item| reader.word("peers", item, PEERS));
+        let hop_limit = get("hop_limit").and_then(|item| reader.number("hop_limit", item, HOP_LIMITS));
         let mut switch = |key: &str, default: bool| {
             let written = get(key).and_then(|item| reader.boolean(key, item));
             written.map_or(default, |written| written.value)
@@ -118,6 +120,7 @@ impl SaidOfListener {
             dialects: dialects.clone().unwrap_or_default(),
             identities: written.iter().map(|written| written.value.as_str().into()).collect(),
             peers: peers.as_ref().map(|peers| peers.value).unwrap_or_default(),
+            hop_limit: hop_limit.map_or(*HOP_LIMITS.start(), |written| written.value),
             require_token,
             imds_v1,
             faithful,
@@ -185,6 +188,7 @@ pub(super) const LISTENER: Keys = Keys {
         "address",
         "identities",
         "peers",
+        "hop_limit",
         "require_token",
         "imds_v1",
         "faithful",
@@ -195,6 +199,9 @@ pub(super) const LISTENER: Keys = Keys {
     ],
     later: &[],
 };
+
+/// As the instance metadata service has it (EC2 User Guide, `HttpPutResponseHopLimit`).
+const HOP_LIMITS: RangeInclusive<u8> = 1..=64;
 
 /// What no listener can be without, and how it may look.
 const REQUIRED: &[(&str, &str)] =

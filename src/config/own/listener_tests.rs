@@ -35,7 +35,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(listener.address.to_string(), "127.0.0.1:9712");
     assert_eq!(listener.dialects.iter().copied().collect::<Vec<_>>(), [Dialect::Ecs]);
     assert_eq!(listener.identities, ["a".into()]);
-    assert_eq!(listener.peers, Peers::Own);
+    assert_eq!((listener.peers, listener.hop_limit), (Peers::Own, 1));
     assert!(!listener.require_token && !listener.imds_v1 && !listener.faithful && listener.enabled);
     assert!(listener.metadata.is_empty() && listener.task.is_empty() && listener.kubernetes.is_none());
 }
@@ -43,7 +43,7 @@ fn what_is_not_written_has_its_default() {
 #[test]
 fn what_is_written_is_meant() {
     let text = "[[listener]]\ndialects = [\"ec2\", \"ecs\", \"ecs-task\", \"pod-identity\"]\naddress = \"[fd00:ec2::254]:80\"\n\
-                identities = [\"a\"]\npeers = \"any\"\nrequire_token = true\nimds_v1 = true\nfaithful = true\nenabled = false\n\
+                identities = [\"a\"]\npeers = \"any\"\nhop_limit = 2\nrequire_token = true\nimds_v1 = true\nfaithful = true\nenabled = false\n\
                 [listener.metadata]\nami-id = \"ami-1\"\n[listener.task]\nFamily = \"x\"\n[listener.kubernetes]\nissuer = \"i\"\n\
                 jwks = \"/k\"\nidentities = { \"n/s\" = \"a\" }\n[[listener]]\ndialects = [\"ecs\"]\n\
                 address = \"127.0.0.1:1\"\nidentities = [\"b\", \"a\"]\n";
@@ -51,12 +51,12 @@ fn what_is_written_is_meant() {
     let [first, second] = all.as_slice() else { panic!("{all:?}") };
     assert_eq!(first.dialects.len(), Dialect::ALL.len());
     assert_eq!(first.address.to_string(), "[fd00:ec2::254]:80");
-    assert_eq!(first.peers, Peers::Any);
+    assert_eq!((first.peers, first.hop_limit), (Peers::Any, 2));
     assert!(first.require_token && first.imds_v1 && first.faithful && !first.enabled);
     assert_eq!(first.metadata["ami-id"].as_deref(), Some("ami-1"));
     assert_eq!(first.task["Family"], "x");
     assert!(first.kubernetes.is_some());
-    assert_eq!(second.place.to_string(), format!("{USER}:18"));
+    assert_eq!(second.place.to_string(), format!("{USER}:19"));
     // the first is the default: the order is what was written
     assert_eq!(second.identities, ["b".into(), "a".into()]);
 }
@@ -207,6 +207,18 @@ fn peers_mean_something_where_a_dialect_wants_no_token() {
 }
 
 #[test]
+fn a_hop_limit_is_1_to_64() {
+    for (written, meant) in [("1", 1), ("64", 64), ("0x10", 16)] {
+        assert_eq!(listeners(&with("\"ec2\"", &format!("hop_limit = {written}")))[0].hop_limit, meant, "{written}");
+    }
+    for wrong in ["0", "65", "-1", "300", "\"2\"", "2.0", "true"] {
+        let complaints = complaints(&with("\"ec2\"", &format!("hop_limit = {wrong}")));
+        let [complaint] = complaints.as_slice() else { panic!("{wrong}: {complaints:?}") };
+        assert!(complaint.contains("`hop_limit`") && complaint.contains("1 to 64"), "{complaint}");
+    }
+}
+
+#[test]
 fn every_complaint_about_listeners_comes_at_once() {
     let text = "[server]\nlisten = \"127.0.0.1:1\"\n[[listener]]\ndialects = [\"ec3\"]\naddress = \"127.0.0.1:1\"\nidentities = []\n\
                 peers = \"x\"\nimds_v1 = 1\n[listener.metadata]\nb = 1\nc = 1\n[[listener]]\ndialects = [\"ecs\"]\n\
@@ -338,7 +350,7 @@ fn the_first_listener_that_serves_an_identity_in_a_dialect_is_found() {
 #[test]
 fn a_listener_is_the_same_wherever_it_is_written() {
     let text = "dialects = [\"ec2\", \"ecs\", \"ecs-task\", \"pod-identity\"]\naddress = \"127.0.0.1:9712\"\nidentities = [\"a\"]\n\
-                peers = \"any\"\nrequire_token = true\nimds_v1 = true\nfaithful = true\nenabled = true\nmetadata = { b = \"c\" }\n\
+                peers = \"any\"\nhop_limit = 2\nrequire_token = true\nimds_v1 = true\nfaithful = true\nenabled = true\nmetadata = { b = \"c\" }\n\
                 task = { d = \"e\" }\nkubernetes = { issuer = \"i\", jwks = \"/k\", identities = { \"n/s\" = \"a\" } }\n";
     let listener = |text: &str| listeners(&format!("[[listener]]\n{text}")).remove(0);
     let before = listener(text);
@@ -354,6 +366,7 @@ fn a_listener_is_the_same_wherever_it_is_written() {
         ("9712", "9713"),
         ("[\"a\"]", "[\"b\"]"),
         ("\"any\"", "\"own\""),
+        ("hop_limit = 2", "hop_limit = 3"),
         ("require_token = true", "require_token = false"),
         ("imds_v1 = true", "imds_v1 = false"),
         ("faithful = true", "faithful = false"),

@@ -169,6 +169,21 @@ async fn after_a_quiet_hour_a_withdrawn_key_opens_nothing_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_fetched_before_the_machine_slept_is_not_taken_for_fresh() {
+    let (one, two) = (Signer::es256("one"), Signer::es256("two"));
+    let Answers::With(status, body, _) = set(&[&one]) else { unreachable!() };
+    let stage = Stage::new(Answers::With(status, body, 3 * SECOND));
+    let keys = stage.url();
+    sleep(SECOND).await;
+    stage.answer(set(&[&two]));
+    stage.clock.suspend(60 * MINUTE);
+    sleep(3 * SECOND).await;
+    assert!(keys.current().unwrap().has("one"), "the answer of before came after");
+    assert_eq!(stage.ask(&keys, &one).await, UNKNOWN);
+    assert_eq!(stage.ask(&keys, &two).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_key_is_found_by_the_first_token_that_names_it() {
     let (one, two, nobodys) = (Signer::es256("one"), Signer::es256("two"), Signer::es256("nobodys"));
     let stage = Stage::with(&[&one]);

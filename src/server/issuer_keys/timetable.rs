@@ -8,9 +8,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Timetable {
     pace: Pace,
-    /// When the last look ended.
+    /// When the last look began that found keys, or ended that did not.
     looked: Option<Duration>,
-    /// When a look last ended with keys in hand.
+    /// When a look last began that found keys: what was withdrawn since, it need not have seen, though a laptop slept before its
+    /// end.
     confirmed: Option<Duration>,
     /// How many looks failed since then.
     failures: u32,
@@ -65,13 +66,13 @@ impl Timetable {
         self.failures > 0 || self.looked.is_none()
     }
 
-    /// A look ended.
-    pub(super) fn note(&mut self, found: bool, now: Duration) {
-        self.looked = Some(now);
+    /// A look that `began` then ended.
+    pub(super) fn note(&mut self, found: bool, began: Duration, now: Duration) {
         if found {
-            self.confirmed = Some(now);
+            (self.looked, self.confirmed) = (Some(began), Some(began));
             self.failures = 0;
         } else {
+            self.looked = Some(now);
             self.failures = self.failures.saturating_add(1);
         }
     }
@@ -118,7 +119,7 @@ mod tests {
     fn looked(pace: Pace, looks: &[(u64, bool)]) -> Timetable {
         let mut timetable = Timetable::new(pace);
         for (secs, found) in looks {
-            timetable.note(*found, at(*secs));
+            timetable.note(*found, at(*secs), at(*secs));
         }
         timetable
     }
@@ -167,6 +168,17 @@ mod tests {
         assert_eq!(due(&timetable, Why::Request, 0), 300);
         looks.push((20, true));
         assert_eq!(due(&looked(Pace::Url, &looks), Why::Request, 20), 300, "one success is enough");
+    }
+
+    #[test]
+    fn what_a_look_found_is_as_old_as_its_beginning() {
+        let mut timetable = Timetable::new(Pace::Url);
+        timetable.note(true, at(0), at(3600));
+        assert!(timetable.is_stale(at(3600)) && timetable.is_due(Why::Request, at(3600)));
+        assert!(timetable.believed(at(24 * 3600 - 1)) && !timetable.believed(at(24 * 3600)));
+        // one that found nothing is not followed by the next at once, however long it took
+        timetable.note(false, at(3600), at(7200));
+        assert!(!timetable.is_due(Why::Request, at(7204)) && timetable.is_due(Why::Request, at(7205)));
     }
 
     #[test]
