@@ -75,6 +75,7 @@ mod tests {
             (Refusal::UnreadableServiceAccount("it is torn"), 400, "ServiceAccountUnreadable", "it is torn"),
             (Refusal::ServiceAccount("it has ended"), 403, "ServiceAccountRefused", "it has ended"),
             (Refusal::NotMapped("jobs/sync".into()), 403, "ServiceAccountNotMapped", "jobs/sync"),
+            (Refusal::NotServed("prod".into()), 403, "NotServed", "`identities`"),
             (Refusal::TokenUnknown, 403, "TokenRefused", "credenza exec"),
             (Refusal::Host, 403, "HostNotAllowed", "169.254.170.23"),
             (Refusal::Forwarded, 403, "ForwardedRequest", "proxy"),
