@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use rustix::net::sockopt;
 
-use super::system;
+use super::{hops, system};
 
 /// The listening TCP sockets that we were started with, each with its address, such as `169.254.169.254:80`: those that are
 /// meant for this very process (`LISTEN_PID`). They wait for nobody (`O_NONBLOCK`) and reach no child. What else was passed
@@ -19,7 +19,7 @@ pub fn taken() -> Vec<(SocketAddr, TcpListener)> {
         return Vec::new();
     };
     let sockets = system::passed_descriptors(count).into_iter().filter_map(|descriptor| {
-        let listens = sockopt::socket_acceptconn(&descriptor).is_ok_and(|listens| listens);
+        let listens = hops::listens(&descriptor).is_ok_and(|listens| listens);
         let streams = sockopt::socket_type(&descriptor).is_ok_and(|kind| kind == rustix::net::SocketType::STREAM);
         let socket = TcpListener::from(descriptor);
         // a Unix socket has no such address
