@@ -33,6 +33,9 @@ pub(super) enum Step {
     Verify(Arc<Cluster>, Secret),
 }
 
+/// The audit trail's word for a session token that was given.
+pub(super) const TICKET: &str = "token";
+
 /// What opened it: for who answers the same request again.
 #[derive(Clone)]
 pub(super) enum Right {
@@ -301,7 +304,7 @@ impl Service {
         }
         if put {
             let life = ec2::ticket_life(ticket_life(parts)?)?;
-            return Ok(Step::Say(ec2::write_ticket(instance.seal.issue(life, now.boot), life), "token"));
+            return Ok(Step::Say(ec2::write_ticket(instance.seal.issue(life, now.boot), life), TICKET));
         }
         told.right = match proofs.ticket {
             Some(ticket) => {

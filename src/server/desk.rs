@@ -20,7 +20,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::admit::{Right, Step, Told};
+use super::admit::{Right, Step, TICKET, Told};
 use super::answer::{Health, Reply, reply};
 use super::crowd::Standing;
 use super::gate::{self, Head};
@@ -41,6 +41,9 @@ pub(super) struct Desk {
     /// Until it was proven.
     standing: Cell<Option<Standing>>,
     recall: RefCell<Option<Recall>>,
+    /// How the last session token was written down, and on which terms it was given: who asks for many need not be looked up
+    /// for each.
+    ticket: RefCell<Option<(Arc<Terms>, Entry)>>,
 }
 
 impl Desk {
@@ -52,7 +55,14 @@ impl Desk {
         standing: Option<Standing>,
     ) -> Self {
         let owner = PeerOwner::new(from, to);
-        Self { service, peer, owner, standing: Cell::new(standing), recall: RefCell::default() }
+        Self {
+            service,
+            peer,
+            owner,
+            standing: Cell::new(standing),
+            recall: RefCell::default(),
+            ticket: RefCell::default(),
+        }
     }
 
     /// The last answer again, if the same is asked with the same proof and it still holds.
@@ -114,6 +124,24 @@ impl Desk {
         }))
     }
 
+    /// Writes down what was said at once.
+    fn note_said(&self, told: &Told, word: &'static str, since: Now) {
+        if word != TICKET {
+            self.service.said(told, word, &self.peer, since);
+            return;
+        }
+        let mut ticket = self.ticket.borrow_mut();
+        match &*ticket {
+            Some((terms, entry)) if Arc::ptr_eq(terms, told.terms()) => {
+                self.service.audit.note(entry, &self.peer, since, 0);
+            }
+            _ => {
+                let entry = self.service.said(told, word, &self.peer, since);
+                *ticket = Some((Arc::clone(told.terms()), entry));
+            }
+        }
+    }
+
     /// It has shown what opens something: the listener has it stay.
     fn prove(&self) {
         if let Some(standing) = self.standing.take() {
@@ -173,7 +201,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         match admitted {
             Ok(Step::Ask(ask)) => self.answer(&parts, ask, told, since),
             Ok(Step::Say(answer, word)) => {
-                service.said(&told, word, peer, since);
+                self.note_said(&told, word, since);
                 Answering::Ready(Some(reply(&answer)))
             }
             Ok(Step::Health) => Answering::Ready(Some(reply(&Health::of(&service.engine).answer()))),

@@ -125,10 +125,11 @@ impl Service {
     }
 
     /// An answer that needs no credential, written down in one word.
-    pub(super) fn said(&self, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) {
+    pub(super) fn said(&self, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) -> Entry {
         let now = self.clock.now();
         let entry = self.audit.entry(told.deed(word, None));
         self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
+        entry
     }
 }
 
