@@ -44,31 +44,6 @@ pub struct ListenerDefinition {
 }
 
 impl ListenerDefinition {
-    /// Whether both are the same but for where they are written: then a reload changes nothing.
-    pub fn same_as(&self, other: &Self) -> bool {
-        // named one by one, so that none is forgotten
-        let Self {
-            place: _,
-            address,
-            dialects,
-            identities,
-            peers,
-            hop_limit,
-            require_token,
-            imds_v1,
-            faithful,
-            enabled,
-            metadata,
-            task,
-            kubernetes,
-        } = self;
-        let switches = (require_token, imds_v1, faithful, enabled);
-        (address, dialects, identities, peers) == (&other.address, &other.dialects, &other.identities, &other.peers)
-            && switches == (&other.require_token, &other.imds_v1, &other.faithful, &other.enabled)
-            && hop_limit == &other.hop_limit
-            && (metadata, task, kubernetes) == (&other.metadata, &other.task, &other.kubernetes)
-    }
-
     /// Whether an identity is served in a dialect here.
     pub fn serves(&self, identity: &str, dialect: Dialect) -> bool {
         self.dialects.contains(&dialect) && self.identities.iter().any(|served| **served == *identity)

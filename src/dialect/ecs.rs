@@ -52,11 +52,6 @@ pub fn read(path: &str) -> Result<Asked<'_>, Refusal> {
     }
 }
 
-/// Whether a path is one of the relative addresses, whatever it names.
-pub fn owns_relative(path: &str) -> bool {
-    !matches!(read_relative(path, None), Err(Refusal::Path))
-}
-
 /// The identity that a relative address names: `/v2/credentials/prod`, `/creds/prod`, `/v1/credentials?id=prod`. Slashes and
 /// escapes are those of [`read`]. Paths from amazon-ecs-agent, `ecs-agent/tmds/handlers/v1/credentials_handler.go` and `v2`.
 ///

@@ -199,7 +199,6 @@ fn relative_addresses_are_read_as_the_agent_reads_them() {
         ("/v1/credentials", Some("id=a%2Bb"), "a+b"),
     ] {
         assert_eq!(read_relative(path, query), Ok(name.into()), "{path} {query:?}");
-        assert!(owns_relative(path), "{path}");
     }
 }
 
@@ -218,11 +217,9 @@ fn c41_a_relative_address_without_an_id_says_so() {
         ("/v1/credentials", Some("ids=prod&ID=prod")),
     ] {
         assert_eq!(read_relative(path, query), Err(Refusal::NoId), "{path} {query:?}");
-        assert!(owns_relative(path), "{path}");
     }
     for path in ["/", "", "/v2", "/v1", "/v1/credentials/prod", "/v2/metadata", "/v3/credentials/prod", "/latest"] {
         assert_eq!(read_relative(path, Some("id=prod")), Err(Refusal::Path), "{path}");
-        assert!(!owns_relative(path), "{path}");
     }
 }
 

@@ -15,14 +15,6 @@ pub fn limit(socket: impl AsFd, address: SocketAddr, hops: u8) -> io::Result<()>
     Ok(())
 }
 
-/// How far what leaves a socket with this address may travel.
-pub fn limit_of(socket: impl AsFd, address: SocketAddr) -> io::Result<u32> {
-    Ok(match address.ip() {
-        IpAddr::V4(_) => rustix::net::sockopt::ip_ttl(socket)?,
-        IpAddr::V6(_) => rustix::net::sockopt::ipv6_unicast_hops(socket)?.into(),
-    })
-}
-
 /// Has an IPv6 socket that is not bound yet take no IPv4 (ipv6(7), `IPV6_V6ONLY`).
 pub fn only_ipv6(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::net::sockopt::set_ipv6_v6only(socket, true)?)
