@@ -5,7 +5,6 @@
 //! clock set back does not bring back. Pure; called by whoever serves the EC2 dialect.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,7 +12,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use crate::credential::millis::whole_ms;
 use crate::secret::Secret;
 
 /// What a listener seals its tickets with.
@@ -29,34 +27,31 @@ use crate::secret::Secret;
 /// ```
 pub struct Seal {
     key: hmac::Key,
-    issued: AtomicU32,
 }
 
 impl Seal {
     /// A seal of 32 random bytes.
     pub fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), issued: AtomicU32::new(0) }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key) }
     }
 
     /// The seal of the listener of this name, such as `127.0.0.1:9712`, among those that are made of one root key: the same
     /// each time, and no other listener's.
     pub fn of_listener(root: &[u8; 32], listener: &str) -> Self {
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, root), listener.as_bytes());
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), issued: AtomicU32::new(0) }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
     }
 
-    /// A ticket that is good for `life` from `boot` on, the time since the machine's start: 60 letters, digits, `-` and `_`.
-    /// No two are the same, but for those that are four billion apart.
+    /// A ticket that is good for `life` from `boot` on, the time since the machine's start: 56 letters, digits, `-` and `_`.
+    /// Those that end at the same nanosecond are the same.
     pub fn issue(&self, life: Duration, boot: Duration) -> Secret {
         let mut ticket = Zeroizing::new([0; LENGTH]);
-        let end = whole_ms(boot.saturating_add(life));
-        let number = self.issued.fetch_add(1, Ordering::Relaxed);
-        ticket[0] = VERSION;
-        ticket[END_AT..NUMBER_AT].copy_from_slice(&end.to_be_bytes());
-        ticket[NUMBER_AT..TAG_AT].copy_from_slice(&number.to_be_bytes());
+        let end = u64::try_from(boot.saturating_add(life).as_nanos()).unwrap_or(u64::MAX);
+        ticket[..END_AT].copy_from_slice(&VERSION);
+        ticket[END_AT..TAG_AT].copy_from_slice(&end.to_be_bytes());
         let tag = hmac::sign(&self.key, &ticket[..TAG_AT]);
         ticket[TAG_AT..].copy_from_slice(tag.as_ref());
-        Secret::new(URL_SAFE_NO_PAD.encode(*ticket))
+        Secret::new(URL_SAFE_NO_PAD.encode(ticket.as_slice()))
     }
 
     /// Until when a ticket is good, as a time since the machine's start; `None` if it is not one of ours, or is past its
@@ -66,14 +61,14 @@ impl Seal {
             return None;
         }
         let mut bytes = [0; LENGTH];
-        // 60 letters are 45 bytes without a bit to spare: there is one way only to write a ticket
+        // 56 letters are 42 bytes without a bit to spare: there is one way only to write a ticket
         let length = URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes).ok()?;
-        if length != LENGTH || bytes[0] != VERSION {
+        if length != LENGTH || bytes[..END_AT] != VERSION {
             return None;
         }
         let (signed, tag) = bytes.split_at(TAG_AT);
         hmac::verify(&self.key, signed, tag).ok()?;
-        let end = Duration::from_millis(u64::from_be_bytes(signed[END_AT..NUMBER_AT].try_into().ok()?));
+        let end = Duration::from_nanos(u64::from_be_bytes(signed[END_AT..].try_into().ok()?));
         (boot < end).then_some(end)
     }
 }
@@ -84,14 +79,12 @@ impl fmt::Debug for Seal {
     }
 }
 
-/// The first byte, so that a later form can be told from this one.
-const VERSION: u8 = 1;
-/// Eight bytes: the end, in milliseconds since the machine's start.
-const END_AT: usize = 1;
-/// Four bytes: which ticket of this seal it is.
-const NUMBER_AT: usize = 9;
+/// The first bytes, so that a later form can be told from this one.
+const VERSION: [u8; END_AT] = [0, 1];
+/// Eight bytes: the end, in nanoseconds since the machine's start.
+const END_AT: usize = 2;
 /// Thirty-two bytes: the HMAC-SHA256 of what is before.
-const TAG_AT: usize = 13;
+const TAG_AT: usize = 10;
 const LENGTH: usize = TAG_AT + 32;
 /// So long it is in base64.
 const LETTERS: usize = LENGTH / 3 * 4;
@@ -121,7 +114,7 @@ mod tests {
         for life in [1, 60, 300, 600, 21_600].map(secs) {
             let ticket = issue(life);
             let end = BOOT + life;
-            let moment = Duration::from_millis(1);
+            let moment = Duration::from_nanos(1);
             for (boot, expected) in [
                 (BOOT, Some(end)),
                 (end - moment, Some(end)),
@@ -147,9 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_clean_text_and_no_two_are_the_same() {
+    fn a_ticket_is_clean_text_and_tells_one_nanosecond_from_the_next() {
         let seal = seal();
-        let tickets: Vec<_> = (0..100).map(|_| seal.issue(secs(60), BOOT)).collect();
+        let tickets: Vec<_> = (0..100).map(|nanos| seal.issue(secs(60), BOOT + Duration::from_nanos(nanos))).collect();
         for (number, ticket) in tickets.iter().enumerate() {
             let text = ticket.expose();
             assert_eq!(text.len(), LETTERS);
@@ -202,8 +195,7 @@ mod tests {
     #[test]
     fn the_other_alphabet_and_padding_are_refused() {
         let seal = seal();
-        let odd =
-            std::iter::repeat_with(|| seal.issue(secs(60), BOOT)).find(|ticket| ticket.expose().contains(['-', '_']));
+        let odd = (1..).map(|life| seal.issue(secs(life), BOOT)).find(|ticket| ticket.expose().contains(['-', '_']));
         let text = odd.unwrap().expose().to_owned();
         assert!(seal.open(text.as_bytes(), BOOT).is_some());
         assert_eq!(seal.open(text.replace('-', "+").replace('_', "/").as_bytes(), BOOT), None);
@@ -229,7 +221,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_never_issued_opens_nothing(text in "[A-Za-z0-9_-]{60}", bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn what_was_never_issued_opens_nothing(text in "[A-Za-z0-9_-]{56}", bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert_eq!(seal().open(text.as_bytes(), Duration::ZERO), None);
             prop_assert_eq!(seal().open(&bytes, Duration::ZERO), None);
         }
@@ -239,7 +231,7 @@ mod tests {
             let (life, boot) = (Duration::from_millis(life), Duration::from_millis(boot));
             let ticket = seal().issue(life, boot);
             let opened = seal().open(ticket.expose().as_bytes(), Duration::from_millis(later));
-            let end = boot.saturating_add(life).min(Duration::from_millis(u64::MAX));
+            let end = boot.saturating_add(life).min(Duration::from_nanos(u64::MAX));
             prop_assert_eq!(opened, (Duration::from_millis(later) < end).then_some(end));
         }
     }
