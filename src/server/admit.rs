@@ -77,11 +77,12 @@ impl Right {
 pub(super) struct Told {
     pub(super) dialect: Dialect,
     pub(super) right: Right,
-    /// One of the configuration.
-    pub(super) identity: Option<IdentityName>,
+    /// One of the configuration, by the name that was asked for.
+    identity: Option<IdentityName>,
+    /// What was asked for is of whom the address plays.
+    plays: bool,
     pub(super) known: Known,
     pub(super) writing: Writing,
-    terms: Arc<Terms>,
     /// Of what an EC2 path is.
     about: ec2::About,
 }
@@ -103,21 +104,16 @@ pub(super) enum Writing {
 
 impl Told {
     /// Nothing but where it is asked.
-    pub(super) fn at(path: &str, query: Option<&str>, terms: &Arc<Terms>) -> Self {
+    pub(super) fn at(path: &str, query: Option<&str>, terms: &Terms) -> Self {
         Self {
             dialect: terms.dialect_of(path, query),
             right: Right::Nothing,
             identity: None,
+            plays: false,
             known: Known::default(),
             writing: Writing::Container,
-            terms: Arc::clone(terms),
             about: ec2::About::default(),
         }
-    }
-
-    /// The terms that it was asked on.
-    pub(super) fn terms(&self) -> &Arc<Terms> {
-        &self.terms
     }
 
     /// How much life clients of this kind want of a credential.
@@ -128,11 +124,12 @@ impl Told {
     /// The answer to what came of it, with the credential that was handed out, if it was.
     pub(super) fn write<'c>(
         &self,
+        terms: &Terms,
         outcome: Result<&'c Credential, Refusal>,
         now: Now,
     ) -> Result<(Answer, Option<&'c Credential>), Refusal> {
         let account = outcome.as_ref().ok().and_then(|credential| ec2::account_of(credential));
-        match (&self.writing, &self.terms.ec2, &self.terms.task) {
+        match (&self.writing, &terms.ec2, &terms.task) {
             (Writing::Instance { extended }, ..) => {
                 let credential = outcome?;
                 Ok((ec2::write_credential(credential, *extended, now)?, Some(credential)))
@@ -154,31 +151,34 @@ impl Told {
     }
 
     /// The answer to a request that gets nothing.
-    pub(super) fn refuse(&self, refusal: &Refusal, now: Now) -> Answer {
+    pub(super) fn refuse(&self, terms: &Terms, refusal: &Refusal, now: Now) -> Answer {
         match self.dialect {
-            Dialect::Ecs if self.terms.ecs == Some(Ecs::ByGrant) => ecs::refuse(refusal),
+            Dialect::Ecs if terms.ecs == Some(Ecs::ByGrant) => ecs::refuse(refusal),
             Dialect::Ecs => ecs::refuse_relative(refusal),
             // who has no token must not learn from the words which paths there are
-            Dialect::PodIdentity if matches!(self.terms.pod_identity, Some(PodIdentity::ByGrant)) => {
-                ecs::refuse(refusal)
-            }
+            Dialect::PodIdentity if matches!(terms.pod_identity, Some(PodIdentity::ByGrant)) => ecs::refuse(refusal),
             Dialect::PodIdentity => pod_identity::refuse(refusal),
             Dialect::EcsTask => ecs_task::refuse(refusal),
             Dialect::Ec2 => {
-                let faithful = self.terms.ec2.as_ref().is_some_and(|instance| instance.faithful);
+                let faithful = terms.ec2.as_ref().is_some_and(|instance| instance.faithful);
                 ec2::refuse(refusal, self.about, faithful, now)
             }
         }
     }
 
-    pub(super) fn deed(&self, outcome: &'static str, issued: Option<Handed>) -> Deed {
+    /// Whose it is, as far as the request came.
+    pub(super) fn identity(&self, terms: &Terms) -> Option<IdentityName> {
+        self.identity.clone().or_else(|| if self.plays { terms.played(self.dialect).cloned() } else { None })
+    }
+
+    pub(super) fn deed(&self, terms: &Terms, outcome: &'static str, issued: Option<Handed>) -> Deed {
         Deed {
             grant: match &self.right {
                 Right::Grant(grant) => Some(Arc::clone(&grant.name)),
                 Right::Account(account) => Some(Arc::clone(account)),
                 _ => None,
             },
-            identity: self.identity.clone(),
+            identity: self.identity(terms),
             known: self.known.clone(),
             dialect: self.dialect.word(),
             outcome,
@@ -189,11 +189,17 @@ impl Told {
 
 impl Service {
     /// What a request may have. `told` is filled as far as it goes.
-    pub(super) fn admit(&self, parts: &Parts, peer: &PeerOwner, told: &mut Told) -> Result<Step, Refusal> {
-        let terms = Arc::clone(&told.terms);
+    pub(super) fn admit(
+        &self,
+        parts: &Parts,
+        terms: &Terms,
+        peer: &PeerOwner,
+        now: Now,
+        told: &mut Told,
+    ) -> Result<Step, Refusal> {
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
         let proofs = gate::examine(head, peer.to().ip(), terms.puts())?;
-        let (path, now) = (parts.uri.path(), self.clock.now());
+        let path = parts.uri.path();
         if path == "/healthz" && parts.method != Method::PUT {
             return Ok(Step::Health);
         }
@@ -211,19 +217,19 @@ impl Service {
             }
             (Dialect::PodIdentity, ..) => match &terms.pod_identity {
                 Some(PodIdentity::ByAccount(cluster)) => self.admit_account(path, cluster, proofs, told),
-                Some(PodIdentity::ByGrant) => self.admit_grant(path, proofs, told),
+                Some(PodIdentity::ByGrant) => self.admit_grant(path, terms, proofs, told),
                 None => Err(Refusal::Path),
             },
             (Dialect::Ecs, ..) => match terms.ecs {
-                Some(Ecs::ByGrant) => self.admit_grant(path, proofs, told),
+                Some(Ecs::ByGrant) => self.admit_grant(path, terms, proofs, told),
                 Some(Ecs::RelativeByGrant) => {
                     self.take_grant(proofs, told)?;
-                    self.admit_relative(parts, told)
+                    self.admit_relative(parts, terms, told)
                 }
                 Some(Ecs::Relative) => {
                     peer.may_ask(terms.peers)?;
                     told.right = Right::Peer;
-                    self.admit_relative(parts, told)
+                    self.admit_relative(parts, terms, told)
                 }
                 None => Err(Refusal::Path),
             },
@@ -232,13 +238,13 @@ impl Service {
     }
 
     /// `/creds/NAME`, or `/v1/credentials` for the grant's default identity.
-    fn admit_grant(&self, path: &str, proofs: Proofs<'_>, told: &mut Told) -> Result<Step, Refusal> {
+    fn admit_grant(&self, path: &str, terms: &Terms, proofs: Proofs<'_>, told: &mut Told) -> Result<Step, Refusal> {
         let grant = self.take_grant(proofs, told)?;
         let identity = match ecs::read(path)? {
             Asked::Identity(name) => name.into(),
             Asked::GrantDefault => grant.default_aws.clone().ok_or(Refusal::NoDefault)?,
         };
-        self.admit_identity(identity, told).map(Step::Ask)
+        self.admit_identity(identity, terms, told).map(Step::Ask)
     }
 
     fn take_grant(&self, proofs: Proofs<'_>, told: &mut Told) -> Result<Arc<Grant>, Refusal> {
@@ -248,9 +254,9 @@ impl Service {
         Ok(grant)
     }
 
-    fn admit_relative(&self, parts: &Parts, told: &mut Told) -> Result<Step, Refusal> {
+    fn admit_relative(&self, parts: &Parts, terms: &Terms, told: &mut Told) -> Result<Step, Refusal> {
         let identity = ecs::read_relative(parts.uri.path(), parts.uri.query())?;
-        self.admit_identity(identity.into(), told).map(Step::Ask)
+        self.admit_identity(identity.into(), terms, told).map(Step::Ask)
     }
 
     /// The token is looked at by who may wait.
@@ -273,6 +279,7 @@ impl Service {
         &self,
         account: ServiceAccount,
         cluster: &Cluster,
+        terms: &Terms,
         told: &mut Told,
     ) -> Result<Ask, Refusal> {
         let key = (account.namespace, account.name);
@@ -281,7 +288,7 @@ impl Service {
         let Some(identity) = cluster.identities.get(&key).cloned() else {
             return Err(Refusal::NotMapped(named));
         };
-        self.admit_identity(identity, told)
+        self.admit_identity(identity, terms, told)
     }
 
     fn admit_instance(
@@ -292,7 +299,7 @@ impl Service {
         told: &mut Told,
         now: Now,
     ) -> Result<Step, Refusal> {
-        told.identity = Some(Arc::clone(&instance.identity));
+        told.plays = true;
         if !instance.enabled {
             return Err(Refusal::Disabled);
         }
@@ -303,7 +310,8 @@ impl Service {
             return Err(Refusal::Method);
         }
         if put {
-            let life = ec2::ticket_life(ticket_life(parts)?)?;
+            let said = proofs.ticket_life.map(|life| life.to_str().map_err(|_| Refusal::TicketLife)).transpose()?;
+            let life = ec2::ticket_life(said)?;
             return Ok(Step::Say(ec2::write_ticket(instance.seal.issue(life, now.boot), life), TICKET));
         }
         told.right = match proofs.ticket {
@@ -334,7 +342,7 @@ impl Service {
 
     fn admit_task(&self, path: &str, task: &Task, told: &mut Told) -> Result<Step, Refusal> {
         told.right = Right::Peer;
-        told.identity = Some(Arc::clone(&task.identity));
+        told.plays = true;
         if task.facts.account.is_some() {
             return Ok(Step::Say(task.write(path, None)?, "described"));
         }
@@ -344,7 +352,7 @@ impl Service {
     }
 
     /// An identity that was asked for by its name, or that an account was given.
-    fn admit_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Ask, Refusal> {
+    fn admit_identity(&self, identity: IdentityName, terms: &Terms, told: &mut Told) -> Result<Ask, Refusal> {
         let ask = self.known_identity(identity, told)?;
         let granted = match &told.right {
             Right::Grant(grant) => grant.scope.covers(&ask.identity),
@@ -353,7 +361,7 @@ impl Service {
         if !granted {
             return Err(Refusal::NotGranted(ask.identity.to_string()));
         }
-        if !told.terms.serves(&ask.identity) {
+        if !terms.serves(&ask.identity) {
             return Err(Refusal::NotServed(ask.identity.to_string()));
         }
         Ok(ask)
@@ -367,13 +375,6 @@ impl Service {
         told.identity = Some(Arc::clone(&identity));
         Ok(Ask { identity })
     }
-}
-
-/// For how long a session token is asked for; two of it are none.
-fn ticket_life(parts: &Parts) -> Result<Option<&str>, Refusal> {
-    let mut said = parts.headers.get_all(ec2::TICKET_LIFE).iter();
-    let life = said.next().map(|life| life.to_str().map_err(|_| Refusal::TicketLife)).transpose()?;
-    if said.next().is_some() { Err(Refusal::TicketLife) } else { Ok(life) }
 }
 
 impl Task {

@@ -13,8 +13,8 @@ use crate::engine::{AskState, Engine};
 pub(super) type Reply = Response<Full<Bytes>>;
 
 /// Puts an answer on its way. No answer may be kept by anyone between us and the client.
-pub(super) fn reply(answer: &Answer) -> Reply {
-    let mut response = Response::new(Full::new(answer.body.clone()));
+pub(super) fn reply(answer: Answer) -> Reply {
+    let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     let form = match answer.form {
@@ -27,7 +27,9 @@ pub(super) fn reply(answer: &Answer) -> Reply {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
     if let Some(secs) = answer.ticket_life_secs {
-        headers.insert(TICKET_LIFE, secs.into());
+        // nearly all ask for the longest, which is not written out each time
+        let life = if secs == 21_600 { HeaderValue::from_static("21600") } else { secs.into() };
+        headers.insert(TICKET_LIFE, life);
     }
     if let Some(reason) = answer.reason {
         response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));

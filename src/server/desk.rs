@@ -26,7 +26,7 @@ use super::crowd::Standing;
 use super::gate::{self, Head};
 use super::peers::PeerOwner;
 use super::service::Service;
-use super::terms::Terms;
+use super::terms::{InForce, Terms};
 use crate::credential::{Ask, Now};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Lease;
@@ -40,10 +40,11 @@ pub(super) struct Desk {
     owner: PeerOwner,
     /// Until it was proven.
     standing: Cell<Option<Standing>>,
+    /// What is served here. What is remembered below rests on it, and goes when it changes.
+    terms: RefCell<InForce>,
     recall: RefCell<Option<Recall>>,
-    /// How the last session token was written down, and on which terms it was given: who asks for many need not be looked up
-    /// for each.
-    ticket: RefCell<Option<(Arc<Terms>, Entry)>>,
+    /// How the last session token was written down: who asks for many need not be looked up for each.
+    ticket: RefCell<Option<Entry>>,
 }
 
 impl Desk {
@@ -55,11 +56,13 @@ impl Desk {
         standing: Option<Standing>,
     ) -> Self {
         let owner = PeerOwner::new(from, to);
+        let terms = RefCell::new(InForce::new(service.terms.clone()));
         Self {
             service,
             peer,
             owner,
             standing: Cell::new(standing),
+            terms,
             recall: RefCell::default(),
             ticket: RefCell::default(),
         }
@@ -78,67 +81,58 @@ impl Desk {
             _ => false,
         };
         let same = asked(parts) == &*recall.asked && same_proof;
-        if !same
-            || !recall.right.lives(now)
-            || !Arc::ptr_eq(&recall.terms, &self.service.terms.borrow())
-            || !recall.lease.holds(now)
-        {
+        if !same || !recall.right.lives(now) || !recall.lease.holds(now) {
             return None;
         }
         if let Right::Grant(grant) = &recall.right {
             grant.use_at(now);
         }
         self.service.audit.note(&recall.entry, &self.peer, now, 0);
-        Some(reply(&recall.answer))
+        Some(reply(recall.answer.clone()))
     }
 
     fn remember(&self, parts: &Parts, told: &Told, lease: Lease, answer: Answer, entry: Entry) {
         let proofs = gate::Proofs {
             token: parts.headers.get(http::header::AUTHORIZATION),
             ticket: parts.headers.get(crate::dialect::ec2::TICKET),
+            ticket_life: None,
         };
         let proof = match told.right.proof(proofs).map(std::str::from_utf8) {
             Some(Ok(proof)) => Some(Secret::new(proof)),
             Some(Err(_)) => return,
             None => None,
         };
-        let (asked, right, terms) = (asked(parts).into(), told.right.clone(), Arc::clone(told.terms()));
-        self.recall.replace(Some(Recall { proof, asked, right, terms, lease, answer, entry }));
+        let (asked, right) = (asked(parts).into(), told.right.clone());
+        self.recall.replace(Some(Recall { proof, asked, right, lease, answer, entry }));
     }
 
     /// What can be answered from memory is, now; the rest waits for the engine.
-    fn answer(&self, parts: &Parts, ask: Ask, told: Told, since: Now) -> Answering {
+    fn answer(&self, parts: &Parts, ask: Ask, terms: &Arc<Terms>, told: Told, since: Now) -> Answering {
         let (service, peer) = (&self.service, &self.peer);
         if let Some(lease) = service.engine.lease_with(&ask, told.min_life(), since) {
-            let (answer, entry) = service.settle(&told, Ok(lease.credential()), peer, since);
-            let response = reply(&answer);
+            let (answer, entry) = service.settle(terms, &told, Ok(lease.credential()), peer, since);
             if answer.status.is_success() {
-                self.remember(parts, &told, lease, answer, entry);
+                self.remember(parts, &told, lease, answer.clone(), entry);
             }
-            return Answering::Ready(Some(response));
+            return Answering::Ready(Some(reply(answer)));
         }
-        let (service, peer) = (Arc::clone(service), Arc::clone(peer));
+        let (service, terms, peer) = (Arc::clone(service), Arc::clone(terms), Arc::clone(peer));
         Answering::Waiting(Box::pin(async move {
             let patience = service.engine.settings().patience;
-            service.obtain(&ask, &told, &peer, since, patience).await
+            service.obtain(&ask, &terms, &told, &peer, since, patience).await
         }))
     }
 
     /// Writes down what was said at once.
-    fn note_said(&self, told: &Told, word: &'static str, since: Now) {
+    fn note_said(&self, terms: &Terms, told: &Told, word: &'static str, since: Now) {
         if word != TICKET {
-            self.service.said(told, word, &self.peer, since);
+            self.service.said(terms, told, word, &self.peer, since);
             return;
         }
         let mut ticket = self.ticket.borrow_mut();
         match &*ticket {
-            Some((terms, entry)) if Arc::ptr_eq(terms, told.terms()) => {
-                self.service.audit.note(entry, &self.peer, since, 0);
-            }
-            _ => {
-                let entry = self.service.said(told, word, &self.peer, since);
-                *ticket = Some((Arc::clone(told.terms()), entry));
-            }
+            Some(entry) => self.service.audit.note(entry, &self.peer, since, 0),
+            None => *ticket = Some(self.service.said(terms, told, word, &self.peer, since)),
         }
     }
 
@@ -152,10 +146,18 @@ impl Desk {
 
 impl Service {
     /// The answer to an ask for which the engine is waited for.
-    async fn obtain(&self, ask: &Ask, told: &Told, peer: &Arc<Peer>, since: Now, patience: Duration) -> Reply {
+    async fn obtain(
+        &self,
+        ask: &Ask,
+        terms: &Terms,
+        told: &Told,
+        peer: &Arc<Peer>,
+        since: Now,
+        patience: Duration,
+    ) -> Reply {
         let outcome = self.engine.answer_with(ask, told.min_life(), patience).await;
         let outcome = outcome.as_deref().map_err(|failure| Refusal::Failed(failure.clone()));
-        reply(&self.settle(told, outcome, peer, since).0)
+        reply(self.settle(terms, told, outcome, peer, since).0)
     }
 }
 
@@ -169,7 +171,6 @@ struct Recall {
     proof: Option<Secret>,
     asked: Box<str>,
     right: Right,
-    terms: Arc<Terms>,
     lease: Lease,
     answer: Answer,
     entry: Entry,
@@ -185,28 +186,33 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
         let (parts, _) = request.into_parts();
         let (service, peer) = (&self.service, &self.peer);
         let since = service.clock.now();
+        if self.terms.borrow_mut().renew() {
+            self.recall.take();
+            self.ticket.take();
+        }
         if parts.method != Method::PUT
             && let Some(again) = self.again(&parts, since)
         {
             return Answering::Ready(Some(again));
         }
         self.recall.take();
-        let terms = Arc::clone(&service.terms.borrow());
-        let mut told = Told::at(parts.uri.path(), parts.uri.query(), &terms);
-        let admitted = service.admit(&parts, &self.owner, &mut told);
+        let in_force = self.terms.borrow();
+        let terms = in_force.terms();
+        let mut told = Told::at(parts.uri.path(), parts.uri.query(), terms);
+        let admitted = service.admit(&parts, terms, &self.owner, since, &mut told);
         // what is answered from memory above came through here first
         if !matches!(told.right, Right::Nothing) || matches!(admitted, Ok(Step::Say(..))) {
             self.prove();
         }
         match admitted {
-            Ok(Step::Ask(ask)) => self.answer(&parts, ask, told, since),
+            Ok(Step::Ask(ask)) => self.answer(&parts, ask, terms, told, since),
             Ok(Step::Say(answer, word)) => {
-                self.note_said(&told, word, since);
-                Answering::Ready(Some(reply(&answer)))
+                self.note_said(terms, &told, word, since);
+                Answering::Ready(Some(reply(answer)))
             }
-            Ok(Step::Health) => Answering::Ready(Some(reply(&Health::of(&service.engine).answer()))),
+            Ok(Step::Health) => Answering::Ready(Some(reply(Health::of(&service.engine).answer()))),
             Ok(Step::Verify(cluster, token)) => {
-                let (service, peer) = (Arc::clone(service), Arc::clone(peer));
+                let (service, terms, peer) = (Arc::clone(service), Arc::clone(terms), Arc::clone(peer));
                 // it stays here as well: this token may be refused, and the connection's next one be good
                 let standing = self.standing.take();
                 self.standing.set(standing.clone());
@@ -215,19 +221,19 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
                     // clients wait once: what the keys took of it, the engine does not have
                     let deadline = Instant::now() + patience;
                     let verified = cluster.keys.verified(token.expose().as_bytes(), &cluster.rules, patience).await;
-                    match verified.and_then(|account| service.admit_verified(account, &cluster, &mut told)) {
+                    match verified.and_then(|account| service.admit_verified(account, &cluster, &terms, &mut told)) {
                         Ok(ask) => {
                             standing.into_iter().for_each(Standing::prove);
                             let left = deadline.saturating_duration_since(Instant::now());
-                            service.obtain(&ask, &told, &peer, since, left).await
+                            service.obtain(&ask, &terms, &told, &peer, since, left).await
                         }
-                        Err(refusal) => reply(&service.settle(&told, Err(refusal), &peer, since).0),
+                        Err(refusal) => reply(service.settle(&terms, &told, Err(refusal), &peer, since).0),
                     }
                 }))
             }
             Err(refusal) => {
-                let (answer, _) = service.settle(&told, Err(refusal), peer, since);
-                Answering::Ready(Some(reply(&answer)))
+                let (answer, _) = service.settle(terms, &told, Err(refusal), peer, since);
+                Answering::Ready(Some(reply(answer)))
             }
         }
     }

@@ -12,7 +12,7 @@ use http::header::{
 };
 use http::{Method, Uri, Version};
 
-use crate::dialect::Refusal;
+use crate::dialect::{Refusal, ec2};
 
 /// What of a request the gate looks at.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub struct Proofs<'r> {
     pub token: Option<&'r HeaderValue>,
     /// `X-aws-ec2-metadata-token`: a session token of the instance metadata service.
     pub ticket: Option<&'r HeaderValue>,
+    /// `X-aws-ec2-metadata-token-ttl-seconds`: for how long a session token is wanted.
+    pub ticket_life: Option<&'r HeaderValue>,
 }
 
 /// Lets a request in, and hands back what it proves itself by, or says why not. `bound` is the address that the client
@@ -79,9 +81,6 @@ pub const MOST_BODY_BYTES: u64 = 64 * 1024;
 /// The most that the target and the headers may hold. What is far larger is not even read: see [`super::conn::Limits`].
 pub const MOST_HEAD_BYTES: usize = 16 * 1024;
 
-/// Which clients of EC2 send.
-const TICKET: &str = "x-aws-ec2-metadata-token";
-
 #[derive(Default)]
 struct Seen<'r> {
     host: Option<&'r HeaderValue>,
@@ -106,9 +105,13 @@ fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
             if seen.proofs.token.replace(value).is_some() {
                 return Err(Refusal::Malformed("two Authorization headers"));
             }
-        } else if name == TICKET {
+        } else if name == ec2::TICKET {
             if seen.proofs.ticket.replace(value).is_some() {
                 return Err(Refusal::Malformed("two session tokens"));
+            }
+        } else if name == ec2::TICKET_LIFE {
+            if seen.proofs.ticket_life.replace(value).is_some() {
+                return Err(Refusal::TicketLife);
             }
         } else if name == CONTENT_LENGTH {
             seen.body_bytes = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);

@@ -90,7 +90,7 @@ impl Service {
         if conn::serve(io, desk, Limits::default(), stop).await == End::Unreadable {
             // Not a word of it: what is no request may be anything, a token included.
             let terms = Arc::clone(&self.terms.borrow());
-            let deed = Told::at("", None, &terms).deed("unreadable", None);
+            let deed = Told::at("", None, &terms).deed(&terms, "unreadable", None);
             self.audit.note(&self.audit.entry(deed), &peer, self.clock.now(), 0);
         }
     }
@@ -99,24 +99,25 @@ impl Service {
     /// is a refusal here, whoever handed it over.
     pub(super) fn settle(
         &self,
+        terms: &Terms,
         told: &Told,
         outcome: Result<&Credential, Refusal>,
         peer: &Arc<Peer>,
         since: Now,
     ) -> (Answer, Entry) {
         let now = self.clock.now();
-        let (answer, deed) = match told.write(outcome, now) {
-            Ok((answer, Some(credential))) => (answer, told.deed("issued", Some(Handed::of(credential)))),
-            Ok((answer, None)) => (answer, told.deed("described", None)),
+        let (answer, deed) = match told.write(terms, outcome, now) {
+            Ok((answer, Some(credential))) => (answer, told.deed(terms, "issued", Some(Handed::of(credential)))),
+            Ok((answer, None)) => (answer, told.deed(terms, "described", None)),
             Err(refusal) => {
                 if let Refusal::Bug(reason) = refusal {
-                    tracing::error!(reason, identity = told.identity.as_deref(), "a fault of ours");
+                    tracing::error!(reason, identity = told.identity(terms).as_deref(), "a fault of ours");
                 }
-                let mut deed = told.deed(refusal.word(), None);
+                let mut deed = told.deed(terms, refusal.word(), None);
                 if let Refusal::UnknownIdentity(name) = &refusal {
                     deed.identity = self.audit.stranger(deed.grant.as_ref(), name, now);
                 }
-                (told.refuse(&refusal, now), deed)
+                (told.refuse(terms, &refusal, now), deed)
             }
         };
         let entry = self.audit.entry(deed);
@@ -125,9 +126,9 @@ impl Service {
     }
 
     /// An answer that needs no credential, written down in one word.
-    pub(super) fn said(&self, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) -> Entry {
+    pub(super) fn said(&self, terms: &Terms, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) -> Entry {
         let now = self.clock.now();
-        let entry = self.audit.entry(told.deed(word, None));
+        let entry = self.audit.entry(told.deed(terms, word, None));
         self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
         entry
     }

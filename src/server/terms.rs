@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::issuer_keys::IssuerKeys;
 use crate::config::{Dialect, Peers};
 use crate::credential::IdentityName;
@@ -114,6 +116,15 @@ impl Terms {
         self.identities.as_ref().is_none_or(|served| served.iter().any(|name| **name == *identity))
     }
 
+    /// Whose machine or task the address plays in a dialect.
+    pub(super) fn played(&self, dialect: Dialect) -> Option<&IdentityName> {
+        match dialect {
+            Dialect::Ec2 => self.ec2.as_ref().map(|instance| &instance.identity),
+            Dialect::EcsTask => self.task.as_ref().map(|task| &task.identity),
+            _ => None,
+        }
+    }
+
     /// Whether somebody here takes PUT.
     pub(super) fn puts(&self) -> bool {
         self.ec2.is_some()
@@ -121,6 +132,9 @@ impl Terms {
 
     /// In which dialect a request for this path is answered, if only to be told that there is no such path.
     pub(super) fn dialect_of(&self, path: &str, query: Option<&str>) -> Dialect {
+        if self.ecs.is_none() && self.pod_identity.is_none() && self.task.is_none() {
+            return self.main_dialect();
+        }
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let begins = [segments.next(), segments.next()];
         let with_id = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("id=")));
@@ -145,5 +159,73 @@ impl Terms {
         } else {
             Dialect::EcsTask
         }
+    }
+}
+
+/// The terms of an address as one connection sees them: looking whether they have changed costs no more than a reading of
+/// memory that connections share and none of them writes.
+pub(super) struct InForce {
+    /// `None`: nothing can change any more.
+    receiver: Option<watch::Receiver<Arc<Terms>>>,
+    terms: Arc<Terms>,
+}
+
+impl InForce {
+    pub(super) fn new(mut receiver: watch::Receiver<Arc<Terms>>) -> Self {
+        let terms = Arc::clone(&receiver.borrow_and_update());
+        Self { receiver: Some(receiver), terms }
+    }
+
+    /// Looks again: whether there are others than before.
+    pub(super) fn renew(&mut self) -> bool {
+        let Some(receiver) = &mut self.receiver else { return false };
+        let changed = receiver.has_changed();
+        if matches!(changed, Ok(false)) {
+            return false;
+        }
+        let latest = Arc::clone(&receiver.borrow_and_update());
+        if changed.is_err() {
+            self.receiver = None;
+        }
+        let others = !Arc::ptr_eq(&latest, &self.terms);
+        self.terms = latest;
+        others
+    }
+
+    pub(super) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> Arc<Terms> {
+        Arc::new(Terms::of_nothing(Peers::Own, Vec::new()))
+    }
+
+    #[test]
+    fn other_terms_are_seen_once_and_the_same_are_not_others() {
+        let (first, second) = (nothing(), nothing());
+        let (sender, receiver) = watch::channel(Arc::clone(&first));
+        let mut in_force = InForce::new(receiver);
+        assert!(!in_force.renew() && Arc::ptr_eq(in_force.terms(), &first));
+        sender.send_replace(Arc::clone(&second));
+        assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &second));
+        assert!(!in_force.renew());
+        sender.send_replace(Arc::clone(&second));
+        assert!(!in_force.renew());
+    }
+
+    #[test]
+    fn what_was_said_last_holds_when_nobody_can_say_more() {
+        let (first, last) = (nothing(), nothing());
+        let (sender, receiver) = watch::channel(first);
+        let mut in_force = InForce::new(receiver);
+        sender.send_replace(Arc::clone(&last));
+        drop(sender);
+        assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &last));
+        assert!(!in_force.renew() && Arc::ptr_eq(in_force.terms(), &last));
     }
 }
