@@ -116,7 +116,8 @@ const CTRL_D: &str = "\x04";
 fn ctrl_c_is_the_childs_to_decide() {
     let home = Home::new();
     let mut terminal = Terminal::new(&home);
-    terminal.enter("credenza exec my-role -- bash -c 'trap \"echo caught-INT\" INT; trap \"echo caught-QUIT\" QUIT; echo rea''dy; while ! read -r line; do :; done; exit 7'");
+    // a signal that comes just before bash begins to read waits for its end
+    terminal.enter("credenza exec my-role -- bash -c 'trap \"echo caught-INT\" INT; trap \"echo caught-QUIT\" QUIT; echo rea''dy; while ! read -r -t 0.2 line; do :; done; exit 7'");
     terminal.expect("ready");
     for (key, caught) in [(CTRL_C, "caught-INT"), (CTRL_BACKSLASH, "caught-QUIT"), (CTRL_C, "caught-INT")] {
         terminal.press(key);

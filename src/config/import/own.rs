@@ -59,6 +59,9 @@ pub(super) fn set_right(
         lines.replace(section.header - 1, &Marker { region: true, ..marker.clone() }.line());
     }
     lines.insert_after(section.last(&lines.before), &missing);
+    if !missing.is_empty() {
+        lines.move_to_margin(section.end);
+    }
     changed
 }
 
@@ -70,6 +73,7 @@ pub(super) fn remove(lines: &mut Lines<'_>, section: &Section) {
     for number in blank.unwrap_or(marker)..=last {
         lines.after[number].clear();
     }
+    lines.move_to_margin(section.end);
 }
 
 fn keys<'a>(marker: &'a Marker, region: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
@@ -148,6 +152,14 @@ impl<'a> Lines<'a> {
             }
             text.push_str(line);
             text.push_str(self.end);
+        }
+    }
+
+    /// Puts the header of the next section to the margin, if there is one: further in, it would continue the value that comes
+    /// to stand above it.
+    fn move_to_margin(&mut self, header: usize) {
+        if let Some(line) = self.before.get(header) {
+            self.after[header] = line.trim_start().to_owned();
         }
     }
 

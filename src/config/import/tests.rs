@@ -97,6 +97,25 @@ fn what_stands_there_stays_and_its_line_ends_are_taken_over() {
 }
 
 #[test]
+fn a_header_that_is_further_in_stays_one_below_what_is_set_right_or_gone() {
+    let before = format!("{SESSION}\n# credenza import: corp 111122223333 Admin\n[profile Prod-EU-Admin]\n");
+    let right = format!("{SESSION}{OURS}");
+    let told = ["~ Prod-EU-Admin Prod EU (111122223333) Admin set right: sso_session, sso_account_id, sso_role_name"];
+    let case = Case::of(&[ADMIN]);
+    case.gives(&format!("{before}  [profile c]\nk = v\n"), &format!("{right}[profile c]\nk = v\n"), &told);
+    // nothing is added: nothing is moved
+    let indented = OURS.replace("sso_", "  sso_");
+    let whole = format!("{SESSION}{indented}  [profile c]\nk = v\n");
+    assert_eq!(case.edit(&whole).unwrap().text, whole);
+
+    let mut case = Case::of(&[]);
+    case.prune = true;
+    let mine = "[profile mine]\nregion = x\n";
+    let edit = case.edit(&format!("{SESSION}{mine}{indented}  [profile c]\nk = v\n")).unwrap();
+    assert_eq!(edit.text, format!("{SESSION}{mine}[profile c]\nk = v\n"));
+}
+
+#[test]
 fn a_name_in_use_is_left_alone() {
     let told = [
         "! Prod-EU-Admin Prod EU (111122223333) Admin left: a profile of this name is there that import did not write; give another --name",
