@@ -56,3 +56,12 @@ def aws_cli(request):
 def form(request):
     """Each form of the token that every client of the matrix knows: the variable, and a file."""
     return request.param
+
+
+@pytest.fixture(
+    params=[((), "ecs"), (("--token-file",), "ecs"), (("--ec2",), "ec2"), (("--pod-identity",), "pod-identity")],
+    ids=["token", "token-file", "ec2", "pod-identity"],
+)
+def wired(request):
+    """Each way in which `exec` has a client find its endpoint: the flags, and the dialect of the requests."""
+    return request.param

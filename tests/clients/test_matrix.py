@@ -1,4 +1,4 @@
-"""Every client, unmodified, under `credenza exec`: checklist 65, 66 and 68 with each form of the token.
+"""Every client, unmodified, under `credenza exec`: checklist 65, 66 and 68 in each way to find the endpoint.
 
 The simulated STS verifies the signature, the session token and its end, so a `GetCallerIdentity` that succeeds is the
 proof that what was handed out works.
@@ -23,23 +23,27 @@ def test_without_credenza_no_client_has_credentials(client, home):
     assert "error" in home.start(client).call("sts")
 
 
-def test_c65_an_s3_list_and_a_caller_identity_succeed(client, form, home, storage):
+def test_c65_an_s3_list_and_a_caller_identity_succeed(client, wired, home, storage):
+    flags, dialect = wired
     home.role("my-role")
-    program = home.exec("my-role", client, *form)
+    program = home.exec("my-role", client, *flags)
     assert program.ok("sts").startswith(CALLER)
     assert program.ok("s3") == ["uploads"]
     assert storage.signed_with[-1] == home.cloud.keys_of("my-role")[-1]["access_key_id"]
     assert program.close()[0] == 0
+    assert home.answered("my-role", dialect) >= 1
+    assert {line["dialect"] for line in home.audit()} == {dialect}, "nobody asked in another one"
 
 
-def test_c66_ten_calls_cause_one_endpoint_request_with_50_minutes_left(client, form, home):
+def test_c66_ten_calls_cause_one_endpoint_request_with_50_minutes_left(client, wired, home):
+    flags, dialect = wired
     home.role("my-role", duration_seconds=3000)
-    program = home.exec("my-role", client, *form)
+    program = home.exec("my-role", client, *flags)
     for _ in range(10):
         program.ok("s3")
     program.close()
     # A process a call cannot remember: it asks each time, and Credenza answers from memory.
-    assert home.answered("my-role") == (10 if client.process_a_call else 1)
+    assert home.answered("my-role", dialect) == (10 if client.process_a_call else 1)
     assert len(home.cloud.calls("AssumeRole", "my-role")) == 1
 
 
@@ -56,10 +60,11 @@ def test_c66_one_aws_cli_run_of_ten_calls_causes_one_endpoint_request(aws_cli, f
     assert home.answered("my-role") == 1
 
 
-def test_c68_a_dead_proxy_and_the_injected_no_proxy(client, form, home):
+def test_c68_a_dead_proxy_and_the_injected_no_proxy(client, wired, home):
+    flags, _ = wired
     home.role("my-role")
     with dead_proxy() as proxy:
-        program = home.exec("my-role", client, *form, **proxy)
+        program = home.exec("my-role", client, *flags, **proxy)
         assert program.ok("sts").startswith(CALLER)
         assert program.ok("s3") == ["uploads"]
         program.close()

@@ -1,7 +1,8 @@
 """Every client, unmodified, as a pod of EKS has it: the address in one variable, the token in a file that the other names.
 
 Under `credenza exec --pod-identity`, whose token is ours, and at a `[[listener]]` of the daemon, whose tokens are those of a
-cluster's service accounts. Checklist 33, 36 to 38 and 65 to 68. There is no cluster here: the tests sign as one does.
+cluster's service accounts. Checklist 33, 36 to 38 and 65 to 68; what holds under `credenza exec` in every dialect is in
+`test_matrix.py`. There is no cluster here: the tests sign as one does.
 """
 
 import pytest
@@ -30,37 +31,6 @@ def one_call(home, pod):
     answer = program.call("sts")
     program.close()
     return answer
-
-
-def test_c65_under_exec_an_s3_list_and_a_caller_identity_succeed(client, home, storage):
-    home.role("my-role")
-    program = home.exec("my-role", client, "--pod-identity")
-    assert program.ok("sts").startswith(CALLER)
-    assert program.ok("s3") == ["uploads"]
-    assert storage.signed_with[-1] == home.cloud.keys_of("my-role")[-1]["access_key_id"]
-    assert program.close()[0] == 0
-    assert home.answered("my-role", DIALECT) >= 1
-    assert outcomes(home) == {"issued"}
-
-
-def test_c66_under_exec_ten_calls_cause_one_endpoint_request_with_50_minutes_left(client, home):
-    home.role("my-role", duration_seconds=3000)
-    program = home.exec("my-role", client, "--pod-identity")
-    for _ in range(10):
-        program.ok("s3")
-    program.close()
-    # A process a call cannot remember: it asks each time, and Credenza answers from memory.
-    assert home.answered("my-role", DIALECT) == (10 if client.process_a_call else 1)
-    assert len(home.cloud.calls("AssumeRole", "my-role")) == 1
-
-
-def test_c68_under_exec_a_dead_proxy_and_the_injected_no_proxy(client, home):
-    home.role("my-role")
-    with dead_proxy() as proxy:
-        program = home.exec("my-role", client, "--pod-identity", **proxy)
-        assert program.ok("sts").startswith(CALLER)
-        assert program.ok("s3") == ["uploads"]
-        program.close()
 
 
 def test_c33_c36_the_token_file_is_private_and_has_no_line_end_and_the_address_is_the_agents(home):
