@@ -3,9 +3,11 @@
 //!
 //! Nothing here acts; every rule takes the time as an argument. Called by the engine, the sources and the dialects.
 
+pub mod claims;
 pub mod codes;
 pub mod handover;
 pub mod millis;
+pub mod token;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,28 +15,61 @@ use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
 
-/// The name of a thing that can be served: a profile of `~/.aws/config`, such as `prod`.
+pub use token::{IssuedToken, Token};
+
+/// The name of a thing that can be served: a profile of `~/.aws/config`, such as `prod`, or an Azure identity, such as `graph`.
 pub type IdentityName = Arc<str>;
 
+/// What an Azure token is for, exactly as a client wrote it, such as `https://graph.microsoft.com`: with a slash at its end it
+/// is another one.
+pub type Resource = Arc<str>;
+
 /// What is wanted of the engine: the key of its table of credentials.
-///
-/// The shape is one identity for now: an AWS identity has one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ask {
-    /// The identity, by the name that its profile has.
+    /// The identity, by its name.
     pub identity: IdentityName,
+    /// What is wanted of it.
+    pub want: Want,
+}
+
+/// What is wanted of an identity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Want {
+    /// The keys of an AWS identity.
+    Keys,
+    /// A token of an Azure identity, for this.
+    Token(Resource),
+    /// The signed statement that a federated Azure identity shows to Entra ID in place of a secret: for clients that show it
+    /// themselves (`AZURE_FEDERATED_TOKEN_FILE`).
+    Assertion,
 }
 
 impl Ask {
     /// The ask for an identity's AWS keys.
     pub fn aws(identity: impl Into<IdentityName>) -> Self {
-        Self { identity: identity.into() }
+        Self { identity: identity.into(), want: Want::Keys }
+    }
+
+    /// The ask for a token of an Azure identity.
+    pub fn token(identity: impl Into<IdentityName>, resource: impl Into<Resource>) -> Self {
+        Self { identity: identity.into(), want: Want::Token(resource.into()) }
+    }
+
+    /// The ask for what a federated Azure identity shows in place of a secret.
+    pub fn assertion(identity: impl Into<IdentityName>) -> Self {
+        Self { identity: identity.into(), want: Want::Assertion }
     }
 }
 
 impl fmt::Display for Ask {
+    /// `prod`, `graph (https://graph.microsoft.com)`, `sync (assertion)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.identity)
+        match &self.want {
+            Want::Keys => f.write_str(&self.identity),
+            Want::Token(resource) => write!(f, "{} ({resource})", self.identity),
+            Want::Assertion => write!(f, "{} (assertion)", self.identity),
+        }
     }
 }
 
@@ -83,7 +118,38 @@ impl AwsKeys {
     }
 }
 
-/// What a source made: keys, and until when they work, by whose clock.
+/// What a source made for clients.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// AWS keys.
+    Keys(Issued),
+    /// A token.
+    Token(IssuedToken),
+}
+
+impl Made {
+    /// What a person should be told about it, once each.
+    pub fn warnings_mut(&mut self) -> &mut Vec<String> {
+        match self {
+            Self::Keys(issued) => &mut issued.warnings,
+            Self::Token(issued) => &mut issued.warnings,
+        }
+    }
+}
+
+impl From<Issued> for Made {
+    fn from(issued: Issued) -> Self {
+        Self::Keys(issued)
+    }
+}
+
+impl From<IssuedToken> for Made {
+    fn from(issued: IssuedToken) -> Self {
+        Self::Token(issued)
+    }
+}
+
+/// AWS keys as they were made, and until when they work, by whose clock.
 #[derive(Clone, Debug)]
 pub struct Issued {
     /// The keys. What leaves through an endpoint always has a session token.
@@ -160,6 +226,18 @@ pub enum Renewed {
     Keys(Issued),
     /// The access token of a sign-in.
     SignIn(SignIn),
+    /// The login of an Entra ID account.
+    Account(Account),
+}
+
+/// The login of an Entra ID account. Its refresh token stays in the store, because each use of it may bring another one; it
+/// has no end that anybody names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Which login: whoever logs in again makes another one of it.
+    pub login: Arc<str>,
+    /// Whose, such as `ada@contoso.com`, where it is known.
+    pub name: Option<Arc<str>>,
 }
 
 /// A sign-in to IAM Identity Center, by the access token that it has now.
@@ -184,15 +262,23 @@ impl Session {
     pub fn keys(&self) -> Option<&Issued> {
         match &self.renewed {
             Renewed::Keys(issued) => Some(issued),
-            Renewed::SignIn(_) => None,
+            Renewed::SignIn(_) | Renewed::Account(_) => None,
         }
     }
 
     /// The sign-in that it is, if it is such.
     pub fn sign_in(&self) -> Option<&SignIn> {
         match &self.renewed {
-            Renewed::Keys(_) => None,
             Renewed::SignIn(sign_in) => Some(sign_in),
+            Renewed::Keys(_) | Renewed::Account(_) => None,
+        }
+    }
+
+    /// The login that it is, if it is such.
+    pub fn account(&self) -> Option<&Account> {
+        match &self.renewed {
+            Renewed::Account(account) => Some(account),
+            Renewed::Keys(_) | Renewed::SignIn(_) => None,
         }
     }
 
@@ -217,28 +303,72 @@ impl Session {
         match &self.renewed {
             Renewed::Keys(issued) => Some((issued.expiration?, issued.server_offset)),
             Renewed::SignIn(sign_in) => Some((sign_in.expiration, sign_in.server_offset)),
+            Renewed::Account(_) => None,
         }
     }
 }
 
-/// What clients get: temporary keys, with their end.
+/// What clients get, with its end.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// The keys; `session_token` is always there.
-    pub keys: AwsKeys,
+    /// What it is.
+    pub content: Content,
     /// The upstream's own end, never later: what clients are told.
     pub expiration: SystemTime,
     /// The upstream's clock less ours.
     pub server_offset: ClockOffset,
-    /// The account, twelve digits, where it is known.
-    pub account_id: Option<String>,
-    /// The role's ARN, where there is one.
-    pub role_arn: Option<String>,
     /// When it came, by both clocks.
     pub received: Now,
 }
 
+/// What a credential is.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Temporary AWS keys.
+    Aws(AwsCredential),
+    /// A bearer token.
+    Token(Token),
+}
+
+/// Temporary AWS keys, and whose they are.
+#[derive(Clone, Debug)]
+pub struct AwsCredential {
+    /// The keys; `session_token` is always there.
+    pub keys: AwsKeys,
+    /// The account, twelve digits, where it is known.
+    pub account_id: Option<String>,
+    /// The role's ARN, where there is one.
+    pub role_arn: Option<String>,
+}
+
+impl Content {
+    /// Whether it is the same one again.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Aws(one), Self::Aws(other)) => one.keys.access_key_id == other.keys.access_key_id,
+            (Self::Token(one), Self::Token(other)) => one.access_token.same_as(other.access_token.expose().as_bytes()),
+            (Self::Aws(_), Self::Token(_)) | (Self::Token(_), Self::Aws(_)) => false,
+        }
+    }
+}
+
 impl Credential {
+    /// The AWS keys that it is, if it is such.
+    pub fn aws(&self) -> Option<&AwsCredential> {
+        match &self.content {
+            Content::Aws(aws) => Some(aws),
+            Content::Token(_) => None,
+        }
+    }
+
+    /// The token that it is, if it is such.
+    pub fn token(&self) -> Option<&Token> {
+        match &self.content {
+            Content::Token(token) => Some(token),
+            Content::Aws(_) => None,
+        }
+    }
+
     /// How long it lives from its receipt: the upstream's lifetime L.
     pub fn lifetime(&self) -> Duration {
         life_at(self.expiration, self.server_offset, self.received.wall)

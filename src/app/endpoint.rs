@@ -19,7 +19,7 @@ use super::smallness::stay_small;
 use super::supply::{News, Sought, Supply};
 use super::trail::{self, HandedOut};
 use super::user_sessions::Follower;
-use crate::config::Config;
+use crate::config::{Config, Identity};
 use crate::credential::{Ask, Credential, IdentityName, Now, Outcome};
 use crate::engine::lifetime::{CONTAINER_LIFE, INSTANCE_LIFE};
 use crate::engine::{AskState, Engine, Reset, Settings};
@@ -202,9 +202,9 @@ impl Endpoint {
     /// One credential, waited for up to `patience`: for a person at the terminal, who wants to know before the command runs
     /// whether it will work. Failures of before are forgotten.
     pub async fn credential(&self, identity: &IdentityName, patience: Duration) -> Outcome {
-        let ask = Ask::aws(Arc::clone(identity));
+        let ask = self.ask(identity);
         let get = async || {
-            self.engine.reset(Reset::Person(ask.clone()));
+            self.engine.reset(Reset::Person(Arc::clone(identity)));
             self.engine.get(&ask, patience).await
         };
         match get().await {
@@ -237,14 +237,20 @@ impl Endpoint {
         needing.filter_map(|view| Some((view.ask.identity, view.last_failure?.0.code))).collect()
     }
 
+    /// What is asked of an identity where nobody says what for.
+    fn ask(&self, identity: &IdentityName) -> Ask {
+        let config = self.configs.borrow();
+        config.identities.get(identity).map_or_else(|| Ask::aws(Arc::clone(identity)), Identity::ask)
+    }
+
     /// Begins to fetch a credential ahead of its first use.
     pub fn warm(&self, identity: &IdentityName) {
-        self.engine.warm(&Ask::aws(Arc::clone(identity)));
+        self.engine.warm(&self.ask(identity));
     }
 
     /// Forgets that a credential could not be had, and begins to fetch it.
     pub fn try_again(&self, identity: &IdentityName) {
-        self.engine.reset(Reset::Person(Ask::aws(Arc::clone(identity))));
+        self.engine.reset(Reset::Person(Arc::clone(identity)));
         self.warm(identity);
     }
 

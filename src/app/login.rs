@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::background;
 use super::recipes::Book;
 use super::sign_ins::end_of;
-use crate::config::{AwsDefinition, Config, SsoSession};
+use crate::config::{Config, Definition, SsoSession};
 use crate::credential::{Ask, Failure, IdentityName};
 use crate::engine::{Engine, Settings};
 use crate::source::mfa::NoSessions;
@@ -67,7 +67,7 @@ async fn person(world: &World, config: &Arc<Config>, session: &SsoSession) -> Op
     let key = session.key();
     let of_session = |name: &&IdentityName| {
         let definition = config.identities.get(*name).and_then(|identity| identity.definition.as_ref().ok());
-        matches!(definition, Some(AwsDefinition::Sso(sso)) if sso.session.key() == key)
+        matches!(definition, Some(Definition::Sso(sso)) if sso.session.key() == key)
     };
     let name = config.identities.keys().find(of_session)?.clone();
     let settings = Settings { renew_ahead: false, ..Settings::default() };
@@ -78,7 +78,7 @@ async fn person(world: &World, config: &Arc<Config>, session: &SsoSession) -> Op
     );
     let credential = engine.get(&Ask::aws(Arc::clone(&name)), PERSON_PATIENCE).await;
     engine.stop().await;
-    let arn = sso::caller_arn(config.identities.get(&name)?, &credential.ok()?.keys, world).await?;
+    let arn = sso::caller_arn(config.identities.get(&name)?, &credential.ok()?.aws()?.keys, world).await?;
     arn.rsplit('/').next().filter(|person| !person.is_empty()).map(str::to_owned)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Config, Identity, Unusable};
-use crate::credential::{Ask, Failure, FailureClass, IdentityName};
+use crate::credential::{Ask, Failure, FailureClass, IdentityName, Want};
 use crate::engine;
 use crate::server::service::{Names, known};
 use crate::source::mfa::UserSessions;
@@ -12,13 +12,16 @@ use crate::source::{self, Learnt, Means, Recipe, Recipes, Source};
 use crate::world::World;
 use crate::world::process::Withholding;
 
+/// The source that makes what is wanted of an identity in place of the identity's own.
+pub(super) type Instead = Arc<dyn Fn(&Want) -> Arc<dyn Source> + Send + Sync>;
+
 /// How each identity's credentials are made.
 pub(super) struct Book {
     config: Arc<Config>,
     world: World,
     sessions: Arc<dyn UserSessions>,
     /// Sources that take the place of an identity's own: a daemon's.
-    instead: BTreeMap<IdentityName, Arc<dyn Source>>,
+    instead: BTreeMap<IdentityName, Instead>,
     /// What sources learnt, those of the books before included.
     learnt: Mutex<Learnt>,
 }
@@ -31,7 +34,7 @@ impl Book {
     }
 
     /// The same with other sources for some.
-    pub(super) fn with(self, instead: BTreeMap<IdentityName, Arc<dyn Source>>) -> Self {
+    pub(super) fn with(self, instead: BTreeMap<IdentityName, Instead>) -> Self {
         Self { instead, ..self }
     }
 
@@ -50,12 +53,13 @@ impl Recipes for Book {
         let definition = identity.definition.as_ref().map_err(unusable)?;
         let keep_warm = identity.keep_warm;
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
-        if let Some(source) = self.instead.get(&ask.identity) {
+        if let Some(instead) = self.instead.get(&ask.identity) {
+            let source = instead(&ask.want);
             // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
             let own = Self::of(Arc::clone(&self.config), self.world.clone(), Arc::clone(&self.sessions));
-            return Ok(Recipe { source: Arc::clone(source), digest: engine::stamp(&own, ask)?, keep_warm, max_hold });
+            return Ok(Recipe { source, digest: engine::stamp(&own, ask)?, keep_warm, max_hold });
         }
-        let source = source::build(definition, identity, &self.means());
+        let source = source::build(definition, identity, &ask.want, &self.means())?;
         Ok(Recipe { source, digest: identity.digest, keep_warm, max_hold })
     }
 

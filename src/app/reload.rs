@@ -12,7 +12,6 @@ use super::listeners::Listeners;
 use super::recipes::{Book, names};
 use crate::config::Config;
 use crate::control::Daemon;
-use crate::credential::Ask;
 use crate::server::service::Names;
 use crate::source::mfa::UserSessions;
 use crate::world::World;
@@ -102,7 +101,9 @@ pub(super) fn warm(daemon: &Daemon) {
     let kept = config.identities.values().filter(|identity| identity.keep_warm).map(|identity| identity.name.clone());
     let granted = daemon.grants.list().into_iter().filter_map(|grant| grant.default_aws.clone());
     for name in kept.chain(granted) {
-        daemon.engine.warm(&Ask::aws(name));
+        if let Some(identity) = config.identities.get(&name) {
+            daemon.engine.warm(&identity.ask());
+        }
     }
 }
 

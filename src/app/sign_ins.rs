@@ -21,7 +21,7 @@ use self::announce::Announcer;
 use self::followed::{Followed, News};
 use super::background;
 use crate::config::Config;
-use crate::credential::{Ask, IdentityName};
+use crate::credential::IdentityName;
 use crate::engine::{AskState, Engine, Reset};
 use crate::world::World;
 use crate::world::watch::FileWatch;
@@ -83,8 +83,7 @@ impl SignIns {
                 names.retain(|name| ours.contains(name));
             }
             if !names.is_empty()
-                && let Some(one) =
-                    Followed::begin(session, names.into_iter().map(Ask::aws).collect(), &self.world).await
+                && let Some(one) = Followed::begin(session, names, &self.world).await
             {
                 followed.push(one);
             }
@@ -95,9 +94,12 @@ impl SignIns {
     /// What began after a first fetch had looked for it in vain, and before we first looked, is no news later.
     fn catch_up(&self, of: &Followed) {
         let snapshot = self.engine.snapshot();
-        let fails = snapshot.asks.iter().any(|ask| of.asks.contains(&ask.ask) && ask.state == AskState::NeedsPerson);
+        let fails = snapshot
+            .asks
+            .iter()
+            .any(|ask| of.identities.contains(&ask.ask.identity) && ask.state == AskState::NeedsPerson);
         if fails && of.is_signed_in() {
-            self.engine.reset(Reset::Login { session: of.session.key(), asks: of.asks.clone() });
+            self.engine.reset(Reset::Login { session: of.session.key(), identities: of.identities.clone() });
         }
     }
 
@@ -112,7 +114,7 @@ impl SignIns {
                     // else it would hand out once more what we have just forgotten, and we would keep that to its end
                     let _ = daemon.signed_out(session).await;
                 }
-                self.engine.forget(&of.asks);
+                self.engine.forget(&of.identities);
             }
             News::SignedIn | News::AnotherToken => {
                 tracing::info!(session, "signed in, or renewed elsewhere");
@@ -122,7 +124,7 @@ impl SignIns {
                     // it finds out by itself too, but perhaps later than we ask it
                     let _ = daemon.signed_in(session).await;
                 }
-                self.engine.reset(Reset::Login { session: of.session.key(), asks: of.asks.clone() });
+                self.engine.reset(Reset::Login { session: of.session.key(), identities: of.identities.clone() });
             }
         }
     }

@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use self::pace::{Found, Pace};
 use super::background;
-use super::recipes::Book;
+use super::recipes::{Book, Instead};
 use super::user_sessions::AtDaemon;
 use crate::config::Config;
 use crate::control::{ClientError, wire};
 use crate::credential::IdentityName;
 use crate::credential::handover::START_ANEW;
 use crate::engine::Engine;
-use crate::source::Source;
 use crate::source::daemon::{DaemonSource, HandedBack};
 use crate::world::World;
+use crate::world::http::Http;
 use crate::world::unix::UnixHttp;
 
 mod pace;
@@ -145,18 +145,25 @@ impl Supply {
         self.generation += 1;
         supplier.generation = self.generation;
         let socket = supplier.client.socket().to_owned();
-        let source = |name: &IdentityName| -> Option<(IdentityName, Arc<dyn Source>)> {
+        let source = |name: &IdentityName| -> Option<(IdentityName, Instead)> {
             let digest = self.config.identities.get(name)?.digest;
             let (news, generation) = (self.news.clone(), self.generation);
-            let source = DaemonSource {
-                daemon: Arc::new(UnixHttp(socket.clone())),
-                clock: self.world.clock.clone(),
-                identity: Arc::clone(name),
-                digest,
-                // who listens may have ended already
-                handed_back: Arc::new(move |found| drop(news.send(News::Back { generation, found }))),
-            };
-            Some((Arc::clone(name), Arc::new(source)))
+            let (clock, identity) = (self.world.clock.clone(), Arc::clone(name));
+            let daemon: Arc<dyn Http> = Arc::new(UnixHttp(socket.clone()));
+            // who listens may have ended already
+            let handed_back: Arc<dyn Fn(HandedBack) + Send + Sync> =
+                Arc::new(move |found| drop(news.send(News::Back { generation, found })));
+            let instead: Instead = Arc::new(move |want| {
+                Arc::new(DaemonSource {
+                    daemon: Arc::clone(&daemon),
+                    clock: Arc::clone(&clock),
+                    identity: Arc::clone(&identity),
+                    want: want.clone(),
+                    digest,
+                    handed_back: Arc::clone(&handed_back),
+                })
+            });
+            Some((Arc::clone(name), instead))
         };
         supplier.sources = self.identities.iter().filter(|name| supplier.supplies(name)).filter_map(source).collect();
     }

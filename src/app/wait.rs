@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::sign_ins::SignIns;
 use super::supply::Supply;
 use super::user_sessions::Follower;
-use crate::config::Config;
-use crate::credential::{Ask, Failure, FailureClass, IdentityName};
+use crate::config::{Config, Identity};
+use crate::credential::{Failure, FailureClass, IdentityName};
 use crate::engine::{Engine, Reset, Settings};
 use crate::world::World;
 
@@ -41,7 +41,7 @@ pub async fn wait(
     let engine = Engine::start(world.clone(), Arc::new(supply.book(supplier.as_ref())), Settings::default());
     let supplied = supplier.is_some();
     let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
-    let (_configs, followed) = watch::channel(config);
+    let (_configs, followed) = watch::channel(Arc::clone(&config));
     let sign_ins = SignIns {
         world: world.clone(),
         engine: engine.clone(),
@@ -59,7 +59,7 @@ pub async fn wait(
     };
     let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let waited = wait_for(&engine, &identities, supplied, deadline).await;
+    let waited = wait_for(&engine, &config, &identities, supplied, deadline).await;
     supplying.abort();
     following.abort();
     engine.stop().await;
@@ -68,14 +68,15 @@ pub async fn wait(
 
 async fn wait_for(
     engine: &Engine,
+    config: &Config,
     identities: &[IdentityName],
     supplied: bool,
     deadline: Option<Instant>,
 ) -> Result<(), (IdentityName, Failure)> {
     for name in identities {
-        let ask = Ask::aws(Arc::clone(name));
+        let Some(ask) = config.identities.get(name).map(Identity::ask) else { continue };
         // whoever waits wants it now, whatever failed before; the daemon's own waits stay
-        engine.reset(Reset::Command(ask.clone()));
+        engine.reset(Reset::Command(Arc::clone(name)));
         loop {
             let Err(failure) = engine.get(&ask, LOOK).await else { break };
             let over = async {
@@ -92,7 +93,7 @@ async fn wait_for(
             }
             // a daemon that had not seen a login yet has by now, and keeps its own waits
             if supplied && failure.class == FailureClass::NeedsPerson {
-                engine.reset(Reset::Person(ask.clone()));
+                engine.reset(Reset::Person(Arc::clone(name)));
             }
         }
     }

@@ -16,8 +16,8 @@ use super::{Context, Exit, Trouble, identities, runtime, say};
 use crate::app::{self, background};
 use crate::config::{Config, Identity};
 use crate::control::{ClientError, wire};
-use crate::credential::FailureClass;
 use crate::credential::handover::{self, Wanted};
+use crate::credential::{FailureClass, Made};
 use crate::world::child::{self, Ended};
 use crate::world::told_to_end::Told;
 
@@ -83,6 +83,10 @@ fn cannot(identity: &str) -> String {
     format!("no credential for {identity}")
 }
 
+fn no_keys(identity: &str) -> Trouble {
+    Trouble::failed(cannot(identity), "it is an Azure identity, and has no AWS keys")
+}
+
 async fn credential(arguments: &CredentialArgs, context: &Context) -> Result<Printed, Trouble> {
     let (name, world) = (arguments.identity.as_str(), &context.world);
     let config = arguments.env_files.load(world, &cannot(name))?;
@@ -90,10 +94,10 @@ async fn credential(arguments: &CredentialArgs, context: &Context) -> Result<Pri
     if let Some(printed) = from_daemon(&identity, &config).await? {
         return Ok(printed);
     }
-    let once = app::once(world, Arc::new(config), identity.name.clone(), PATIENCE).await;
+    let once = app::once(world, Arc::new(config), identity.name.clone(), identity.ask().want, PATIENCE).await;
     runtime::say_unlogged(context, &once.notes);
     match once.outcome {
-        Ok(credential) => Ok(Printed::of(&credential)),
+        Ok(credential) => Printed::of(&credential).ok_or_else(|| no_keys(name)),
         Err(failure) => Err(Trouble::of_failure(cannot(name), &failure)),
     }
 }
@@ -105,8 +109,7 @@ async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Prin
         Err(error @ ClientError::Folder(_)) => return Err(Trouble::of_client(cannot(&identity.name), &error)),
         Err(error) => return Ok(without(&error)),
     };
-    let wanted =
-        Wanted { identity: identity.name.to_string(), digest: Some(identity.digest.to_hex()), min_life_secs: None };
+    let wanted = Wanted::of(&identity.name, identity.digest, &identity.ask().want);
     // SDKs read a pipe: at a terminal sits somebody who may have mended what failed
     if std::io::stdout().is_terminal() {
         let reset = wire::Reset { identity: Some(wanted.identity.clone()) };
@@ -117,7 +120,10 @@ async fn from_daemon(identity: &Identity, config: &Config) -> Result<Option<Prin
     loop {
         let again = Instant::now() + handover::PATIENCE;
         match client.credential(&wanted).await {
-            Ok(handover) => return Ok(Printed::handed_over(handover.issued)),
+            Ok(handover) => match handover.made {
+                Made::Keys(issued) => return Ok(Printed::handed_over(issued)),
+                Made::Token(_) => return Err(no_keys(&identity.name)),
+            },
             Err(ClientError::Refused(refusal)) => match refusal.class() {
                 Some(FailureClass::TryLater) if refusal.is_pending() && again < deadline => sleep_until(again).await,
                 Some(_) if refusal.is_of_its_surroundings() => return Ok(None),

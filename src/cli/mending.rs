@@ -108,8 +108,7 @@ impl Mending<'_> {
             if self.config.sso_session_of(name).is_none() && self.config.user_session_of(name).is_none() {
                 continue;
             }
-            let wanted =
-                Wanted { identity: name.to_owned(), digest: Some(identity.digest.to_hex()), min_life_secs: None };
+            let wanted = Wanted::of(name, identity.digest, &identity.ask().want);
             let arguments = runtime::log_arguments(&self.context.globals);
             let asked =
                 background::ask(&self.context.world, &arguments, async |client| client.credential(&wanted).await);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::child::Changes;
 use super::env::EnvFormat;
 use super::env::snippet::Snippet;
-use crate::credential::{AwsKeys, Credential, Issued};
+use crate::credential::{AwsCredential, AwsKeys, Credential, Issued};
 use crate::secret::Secret;
 
 /// What there is to print of a credential, wherever it came from.
@@ -24,14 +24,10 @@ pub(super) struct Printed {
 }
 
 impl Printed {
-    /// One that an engine of ours made.
-    pub(super) fn of(credential: &Credential) -> Self {
-        Self {
-            keys: credential.keys.clone(),
-            expiration: timestamp(credential.expiration),
-            account_id: credential.account_id.clone(),
-            role_arn: credential.role_arn.clone(),
-        }
+    /// One that an engine of ours made; `None` for a token.
+    pub(super) fn of(credential: &Credential) -> Option<Self> {
+        let AwsCredential { keys, account_id, role_arn } = credential.aws()?.clone();
+        Some(Self { keys, expiration: timestamp(credential.expiration), account_id, role_arn })
     }
 
     /// One that a daemon handed over; `None` for keys without an end, which no daemon hands over.

@@ -4,7 +4,7 @@
 //! `source/aws_process.rs` tells it; that file and `cli/identities.rs` refuse. What a profile's text shows by itself is
 //! refused earlier: `config/resolve/keys.rs`.
 
-use super::{AwsDefinition, Config, Identity, KeysOrigin, RoleBase, StsEndpoint, UserSession};
+use super::{Config, Definition, Identity, KeysOrigin, RoleBase, StsEndpoint, UserSession};
 use crate::credential::IdentityName;
 use crate::world::Environment;
 
@@ -41,9 +41,9 @@ impl Config {
             let identity = self.identities.get(name)?;
             let below = |origin, sts, session| KeysBelow { identity, origin, sts, session };
             return Some(match identity.definition.as_ref().ok()? {
-                AwsDefinition::Keys { origin, sts } => below(origin, sts, None),
-                AwsDefinition::Session(session) => below(&session.keys, &session.sts, Some(&**session)),
-                AwsDefinition::Role(role) => match &role.base {
+                Definition::Keys { origin, sts } => below(origin, sts, None),
+                Definition::Session(session) => below(&session.keys, &session.sts, Some(&**session)),
+                Definition::Role(role) => match &role.base {
                     RoleBase::Keys(origin) => below(origin, &role.request.sts, None),
                     RoleBase::Session(session) | RoleBase::Code(session) => {
                         below(&session.keys, &session.sts, Some(&**session))
@@ -54,7 +54,10 @@ impl Config {
                         continue;
                     }
                 },
-                AwsDefinition::WebIdentity(_) | AwsDefinition::Sso(_) => return None,
+                Definition::WebIdentity(_) | Definition::Sso(_) | Definition::Azure(_) => {
+                    name = identity.made_from()?;
+                    continue;
+                }
             });
         }
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::azure::{AssertionSource, AzureDefinition, AzureSource};
 use super::sso::SsoDefinition;
 use super::user_session::{KeysReference, UserSession};
 use super::web_identity::TokenSource;
-use crate::credential::{AwsKeys, IdentityName};
+use crate::credential::{Ask, AwsKeys, IdentityName};
 use crate::secret::{Digest, Secret};
 
 /// Where something was written.
@@ -44,7 +45,7 @@ pub struct Identity {
     /// The profile's region, such as `eu-central-1`.
     pub region: Option<String>,
     /// How it is served, or why it cannot be.
-    pub definition: Result<AwsDefinition, Unusable>,
+    pub definition: Result<Definition, Unusable>,
     /// Refreshed even when nobody asks (our TOML's `keep_warm`).
     pub keep_warm: bool,
     /// What its owner should be told once, such as a duration that was clamped.
@@ -59,12 +60,43 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The Azure identity that it is, if it is a usable one.
+    pub fn azure(&self) -> Option<&Arc<AzureDefinition>> {
+        self.definition.as_ref().ok()?.azure()
+    }
+
+    /// The identity whose credential this one is made from: the base of a role, the AWS identity that a federated Azure
+    /// identity rests on, the Azure identity whose token a role is assumed with.
+    pub fn made_from(&self) -> Option<&IdentityName> {
+        match self.definition.as_ref().ok()? {
+            Definition::Role(RoleDefinition { base: RoleBase::Identity(base), .. }) => Some(base),
+            Definition::WebIdentity(WebIdentityDefinition { token: TokenSource::Azure { from, .. }, .. }) => Some(from),
+            Definition::Azure(azure) => match &azure.source {
+                AzureSource::Federated { assertion: AssertionSource::Aws { from, .. }, .. } => Some(from),
+                _ => None,
+            },
+            Definition::Role(_)
+            | Definition::Keys { .. }
+            | Definition::Session(_)
+            | Definition::WebIdentity(_)
+            | Definition::Sso(_) => None,
+        }
+    }
+
+    /// What is asked of it where nobody says what for: its keys, or a token for its own resource.
+    pub fn ask(&self) -> Ask {
+        match self.azure() {
+            Some(azure) => Ask::token(Arc::clone(&self.name), Arc::clone(&azure.resource)),
+            None => Ask::aws(Arc::clone(&self.name)),
+        }
+    }
+
     /// The ARN of the role that is served, where it is one.
     pub fn role_arn(&self) -> Option<&str> {
         match self.definition.as_ref().ok()? {
-            AwsDefinition::Keys { .. } | AwsDefinition::Session(_) | AwsDefinition::Sso(_) => None,
-            AwsDefinition::Role(role) => Some(&role.request.role_arn),
-            AwsDefinition::WebIdentity(role) => Some(&role.role_arn),
+            Definition::Keys { .. } | Definition::Session(_) | Definition::Sso(_) | Definition::Azure(_) => None,
+            Definition::Role(role) => Some(&role.request.role_arn),
+            Definition::WebIdentity(role) => Some(&role.role_arn),
         }
     }
 }
@@ -86,6 +118,14 @@ pub enum Kind {
     Mfa,
     /// `aws login` (`login_session`).
     Login,
+    /// The account of the Azure CLI (`az login`).
+    AzureCli,
+    /// The account of the Azure Developer CLI (`azd auth login`).
+    Azd,
+    /// A login or a certificate at Entra ID.
+    Entra,
+    /// Entra ID, by a statement that another party signs.
+    Federated,
     /// Settings only: nothing says where credentials come from.
     Settings,
 }
@@ -101,6 +141,10 @@ impl Kind {
             Self::Sso => "sso",
             Self::Mfa => "mfa",
             Self::Login => "login",
+            Self::AzureCli => "azure-cli",
+            Self::Azd => "azd",
+            Self::Entra => "entra",
+            Self::Federated => "federated",
             Self::Settings => "settings",
         }
     }
@@ -124,9 +168,9 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// How an AWS identity's credentials are made.
+/// How an identity's credentials are made. All but the last are AWS identities.
 #[derive(Clone, Debug)]
-pub enum AwsDefinition {
+pub enum Definition {
     /// Keys of the profile's own, from a file, a process or the surroundings.
     Keys {
         /// Where they come from.
@@ -142,6 +186,18 @@ pub enum AwsDefinition {
     WebIdentity(WebIdentityDefinition),
     /// A role of an account, by way of IAM Identity Center.
     Sso(SsoDefinition),
+    /// A principal of Azure.
+    Azure(Arc<AzureDefinition>),
+}
+
+impl Definition {
+    /// The Azure identity that it is, if it is one.
+    pub fn azure(&self) -> Option<&Arc<AzureDefinition>> {
+        match self {
+            Self::Azure(azure) => Some(azure),
+            Self::Keys { .. } | Self::Role(_) | Self::Session(_) | Self::WebIdentity(_) | Self::Sso(_) => None,
+        }
+    }
 }
 
 /// Where base keys come from. A command prints only as its program's name: its arguments may hold a secret.

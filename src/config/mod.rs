@@ -4,6 +4,7 @@
 //! reason. Only our own TOML is strict: unknown keys are errors, and all complaints come at once.
 
 pub mod asked;
+pub mod azure;
 pub mod child_files;
 pub mod complaint;
 pub mod duration;
@@ -32,10 +33,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use asked::KeysBelow;
+pub use azure::{AssertionSource, AzureDefinition, AzureSource};
 pub use complaint::{Complaint, ConfigError};
 pub use env_file::Variables;
 pub use identity::{
-    AwsDefinition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, RoleRequest, StsEndpoint, Unusable,
+    Definition, Identity, KeysOrigin, Kind, Place, RoleBase, RoleDefinition, RoleRequest, StsEndpoint, Unusable,
     WebIdentityDefinition,
 };
 pub use listener::{Dialect, IssuerKeys, Kubernetes, ListenerDefinition, Peers};

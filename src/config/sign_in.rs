@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{AwsDefinition, Config, RoleBase, SsoSession};
+use super::{Config, Definition, SsoSession};
 use crate::credential::IdentityName;
 
 impl Config {
@@ -16,17 +16,13 @@ impl Config {
 
     /// The sign-in that an identity rests on; `None` where it needs none, and where it cannot be served.
     pub fn sso_session_of(&self, identity: &str) -> Option<&Arc<SsoSession>> {
-        let mut name = identity;
+        let mut identity = self.identities.get(identity)?;
         loop {
-            name = match self.identities.get(name)?.definition.as_ref().ok()? {
-                AwsDefinition::Sso(sso) => return Some(&sso.session),
-                // a circle has no definition
-                AwsDefinition::Role(role) => match &role.base {
-                    RoleBase::Identity(base) => base,
-                    RoleBase::Keys(_) | RoleBase::Session(_) | RoleBase::Code(_) => return None,
-                },
-                AwsDefinition::Keys { .. } | AwsDefinition::Session(_) | AwsDefinition::WebIdentity(_) => return None,
-            };
+            if let Ok(Definition::Sso(sso)) = &identity.definition {
+                return Some(&sso.session);
+            }
+            // a circle has no definition
+            identity = self.identities.get(identity.made_from()?)?;
         }
     }
 

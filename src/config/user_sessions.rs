@@ -5,24 +5,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{AwsDefinition, Config, Identity, RoleBase, RoleDefinition, UserSession};
+use super::{Config, Definition, Identity, RoleBase, RoleDefinition, UserSession};
 use crate::credential::{IdentityName, SessionKey};
 
 impl Identity {
     /// The user session that it rests on directly, and the key under which that is kept.
     pub fn user_session(&self) -> Option<(SessionKey, &Arc<UserSession>)> {
         match self.definition.as_ref().ok()? {
-            AwsDefinition::Session(session)
-            | AwsDefinition::Role(RoleDefinition { base: RoleBase::Session(session), .. }) => {
+            Definition::Session(session)
+            | Definition::Role(RoleDefinition { base: RoleBase::Session(session), .. }) => {
                 Some((session.key(), session))
             }
-            AwsDefinition::Role(RoleDefinition { base: RoleBase::Code(session), request }) => {
+            Definition::Role(RoleDefinition { base: RoleBase::Code(session), request }) => {
                 Some((session.key_of_role(request), session))
             }
-            AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(_) | RoleBase::Keys(_), .. })
-            | AwsDefinition::Keys { .. }
-            | AwsDefinition::WebIdentity(_)
-            | AwsDefinition::Sso(_) => None,
+            Definition::Role(RoleDefinition { base: RoleBase::Identity(_) | RoleBase::Keys(_), .. })
+            | Definition::Keys { .. }
+            | Definition::WebIdentity(_)
+            | Definition::Sso(_)
+            | Definition::Azure(_) => None,
         }
     }
 }
@@ -37,12 +38,7 @@ impl Config {
                 return Some((identity, Arc::clone(session)));
             }
             // a circle has no definition
-            identity = match identity.definition.as_ref().ok()? {
-                AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(base), .. }) => {
-                    self.identities.get(base)?
-                }
-                _ => return None,
-            };
+            identity = self.identities.get(identity.made_from()?)?;
         }
     }
 

@@ -8,6 +8,7 @@ use ::toml::de::DeValue;
 
 use super::own::variables;
 use super::toml::{Keys, Reader, Written};
+use crate::credential::{IdentityName, Resource};
 
 /// Where a token comes from. A command prints only as its program's name: its arguments may hold a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub enum TokenSource {
         /// The audience that the token is for, such as `sts.amazonaws.com`.
         audience: String,
     },
+    /// A token of one of our Azure identities.
+    Azure {
+        /// The Azure identity.
+        from: IdentityName,
+        /// What the token is for: the audience that AWS knows, such as `api://aws`.
+        resource: Resource,
+    },
 }
 
 impl TokenSource {
@@ -33,6 +41,7 @@ impl TokenSource {
             Self::File(path) => format!("in {}", path.display()),
             Self::Command(argv) => format!("of the command {}", argv.first().map_or("", String::as_str)),
             Self::GitHubActions { .. } => "of GitHub Actions".to_owned(),
+            Self::Azure { from, .. } => format!("of {from}"),
         }
     }
 

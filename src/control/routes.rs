@@ -97,7 +97,7 @@ impl Visit {
         let Daemon { engine, clock, .. } = &*self.daemon;
         let since = clock.now();
         let named = wire::Named { name: wanted.identity.clone(), digest: wanted.digest.clone() };
-        let ask = Ask::aws(wanted.identity.as_str());
+        let ask = Ask { identity: wanted.identity.as_str().into(), want: wanted.want() };
         // no less than our own clients get, and no more than any client needs
         let usual = engine.settings().min_life;
         let min_life =
@@ -215,7 +215,7 @@ impl Visit {
 
     fn reset(&self, reset: wire::Reset) -> Answer {
         self.daemon.engine.reset(match reset.identity {
-            Some(identity) => Reset::Command(Ask::aws(identity)),
+            Some(identity) => Reset::Command(identity.into()),
             None => Reset::All,
         });
         json(&wire::Done {})
@@ -226,10 +226,10 @@ impl Visit {
         let Daemon { engine, .. } = &*self.daemon;
         let config = self.daemon.config();
         for known in config.sso_sessions().into_iter().filter(|known| known.label() == session) {
-            let asks: Vec<Ask> = config.identities_of(&known).into_iter().map(Ask::aws).collect();
+            let identities = config.identities_of(&known);
             match signed_in {
-                true => engine.reset(Reset::Login { session: known.key(), asks }),
-                false => engine.forget(&asks),
+                true => engine.reset(Reset::Login { session: known.key(), identities }),
+                false => engine.forget(&identities),
             }
         }
         json(&wire::Done {})

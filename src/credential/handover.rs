@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now};
+use super::{
+    AwsKeys, ClockOffset, Content, Credential, Failure, FailureClass, Issued, IssuedToken, Made, Now, Token, Want,
+};
 use crate::secret::{Digest, Secret};
 
 /// The version of the control protocol that this build speaks. It grows when a route or a member changes its meaning.
@@ -55,23 +57,66 @@ pub struct Wanted {
     /// member hands over what its own clients get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_life_secs: Option<u64>,
+    /// What a token of an Azure identity is for. A daemon that does not know this member knows no Azure identity either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What a federated Azure identity shows in place of a secret is wanted, not a token of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub assertion: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Wanted {
+    /// This of an identity, by the digest of its definition.
+    pub fn of(identity: &str, digest: Digest, want: &Want) -> Self {
+        let resource = match want {
+            Want::Token(resource) => Some(resource.to_string()),
+            Want::Keys | Want::Assertion => None,
+        };
+        let (identity, digest, assertion) = (identity.to_owned(), Some(digest.to_hex()), *want == Want::Assertion);
+        Self { identity, digest, min_life_secs: None, resource, assertion }
+    }
+
+    /// What is wanted.
+    pub fn want(&self) -> Want {
+        match &self.resource {
+            _ if self.assertion => Want::Assertion,
+            Some(resource) => Want::Token(resource.as_str().into()),
+            None => Want::Keys,
+        }
+    }
 }
 
 /// The answer with 200.
 #[derive(Serialize)]
 struct Given<'a> {
     digest: String,
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    session_token: &'a str,
+    #[serde(flatten)]
+    content: GivenContent<'a>,
     expiration: String,
     server_offset_ms: i64,
     /// How long ago the daemon received it, by boot time.
     age_ms: u64,
     /// When that was, by the wall clock as it was then.
     received: String,
-    account_id: Option<&'a str>,
-    role_arn: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum GivenContent<'a> {
+    Keys {
+        access_key_id: &'a str,
+        secret_access_key: &'a str,
+        session_token: &'a str,
+        account_id: Option<&'a str>,
+        role_arn: Option<&'a str>,
+    },
+    Token {
+        access_token: &'a str,
+    },
 }
 
 /// Writes the answer with 200: one JSON object.
@@ -79,16 +124,21 @@ pub fn write(credential: &Credential, digest: Digest, now: Now) -> Secret {
     let age = now.boot.saturating_sub(credential.received.boot);
     let given = Given {
         digest: digest.to_hex(),
-        access_key_id: &credential.keys.access_key_id,
-        secret_access_key: credential.keys.secret_access_key.expose(),
-        session_token: credential.keys.session_token.as_ref().map_or("", Secret::expose),
+        content: match &credential.content {
+            Content::Aws(aws) => GivenContent::Keys {
+                access_key_id: &aws.keys.access_key_id,
+                secret_access_key: aws.keys.secret_access_key.expose(),
+                session_token: aws.keys.session_token.as_ref().map_or("", Secret::expose),
+                account_id: aws.account_id.as_deref(),
+                role_arn: aws.role_arn.as_deref(),
+            },
+            Content::Token(token) => GivenContent::Token { access_token: token.access_token.expose() },
+        },
         expiration: text_of(credential.expiration),
         server_offset_ms: credential.server_offset.ahead_ms(),
         // rounded up: nobody may think that it lives longer
         age_ms: u64::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
         received: text_of(credential.received.wall),
-        account_id: credential.account_id.as_deref(),
-        role_arn: credential.role_arn.as_deref(),
     };
     Secret::written(|out| Ok(serde_json::to_writer(out, &given)?)).unwrap_or_else(|_| Secret::new(""))
 }
@@ -100,8 +150,8 @@ fn text_of(time: SystemTime) -> String {
 /// What [`read`] read.
 #[derive(Clone, Debug)]
 pub struct Handover {
-    /// The credential, as a source issues it: its end is the upstream's.
-    pub issued: Issued,
+    /// The credential, as a source makes it: its end is the upstream's.
+    pub made: Made,
     /// How long ago the daemon received it, by boot time.
     pub age: Duration,
     /// When that was, by the wall clock as it was then. `None`: the daemon is of a version that does not say.
@@ -114,10 +164,13 @@ impl Handover {
     /// The credential with the time of its receipt by both clocks, which the daemon and we share: to us it has the same
     /// life, and no more of it left than to the daemon, also where the wall clock was set since. `asked`: the time at
     /// which the daemon was asked, not later, so that the way of the answer does not count as life.
-    pub fn since_its_receipt(self, asked: Now) -> Issued {
+    pub fn since_its_receipt(self, asked: Now) -> Made {
         let wall = self.received.or_else(|| asked.wall.checked_sub(self.age)).unwrap_or(asked.wall);
         let received = Now { wall, boot: asked.boot.saturating_sub(self.age) };
-        Issued { received: Some(received), ..self.issued }
+        match self.made {
+            Made::Keys(issued) => Issued { received: Some(received), ..issued }.into(),
+            Made::Token(issued) => IssuedToken { received: Some(received), ..issued }.into(),
+        }
     }
 }
 
@@ -126,9 +179,14 @@ pub fn read(body: &[u8]) -> Option<Handover> {
     #[derive(Deserialize)]
     struct Read {
         digest: String,
+        #[serde(default)]
         access_key_id: String,
-        secret_access_key: Secret,
-        session_token: Secret,
+        #[serde(default)]
+        secret_access_key: Option<Secret>,
+        #[serde(default)]
+        session_token: Option<Secret>,
+        #[serde(default)]
+        access_token: Option<Secret>,
         expiration: String,
         #[serde(default)]
         server_offset_ms: i64,
@@ -142,22 +200,31 @@ pub fn read(body: &[u8]) -> Option<Handover> {
         role_arn: Option<String>,
     }
     let read: Read = serde_json::from_slice(body).ok()?;
-    let whole = !read.access_key_id.is_empty() && !read.secret_access_key.is_empty() && !read.session_token.is_empty();
-    let expiration: jiff::Timestamp = read.expiration.parse().ok()?;
-    whole.then(|| Handover {
-        issued: Issued {
+    let filled = |secret: Option<Secret>| secret.filter(|secret| !secret.is_empty());
+    let expiration = SystemTime::from(read.expiration.parse::<jiff::Timestamp>().ok()?);
+    let server_offset = ClockOffset::of_ahead_ms(read.server_offset_ms);
+    let made = match filled(read.access_token) {
+        Some(token) => {
+            let token = Token::of(token);
+            IssuedToken { token, expiration, server_offset, warnings: Vec::new(), received: None }.into()
+        }
+        None => Issued {
             keys: AwsKeys {
-                access_key_id: read.access_key_id,
-                secret_access_key: read.secret_access_key,
-                session_token: Some(read.session_token),
+                access_key_id: Some(read.access_key_id).filter(|id| !id.is_empty())?,
+                secret_access_key: filled(read.secret_access_key)?,
+                session_token: Some(filled(read.session_token)?),
             },
-            expiration: Some(SystemTime::from(expiration)),
-            server_offset: ClockOffset::of_ahead_ms(read.server_offset_ms),
+            expiration: Some(expiration),
+            server_offset,
             account_id: read.account_id,
             role_arn: read.role_arn,
             warnings: Vec::new(),
             received: None,
-        },
+        }
+        .into(),
+    };
+    Some(Handover {
+        made,
         age: Duration::from_millis(read.age_ms),
         received: read.received.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(SystemTime::from),
         digest: read.digest,

@@ -117,7 +117,7 @@ impl<'c> Whole<'c> {
                 "the credential at hand has ended and no new one could be had yet: see `credenza status`",
             )));
         }
-        let keys = &credential.keys;
+        let keys = &credential.aws().ok_or(Refusal::Bug("a token is no AWS credential"))?.keys;
         let token =
             keys.session_token.as_ref().ok_or(Refusal::Bug("long-term keys never leave through an endpoint"))?;
         if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || token.is_empty() {
@@ -137,17 +137,18 @@ impl<'c> Whole<'c> {
 pub const LEAST_LIFE: Duration = Duration::from_secs(60);
 
 fn document(whole: &Whole<'_>, credential: &Credential) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let aws = credential.aws();
     let document = Document {
         access_key_id: whole.access_key_id,
         secret_access_key: whole.secret_access_key,
         token: whole.token,
         expiration: &whole.expiration,
-        account_id: credential.account_id.as_deref(),
-        role_arn: credential.role_arn.as_deref(),
+        account_id: aws.and_then(|aws| aws.account_id.as_deref()),
+        role_arn: aws.and_then(|aws| aws.role_arn.as_deref()),
     };
     // Room for every byte escaped: a buffer that grew would leave copies behind, unwiped.
     let room = 256 + 6 * (document.secret_access_key.len() + document.token.len() + document.access_key_id.len());
-    let mut body = Zeroizing::new(Vec::with_capacity(room + 6 * credential.role_arn.as_ref().map_or(0, String::len)));
+    let mut body = Zeroizing::new(Vec::with_capacity(room + 6 * document.role_arn.map_or(0, str::len)));
     serde_json::to_writer(&mut *body, &document).map_err(|_| Refusal::Bug("a credential that is no JSON"))?;
     Ok(body)
 }

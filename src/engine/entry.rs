@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::attempts::{Attempts, Who};
 use super::chain::Link;
-use super::lifetime::{LAST_MINUTE, thresholds};
-use crate::credential::{Ask, Credential, Now, Session, SessionKey};
+use super::lifetime::{LAST_MINUTE, Thresholds, thresholds, token_thresholds};
+use crate::credential::{Ask, Content, Credential, Now, Session, SessionKey};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe};
 
@@ -66,12 +66,20 @@ impl Held {
     /// Less than this is not [enough](Entry::enough).
     pub(super) fn least_life(&self, min_life: Duration) -> Duration {
         let just_over_a_minute = LAST_MINUTE.saturating_add(Duration::from_nanos(1));
-        thresholds(self.credential.lifetime(), min_life).hard.max(just_over_a_minute)
+        thresholds_of(&self.credential, min_life).hard.max(just_over_a_minute)
     }
 
     /// Whether the same credential came again.
     pub(super) fn is(&self, other: &Credential) -> bool {
-        self.credential.keys.access_key_id == other.keys.access_key_id && self.credential.expiration == other.expiration
+        self.credential.content.is(&other.content) && self.credential.expiration == other.expiration
+    }
+}
+
+/// By what it is, when something happens to it. What AWS's clients want of a credential's life says nothing of tokens.
+fn thresholds_of(credential: &Credential, min_life: Duration) -> Thresholds {
+    match credential.content {
+        Content::Aws(_) => thresholds(credential.lifetime(), min_life),
+        Content::Token(_) => token_thresholds(credential.lifetime()),
     }
 }
 
@@ -217,7 +225,7 @@ impl Entry {
         }
         self.min_life = min_life;
         if let Some(held) = &mut self.held {
-            held.soft = thresholds(held.credential.lifetime(), min_life).soft;
+            held.soft = thresholds_of(&held.credential, min_life).soft;
         }
         true
     }
@@ -229,7 +237,7 @@ impl Entry {
 
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
-        let soft = thresholds(credential.lifetime(), self.most_wanted(settings)).soft;
+        let soft = thresholds_of(&credential, self.most_wanted(settings)).soft;
         self.held = Some(Held { credential, soft, until: None });
         self.spent_as_base = false;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::FlightId;
-use crate::credential::{Failure, FailureClass, Issued, Renewed};
+use crate::credential::{Failure, FailureClass, Made, Renewed};
 use crate::source::{Ingredient, Renewal, Source};
 
 /// A fetch about to begin.
@@ -29,7 +29,7 @@ pub(super) enum Brought {
     /// A session.
     Session(Renewed),
     /// A credential.
-    Credential(Issued),
+    Credential(Made),
 }
 
 impl Flight {

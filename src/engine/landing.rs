@@ -11,10 +11,13 @@ use super::attempts::Failed;
 use super::chain::named;
 use super::entry::Demand;
 use super::flight::{Brought, Fetch, Flight};
-use super::lifetime::{LAST_MINUTE, SHORT_LIFE};
+use super::lifetime::{LAST_MINUTE, SHORT_LIFE, SHORT_TOKEN_LIFE};
 use super::plan::Start;
 use super::state::{Aloft, FlightId, State, Target};
-use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Now, Renewed, Session};
+use crate::credential::{
+    Ask, AwsCredential, Content, Credential, Failure, FailureClass, Issued, IssuedToken, Made, Now, Renewed, Session,
+    Want,
+};
 use crate::source::daemon::DAEMON_AWAY;
 use crate::source::{Ingredient, Need, Renewal, SESSION_TOKEN_DEAD};
 
@@ -96,14 +99,7 @@ impl State {
         let Some(entry) = self.asks.get_mut(ask) else { return };
         let life = credential.lifetime();
         tracing::info!(identity = %ask, life = life.as_secs(), "credential renewed");
-        let short = (life <= SHORT_LIFE).then(|| {
-            format!(
-                "the session of {ask} is {} min: Python and .NET clients will ask on every call; \
-                 set its duration to 30 min or more",
-                // to the nearest: the upstream's clock may be a little ahead of what it meant
-                life.as_secs().saturating_add(29) / 60
-            )
-        });
+        let short = too_short(ask, life);
         for warning in warnings.into_iter().chain(short) {
             if entry.told.len() < WARNINGS_AT_MOST && entry.told.insert(warning.clone()) {
                 tracing::warn!(identity = %ask, reason = %warning, "credential renewed, but");
@@ -222,6 +218,27 @@ impl State {
 
 const WARNINGS_AT_MOST: usize = 16;
 
+/// What a person should know of a life that clients can do little with.
+fn too_short(ask: &Ask, life: Duration) -> Option<String> {
+    // to the nearest: the upstream's clock may be a little ahead of what it meant
+    let minutes = life.as_secs().saturating_add(29) / 60;
+    match ask.want {
+        Want::Keys => (life <= SHORT_LIFE).then(|| {
+            format!(
+                "the session of {ask} is {minutes} min: Python and .NET clients will ask on every call; \
+                 set its duration to 30 min or more"
+            )
+        }),
+        Want::Token(_) => (life <= SHORT_TOKEN_LIFE).then(|| {
+            format!(
+                "a token of {ask} lives {minutes} min: nothing longer can be had, and clients ask again with 5 min left; \
+                 look at the token lifetime policy of the tenant"
+            )
+        }),
+        Want::Assertion => None,
+    }
+}
+
 /// Answers of STS that say that it was not the request but the keys it was signed with: others may do. Temporary ones are
 /// over before their time, or a helper program printed a pair that was rotated since (AWS, "Common error types").
 fn is_about_what_it_needs(failure: &Failure) -> bool {
@@ -229,26 +246,31 @@ fn is_about_what_it_needs(failure: &Failure) -> bool {
 }
 
 fn credential_of(brought: Brought, now: Now) -> Result<(Credential, Vec<String>), Failure> {
-    let Brought::Credential(issued) = brought else { return Err(unfit("it is a session")) };
-    let keys = &issued.keys;
-    let no_token = keys.session_token.as_ref().is_none_or(|token| token.is_empty());
-    if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || no_token {
-        return Err(unfit("it has no key id, no secret or no session token"));
-    }
-    let Some(expiration) = issued.expiration else { return Err(unfit("it has no end")) };
-    let credential = Credential {
-        keys: issued.keys,
-        expiration,
-        server_offset: issued.server_offset,
-        account_id: issued.account_id,
-        role_arn: issued.role_arn,
-        // its life is the upstream's, and both clocks have run since then, whoever had it meanwhile
-        received: issued.received.unwrap_or(now),
+    let Brought::Credential(made) = brought else { return Err(unfit("it is a session")) };
+    let (content, expiration, server_offset, received, warnings) = match made {
+        Made::Keys(issued) => {
+            let Issued { keys, expiration, server_offset, account_id, role_arn, warnings, received } = issued;
+            let no_token = keys.session_token.as_ref().is_none_or(|token| token.is_empty());
+            if keys.access_key_id.is_empty() || keys.secret_access_key.is_empty() || no_token {
+                return Err(unfit("it has no key id, no secret or no session token"));
+            }
+            let Some(expiration) = expiration else { return Err(unfit("it has no end")) };
+            let content = Content::Aws(AwsCredential { keys, account_id, role_arn });
+            (content, expiration, server_offset, received, warnings)
+        }
+        Made::Token(IssuedToken { token, expiration, server_offset, warnings, received }) => {
+            if token.access_token.is_empty() {
+                return Err(unfit("its token is empty"));
+            }
+            (Content::Token(token), expiration, server_offset, received, warnings)
+        }
     };
+    // its life is the upstream's, and both clocks have run since then, whoever had it meanwhile
+    let credential = Credential { content, expiration, server_offset, received: received.unwrap_or(now) };
     if credential.remaining(now) < LAST_MINUTE {
         return Err(unfit("it is expired or ends within a minute"));
     }
-    Ok((credential, issued.warnings))
+    Ok((credential, warnings))
 }
 
 fn session_of(brought: Brought, now: Now) -> Result<Session, Failure> {
@@ -258,7 +280,7 @@ fn session_of(brought: Brought, now: Now) -> Result<Session, Failure> {
             return Err(unfit("it has no key id or no secret"));
         }
         Renewed::SignIn(sign_in) if sign_in.access_token.is_empty() => return Err(unfit("its token is empty")),
-        Renewed::Keys(_) | Renewed::SignIn(_) => {}
+        Renewed::Keys(_) | Renewed::SignIn(_) | Renewed::Account(_) => {}
     }
     let session = Session { renewed, received: now };
     if session.lifetime().is_some_and(|life| life < LAST_MINUTE) {

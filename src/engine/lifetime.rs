@@ -50,6 +50,29 @@ pub fn thresholds(life: Duration, min_life: Duration) -> Thresholds {
     Thresholds { hard, soft }
 }
 
+/// What clients of a token get at least, where the upstream allows: with less than this left every MSAL takes a token for none
+/// and asks again on each call (`msal/managed_identity.py`; `ManagedIdentityClient.ts`), azure-core's policies renew it, and
+/// `object_store` refuses it (`src/client/token.rs`).
+pub const TOKEN_LIFE: Duration = Duration::from_secs(5 * 60);
+
+/// Lives of up to this long leave clients little: their half is no more than [`TOKEN_LIFE`].
+pub const SHORT_TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// The thresholds of a token that lives for `life`: renewed at half of it, and never handed out with less than 5 min left
+/// where there is more to have; of a short one half of it at least.
+///
+/// ```
+/// use std::time::Duration;
+/// use credenza::engine::lifetime::token_thresholds;
+/// let minutes = |n: u64| Duration::from_secs(n * 60);
+/// let hour = token_thresholds(minutes(60));
+/// assert_eq!((hour.hard, hour.soft), (minutes(5), minutes(30)));
+/// ```
+pub fn token_thresholds(life: Duration) -> Thresholds {
+    let soft = (life / 2).max(LAST_MINUTE);
+    Thresholds { hard: TOKEN_LIFE.min(soft), soft }
+}
+
 /// With how much left a session that can be renewed without a person is renewed: about 20 min, so that other tools, which
 /// look at theirs with 15 min left or less (`botocore/tokens.py`, `_refresh_timeout`), find it done; of a life below that,
 /// or one that is unknown (`None`), as much as there is. `jitter`, in `0.0..1.0`, keeps processes apart that began together.
@@ -115,6 +138,25 @@ mod tests {
                 let expected = Thresholds { hard: secs(hard), soft: secs(soft) };
                 assert_eq!(thresholds(secs(life * 60), min_life), expected, "{life} min, {min_life:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_table_of_lives_of_tokens() {
+        // (life, hard, soft; all in seconds)
+        for (life, hard, soft) in [
+            (61, 60, 60),
+            (120, 60, 60),
+            (200, 100, 100),
+            (600, 300, 300),
+            (601, 300, 300),
+            (3600, 300, 1800),
+            (5400, 300, 2700),
+            (86_400, 300, 43_200),
+        ] {
+            let Thresholds { hard: at_least, soft: renewed } = token_thresholds(secs(life));
+            assert_eq!((at_least.as_secs(), renewed.as_secs()), (hard, soft), "{life} s");
+            assert!(renewed < secs(life), "what is just issued is not due: {life} s");
         }
     }
 

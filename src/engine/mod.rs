@@ -33,7 +33,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::credential::{Ask, Credential, Failure, FailureClass, Now, Outcome, SessionKey};
+use crate::credential::{Ask, Credential, Failure, FailureClass, IdentityName, Now, Outcome, SessionKey};
 use crate::secret::Digest;
 use crate::source::Recipes;
 #[cfg(doc)]
@@ -113,13 +113,13 @@ pub enum Reset {
     Login {
         /// To this: its waits, and those of all that rest on it.
         session: SessionKey,
-        /// And those of these, which may be supplied by somebody else.
-        asks: Vec<Ask>,
+        /// And those of all that is asked of these identities, which may be supplied by somebody else.
+        identities: Vec<IdentityName>,
     },
-    /// A person at a terminal wants this one now: its waits, and those of what it needs.
-    Person(Ask),
+    /// A person at a terminal wants this identity now: the waits of all that is asked of it, and of what that needs.
+    Person(IdentityName),
     /// A command begins that wants this one: the same, but for what failed within the last ten seconds or wants a person.
-    Command(Ask),
+    Command(IdentityName),
 }
 
 impl Reset {
@@ -262,18 +262,18 @@ impl Engine {
         }
         self.shared.with(|state| match &why {
             Reset::All => state.forget_waits(None),
-            Reset::Login { session, asks } => state.forget_waits_of(session, asks),
-            Reset::Person(ask) => state.forget_waits(Some(ask)),
-            Reset::Command(ask) => state.forgive(ask, boot),
+            Reset::Login { session, identities } => state.forget_waits_of(session, identities),
+            Reset::Person(identity) => state.forget_waits(Some(identity)),
+            Reset::Command(identity) => state.forgive(identity, boot),
         });
         self.shared.nudge.notify_one();
     }
 
-    /// What is held for these asks is handed out no more, nor what was made from it, and no session that they need is used
+    /// What is held of these identities is handed out no more, nor what was made from it, and no session that they need is used
     /// again: somebody signed out.
-    pub fn forget(&self, asks: &[Ask]) {
-        tracing::info!(count = asks.len(), "forgotten");
-        self.shared.with(|state| state.forget(asks));
+    pub fn forget(&self, identities: &[IdentityName]) {
+        tracing::info!(count = identities.len(), "forgotten");
+        self.shared.with(|state| state.forget(identities));
         self.shared.nudge.notify_one();
     }
 

@@ -13,7 +13,7 @@ use super::entry::{Entry, SessionEntry};
 use super::landing::log_failure;
 use super::lifetime::renew_session_with;
 use super::state::{FlightId, State, Target};
-use crate::credential::{Ask, Failure, FailureClass, Now, Session, SessionKey};
+use crate::credential::{Ask, Failure, FailureClass, IdentityName, Now, Session, SessionKey};
 use crate::source::{Need, SESSION_ENDED};
 
 impl State {
@@ -51,8 +51,9 @@ impl State {
 
     /// What is held for these asks, and for all that are made from theirs, is handed out no more, and what is in the air for
     /// them is not taken; so are the sessions that they need. Waits are forgotten.
-    pub(super) fn forget(&mut self, asks: &[Ask]) {
-        let mut forgotten: Vec<Ask> = asks.to_vec();
+    pub(super) fn forget(&mut self, identities: &[IdentityName]) {
+        let mut forgotten: Vec<Ask> =
+            self.asks.keys().filter(|ask| identities.contains(&ask.identity)).cloned().collect();
         loop {
             let above = |(ask, entry): (&Ask, &Entry)| {
                 let made_of_them = entry.base().is_some_and(|base| forgotten.contains(base));
@@ -77,10 +78,11 @@ impl State {
         self.tell_all();
     }
 
-    /// Somebody signed in: waits of this session are forgotten, of what rests on it, and of `asks`.
-    pub(super) fn forget_waits_of(&mut self, key: &SessionKey, asks: &[Ask]) {
-        for ask in asks {
-            self.asks.get_mut(ask).into_iter().for_each(|entry| entry.attempts.forget_waits());
+    /// Somebody signed in: waits of this session are forgotten, of what rests on it, and of all that is asked of
+    /// `identities`.
+    pub(super) fn forget_waits_of(&mut self, key: &SessionKey, identities: &[IdentityName]) {
+        for (_, entry) in self.asks.iter_mut().filter(|(ask, _)| identities.contains(&ask.identity)) {
+            entry.attempts.forget_waits();
         }
         if let Some(session) = self.sessions.get_mut(key) {
             session.attempts.forget_waits();

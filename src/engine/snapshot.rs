@@ -7,6 +7,7 @@ use super::attempts::{Attempts, Until, Who};
 use super::entry::Entry;
 use super::state::State;
 use super::{Engine, PoisonError};
+use crate::credential::claims::Claims;
 use crate::credential::{Ask, Failure, FailureClass, Now, SessionKey};
 
 /// Everything that the engine knows at one moment.
@@ -35,6 +36,8 @@ pub struct AskView {
     pub account_id: Option<String>,
     /// The role of what is held, where there is one.
     pub role_arn: Option<String>,
+    /// What the token that is held says of itself.
+    pub claims: Option<Claims>,
     /// When what is held ends, by the upstream's clock.
     pub expiration: Option<SystemTime>,
     /// What is left of it; zero for nothing.
@@ -155,14 +158,16 @@ pub(super) fn snapshot(state: &State, now: Now, settings: &Settings) -> Snapshot
 
 fn ask_view(state: &State, ask: &Ask, entry: &Entry, now: Now, settings: &Settings) -> AskView {
     let held = entry.held.as_ref().map(|held| &held.credential);
+    let aws = held.and_then(|held| held.aws());
     let active = entry.active(state.awake(now.boot), settings);
     let remaining = entry.remaining(now);
     AskView {
         ask: ask.clone(),
         state: ask_state(entry, active, now),
-        access_key_id: held.map(|held| held.keys.access_key_id.clone()),
-        account_id: held.and_then(|held| held.account_id.clone()),
-        role_arn: held.and_then(|held| held.role_arn.clone()),
+        access_key_id: aws.map(|aws| aws.keys.access_key_id.clone()),
+        account_id: aws.and_then(|aws| aws.account_id.clone()),
+        role_arn: aws.and_then(|aws| aws.role_arn.clone()),
+        claims: held.and_then(|held| held.token()).map(|token| token.claims.clone()),
         expiration: held.map(|held| held.expiration),
         remaining,
         next_refresh: if active { next_refresh(entry, remaining, now) } else { None },

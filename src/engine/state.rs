@@ -15,7 +15,7 @@ use super::Settings;
 use super::attempts::Attempts;
 use super::chain::{Link, chain};
 use super::entry::{Entry, SessionEntry};
-use crate::credential::{Ask, Now, SessionKey};
+use crate::credential::{Ask, IdentityName, Now, SessionKey};
 use crate::source::{Need, Recipes};
 
 /// What one flight fetches.
@@ -139,26 +139,30 @@ impl State {
         });
     }
 
-    /// Forgets the waits of every ask and session, or of one ask's chain.
-    pub(super) fn forget_waits(&mut self, of: Option<&Ask>) {
+    /// Forgets the waits of every ask and session, or of the chains of all that is asked of one identity.
+    pub(super) fn forget_waits(&mut self, of: Option<&IdentityName>) {
         match of {
             None => {
                 self.asks.values_mut().for_each(|entry| entry.attempts.forget_waits());
                 self.sessions.values_mut().for_each(|session| session.attempts.forget_waits());
             }
-            Some(ask) => self.each_of_chain(ask, Attempts::forget_waits),
+            Some(identity) => self.each_of_chains(identity, Attempts::forget_waits),
         }
         self.tell_all();
     }
 
-    /// Has what failed a while ago tried again, in one ask's chain.
-    pub(super) fn forgive(&mut self, ask: &Ask, boot: Duration) {
-        self.each_of_chain(ask, |attempts| attempts.forgive(boot));
+    /// Has what failed a while ago tried again, in the chains of all that is asked of one identity.
+    pub(super) fn forgive(&mut self, identity: &IdentityName, boot: Duration) {
+        self.each_of_chains(identity, |attempts| attempts.forgive(boot));
         self.tell_all();
     }
 
-    fn each_of_chain(&mut self, ask: &Ask, change: impl Fn(&mut Attempts)) {
-        for link in chain(&*self.recipes, ask).unwrap_or_default() {
+    fn each_of_chains(&mut self, identity: &IdentityName, change: impl Fn(&mut Attempts)) {
+        let mut asks: Vec<Ask> = self.asks.keys().filter(|ask| ask.identity == *identity).cloned().collect();
+        // what nobody has asked for yet may rest on what has failed for others
+        asks.extend([Ask::aws(Arc::clone(identity)), Ask::assertion(Arc::clone(identity))]);
+        let links = asks.iter().flat_map(|ask| chain(&*self.recipes, ask).unwrap_or_default());
+        for link in links.collect::<Vec<_>>() {
             if let Some(entry) = self.asks.get_mut(&link.ask) {
                 change(&mut entry.attempts);
             }

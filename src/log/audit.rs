@@ -54,8 +54,10 @@ pub struct Known {
 /// What was handed out, without its secret parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Handed {
-    /// The whole temporary access key id, `ASIA...`.
-    pub access_key_id: Arc<str>,
+    /// The whole temporary access key id, `ASIA...`; `None`: it is a token.
+    pub access_key_id: Option<Arc<str>>,
+    /// What the token is for, such as `https://graph.microsoft.com`.
+    pub audience: Option<Arc<str>>,
     /// The account, where it is known.
     pub account_id: Option<Arc<str>>,
     /// The role's ARN, where there is one.
@@ -65,10 +67,12 @@ pub struct Handed {
 impl Handed {
     /// What there is to say of a credential.
     pub fn of(credential: &Credential) -> Self {
+        let aws = credential.aws();
         Self {
-            access_key_id: credential.keys.access_key_id.as_str().into(),
-            account_id: credential.account_id.as_deref().map(Into::into),
-            role_arn: credential.role_arn.as_deref().map(Into::into),
+            access_key_id: aws.map(|aws| aws.keys.access_key_id.as_str().into()),
+            audience: credential.token().and_then(|token| token.claims.audience.as_deref()).map(Into::into),
+            account_id: aws.and_then(|aws| aws.account_id.as_deref()).map(Into::into),
+            role_arn: aws.and_then(|aws| aws.role_arn.as_deref()).map(Into::into),
         }
     }
 }

@@ -54,7 +54,8 @@ impl Line {
             grant: deed.grant.as_deref(),
             pid: process.map(|process| process.pid),
             exe: process.and_then(|process| process.exe.as_deref()),
-            access_key_id: issued.map(|issued| &*issued.access_key_id),
+            access_key_id: issued.and_then(|issued| issued.access_key_id.as_deref()),
+            resource: issued.and_then(|issued| issued.audience.as_deref()),
             outcome: deed.outcome,
             ms,
             count,
@@ -78,6 +79,8 @@ struct Record<'a> {
     pid: Option<u32>,
     exe: Option<&'a str>,
     access_key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a str>,
     outcome: &'a str,
     ms: u32,
     count: u64,

@@ -373,7 +373,7 @@ impl Service {
             None => return Err(Refusal::UnknownIdentity(identity.to_string())),
         }
         told.identity = Some(Arc::clone(&identity));
-        Ok(Ask { identity })
+        Ok(Ask::aws(identity))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::aws_origin::Origin;
 use super::aws_sts::Sts;
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
-use crate::credential::{Failure, Issued, Now, Renewed, SessionKey};
+use crate::credential::{Failure, Issued, Made, Now, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// Keys of the profile's own.
@@ -43,14 +43,14 @@ impl Source for Keys {
         Box::pin(async move { origin.fetch().await.map(Renewed::Keys) })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let (sts, account_id) = (self.sts.for_one_issue(), self.account_id.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
             let base = session.keys().ok_or_else(wrong_ingredient)?;
             let mut issued = leaving(&sts, base, session.received).await?;
             issued.account_id = issued.account_id.or_else(|| base.account_id.clone()).or(account_id);
-            Ok(issued)
+            Ok(issued.into())
         })
     }
 

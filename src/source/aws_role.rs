@@ -6,7 +6,7 @@ use super::aws_origin::Origin;
 use super::aws_sts::Sts;
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::RoleRequest;
-use crate::credential::{Ask, Failure, IdentityName, Issued, Renewed, SessionKey};
+use crate::credential::{Ask, Failure, IdentityName, Made, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// A role, with what it is assumed from.
@@ -48,15 +48,15 @@ impl Source for Role {
         })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let (sts, request) = (self.sts.for_one_issue(), self.request.clone());
         Box::pin(async move {
             let keys = match &ingredient {
                 Ingredient::Session(session) => &session.keys().ok_or_else(wrong_ingredient)?.keys,
-                Ingredient::Credential(credential) => &credential.keys,
+                Ingredient::Credential(credential) => &credential.aws().ok_or_else(wrong_ingredient)?.keys,
                 Ingredient::Nothing => return Err(wrong_ingredient()),
             };
-            sts.assume_role(&request, keys).await
+            sts.assume_role(&request, keys).await.map(Made::from)
         })
     }
 

@@ -1,17 +1,18 @@
-//! A role assumed with a web-identity token, of a file, a program or GitHub Actions: Kubernetes, CI systems, OIDC in general.
+//! A role assumed with a web-identity token, of a file, a program, GitHub Actions or one of our Azure identities: Kubernetes, CI systems, OIDC in general.
 //!
 //! The token is got anew at every issue, since it lives for minutes and whoever writes a file rotates it. When AWS refuses it,
 //! it is got again at once, and asked with again only if it is another one by then.
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::aws_error::{Action, Verdict};
 use super::aws_sts::Sts;
 use super::{Ingredient, Need, Renewal, Source, github_token, said, wrong_ingredient};
 use crate::config::{TokenSource, WebIdentityDefinition, asked};
-use crate::credential::{Failure, FailureClass, Issued, Renewed, SessionKey};
+use crate::credential::{Ask, Failure, FailureClass, Made, Renewed, SessionKey};
 use crate::secret::Secret;
 use crate::world::BoxFuture;
 use crate::world::process::{Run, RunError, Seat};
@@ -24,26 +25,32 @@ pub(super) struct WebIdentity {
 
 impl Source for WebIdentity {
     fn needs(&self) -> Need {
-        Need::Nothing
+        match &self.definition.token {
+            TokenSource::Azure { from, resource } => {
+                Need::Credential(Ask::token(Arc::clone(from), Arc::clone(resource)))
+            }
+            TokenSource::File(_) | TokenSource::Command(_) | TokenSource::GitHubActions { .. } => Need::Nothing,
+        }
     }
 
     fn renew(&self, _: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>> {
         Box::pin(async { Err(wrong_ingredient()) })
     }
 
-    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let (sts, definition) = (self.sts.for_one_issue(), self.definition.clone());
         Box::pin(async move {
-            let token = token(&sts, &definition).await?;
+            let token = token(&sts, &definition, &ingredient).await?;
             let verdict = match sts.assume_with_token(&definition, &token).await {
-                Ok(issued) => return Ok(issued),
+                Ok(issued) => return Ok(issued.into()),
                 Err(verdict) => verdict,
             };
             if let Verdict { action: Action::ReadTokenAgain, .. } = verdict
-                && let Ok(again) = self::token(&sts, &definition).await
+                && let Ok(again) = self::token(&sts, &definition, &ingredient).await
                 && !again.same_as(token.expose().as_bytes())
             {
-                return sts.assume_with_token(&definition, &again).await.map_err(|verdict| verdict.failure);
+                let issued = sts.assume_with_token(&definition, &again).await;
+                return issued.map(Made::from).map_err(|verdict| verdict.failure);
             }
             Err(verdict.failure)
         })
@@ -55,8 +62,14 @@ impl Source for WebIdentity {
 }
 
 /// A token as it is now: 4 to 20,000 characters (API_AssumeRoleWithWebIdentity).
-async fn token(sts: &Sts, definition: &WebIdentityDefinition) -> Result<Secret, Failure> {
+async fn token(sts: &Sts, definition: &WebIdentityDefinition, ingredient: &Ingredient) -> Result<Secret, Failure> {
     match &definition.token {
+        TokenSource::Azure { .. } => match ingredient {
+            Ingredient::Credential(credential) => {
+                Ok(credential.token().ok_or_else(wrong_ingredient)?.access_token.clone())
+            }
+            Ingredient::Nothing | Ingredient::Session(_) => Err(wrong_ingredient()),
+        },
         TokenSource::File(path) => of_file(sts, path),
         TokenSource::Command(argv) => of_command(sts, argv).await,
         TokenSource::GitHubActions { audience } => {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::credential::handover::{self, HANGS, PATIENCE, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
-use crate::credential::{Failure, FailureClass, IdentityName, Issued, Renewed, SessionKey, codes};
+use crate::credential::{Failure, FailureClass, IdentityName, Made, Renewed, SessionKey, Want, codes};
 use crate::secret::Digest;
 use crate::world::http::{Http, HttpLimits};
 use crate::world::{BoxFuture, Clock};
@@ -28,6 +28,8 @@ pub struct DaemonSource {
     pub clock: Arc<dyn Clock>,
     /// The identity.
     pub identity: IdentityName,
+    /// What is wanted of it.
+    pub want: Want,
     /// The digest of its definition as we understand it.
     pub digest: Digest,
     /// Called when the daemon cannot be had for it, before the fetch fails.
@@ -68,12 +70,12 @@ impl Source for DaemonSource {
         Box::pin(async { Err(wrong_ingredient()) })
     }
 
-    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         self.issue_wanted(None)
     }
 
     /// The daemon keeps it fresh for our clients as for its own.
-    fn issue_lasting(&self, _: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue_lasting(&self, _: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Made, Failure>> {
         self.issue_wanted(Some(min_life.as_secs()))
     }
 
@@ -89,8 +91,8 @@ impl Source for DaemonSource {
 }
 
 impl DaemonSource {
-    fn issue_wanted(&self, min_life_secs: Option<u64>) -> BoxFuture<'static, Result<Issued, Failure>> {
-        let wanted = Wanted { identity: self.identity.to_string(), digest: Some(self.digest.to_hex()), min_life_secs };
+    fn issue_wanted(&self, min_life_secs: Option<u64>) -> BoxFuture<'static, Result<Made, Failure>> {
+        let wanted = Wanted { min_life_secs, ..Wanted::of(&self.identity, self.digest, &self.want) };
         let (daemon, clock) = (self.daemon.clone(), self.clock.clone());
         let (identity, digest) = (self.identity.clone(), self.digest);
         let handed_back = self.handed_back.clone();
@@ -113,7 +115,7 @@ impl DaemonSource {
 }
 
 enum Answer {
-    Given(Box<Issued>),
+    Given(Box<Made>),
     /// The upstream has not answered the daemon yet, or must be left alone for now.
     Pending,
     Failed(Failure),

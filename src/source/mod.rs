@@ -14,7 +14,7 @@ pub mod sso;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credential::{Ask, Credential, Failure, FailureClass, Issued, Renewed, Session, SessionKey};
+use crate::credential::{Ask, Credential, Failure, FailureClass, Made, Renewed, Session, SessionKey};
 use crate::secret::Digest;
 use crate::world::BoxFuture;
 
@@ -36,6 +36,8 @@ mod aws_transport;
 mod aws_web_identity;
 mod aws_wire;
 mod aws_words;
+mod azure_build;
+mod build;
 mod github_token;
 mod learnt;
 mod op_words;
@@ -44,7 +46,7 @@ mod shape;
 mod surroundings;
 mod warned;
 
-pub use self::aws_build::{Means, build};
+pub use self::build::{Means, build};
 pub use self::learnt::Learnt;
 
 /// How one identity's credentials are made. One implementation a kind of source; one value an identity.
@@ -56,11 +58,11 @@ pub trait Source: Send + Sync {
     fn renew(&self, renewal: Renewal) -> BoxFuture<'static, Result<Renewed, Failure>>;
 
     /// Makes a credential from what was needed.
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>>;
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>>;
 
     /// The same for clients that want so much of its life at least, such as 26 min: for sources that hand on what another one
     /// keeps. Who makes it anew has nothing longer to give.
-    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Made, Failure>> {
         let _ = min_life;
         self.issue(ingredient)
     }

@@ -8,14 +8,14 @@ pub use super::aws_sso::portal::{Account, Portal};
 pub use super::aws_sso::problem::{SsoProblem, What};
 pub use super::aws_sso::{is_mended_by_login, sign_in, sign_in_anew, wants_login};
 
-use crate::config::{AwsDefinition, Identity};
+use crate::config::{Definition, Identity};
 use crate::credential::AwsKeys;
 use crate::source::aws_sts::Sts;
 use crate::world::World;
 
 /// The ARN that STS knows the holder of these keys by; `None` where it does not tell.
 pub async fn caller_arn(identity: &Identity, keys: &AwsKeys, world: &World) -> Option<String> {
-    let Ok(AwsDefinition::Sso(definition)) = &identity.definition else { return None };
+    let Ok(Definition::Sso(definition)) = &identity.definition else { return None };
     let sts = Sts {
         identity: identity.name.clone(),
         digest: identity.digest,

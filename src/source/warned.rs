@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Ingredient, Need, Renewal, Source};
-use crate::credential::{Failure, Issued, Renewed, SessionKey};
+use crate::credential::{Failure, Made, Renewed, SessionKey};
 use crate::world::BoxFuture;
 
 /// A source, and what is told with each credential of it.
@@ -23,11 +23,11 @@ impl Source for Warned {
         self.source.renew(renewal)
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         self.warn(self.source.issue(ingredient))
     }
 
-    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue_lasting(&self, ingredient: Ingredient, min_life: Duration) -> BoxFuture<'static, Result<Made, Failure>> {
         self.warn(self.source.issue_lasting(ingredient, min_life))
     }
 
@@ -45,12 +45,12 @@ impl Source for Warned {
 }
 
 impl Warned {
-    fn warn(&self, issued: BoxFuture<'static, Result<Issued, Failure>>) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn warn(&self, made: BoxFuture<'static, Result<Made, Failure>>) -> BoxFuture<'static, Result<Made, Failure>> {
         let warnings = self.warnings.clone();
         Box::pin(async move {
-            let mut issued = issued.await?;
-            issued.warnings.extend(warnings);
-            Ok(issued)
+            let mut made = made.await?;
+            made.warnings_mut().extend(warnings);
+            Ok(made)
         })
     }
 }

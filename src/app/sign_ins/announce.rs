@@ -28,7 +28,7 @@ impl Announcer {
     pub(super) async fn look(&mut self, world: &World, engine: &Engine, of: &Followed) {
         let snapshot = engine.snapshot();
         let used = |state: AskState| !matches!(state, AskState::Idle | AskState::Empty);
-        let in_use = snapshot.asks.iter().any(|ask| of.asks.contains(&ask.ask) && used(ask.state));
+        let in_use = snapshot.asks.iter().any(|ask| of.identities.contains(&ask.ask.identity) && used(ask.state));
         let key = of.session.key();
         let session = snapshot.sessions.iter().find(|session| session.key == key);
         let over = session.and_then(|session| session.failure.as_ref()).is_some_and(wants_login);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::SsoSession;
-use crate::credential::Ask;
+use crate::credential::IdentityName;
 use crate::secret::Digest;
 use crate::store::TokenStore;
 use crate::world::World;
@@ -13,7 +13,7 @@ use crate::world::World;
 /// A sign-in that is followed, and what rests on it.
 pub(super) struct Followed {
     pub(super) session: Arc<SsoSession>,
-    pub(super) asks: Vec<Ask>,
+    pub(super) identities: Vec<IdentityName>,
     pub(super) store: TokenStore,
     seen: Seen,
     untold: Untold,
@@ -40,10 +40,10 @@ pub(super) enum News {
 
 impl Followed {
     /// `None` where it cannot be said where it lies: whoever asks for it is told why.
-    pub(super) async fn begin(session: Arc<SsoSession>, asks: Vec<Ask>, world: &World) -> Option<Self> {
+    pub(super) async fn begin(session: Arc<SsoSession>, identities: Vec<IdentityName>, world: &World) -> Option<Self> {
         let store = TokenStore::of(&session, world).ok()?;
         let mut followed =
-            Self { session, asks, store, seen: Seen { token: None, signed_in: None }, untold: Untold::default() };
+            Self { session, identities, store, seen: Seen { token: None, signed_in: None }, untold: Untold::default() };
         followed.look().await;
         followed.untold = Untold::default();
         Some(followed)

@@ -3,14 +3,13 @@
 //! Called by [`super::Supply`], which makes its sources and decides when it is asked again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::super::recipes::Instead;
 use super::pace::may_be_able_again;
 use crate::control::{Client, wire};
 use crate::credential::IdentityName;
-use crate::source::Source;
 use crate::source::daemon::HandedBack;
 
 /// A daemon that supplies.
@@ -19,7 +18,7 @@ pub(in crate::app) struct Supplier {
     pub(super) client: Client,
     /// Which of its sources are in use.
     pub(super) generation: u64,
-    pub(super) sources: BTreeMap<IdentityName, Arc<dyn Source>>,
+    pub(super) sources: BTreeMap<IdentityName, Instead>,
     /// What it refused when the job was announced last.
     pub(super) announced: BTreeSet<IdentityName>,
     /// What it will not supply for now: that, and what its fetches found since.

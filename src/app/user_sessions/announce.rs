@@ -56,7 +56,7 @@ impl Announcer {
     fn is_in_use(&self, session: &UserSession) -> bool {
         let used = |state: AskState| !matches!(state, AskState::Idle | AskState::Empty);
         let resting = self.keeper.resting_with(&session.login);
-        self.engine.snapshot().asks.iter().any(|ask| resting.contains(&ask.ask) && used(ask.state))
+        self.engine.snapshot().asks.iter().any(|ask| resting.contains(&ask.ask.identity) && used(ask.state))
     }
 
     async fn say(&self, session: &UserSession, ends: &str, what: Said) {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::news::{self, News};
 use crate::config::Config;
-use crate::credential::{Ask, IdentityName, SessionKey};
+use crate::credential::{IdentityName, SessionKey};
 use crate::engine::{Engine, Reset};
 use crate::source::mfa::Wanted;
 use crate::world::World;
@@ -73,16 +73,16 @@ impl Follower {
         for key in keys {
             let kept = [before, now].map(|news| news.kept.get(&*key.0));
             let forgotten = [before, now].map(|news| news.forgotten.get(&*key.0));
-            let asks = || {
+            let resting_now = || {
                 let resting = config.identities_resting_on(key);
-                resting.into_iter().filter(|name| self.identities.contains(name)).map(Ask::aws).collect::<Vec<_>>()
+                resting.into_iter().filter(|name| self.identities.contains(name)).collect::<Vec<_>>()
             };
             // one that is not there any more may only be a daemon's that ended: what was made of it is good to its end
             if forgotten[1].is_some() && forgotten[0] != forgotten[1] {
-                self.engine.forget(&asks());
+                self.engine.forget(&resting_now());
             }
             if kept[1].is_some() && kept[0] != kept[1] {
-                self.engine.reset(Reset::Login { session: key.clone(), asks: asks() });
+                self.engine.reset(Reset::Login { session: key.clone(), identities: resting_now() });
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{absence, news, views};
 use crate::config::Config;
 use crate::control::daemon::{AtRest, SessionDesk};
 use crate::control::view;
-use crate::credential::{Ask, Failure, FailureClass, SessionKey};
+use crate::credential::{Failure, FailureClass, IdentityName, SessionKey};
 use crate::engine::{Engine, Reset};
 use crate::secret::Secret;
 use crate::source::Learnt;
@@ -62,7 +62,7 @@ impl Keeper {
         }
         if let Some(engine) = self.engine.get() {
             for (session, _) in self.store.all() {
-                engine.reset(Reset::Login { asks: self.asks(&session), session });
+                engine.reset(Reset::Login { identities: self.resting(&session), session });
             }
             self.write_down(|_| {});
         }
@@ -75,19 +75,14 @@ impl Keeper {
     }
 
     /// What rests on the same session as this identity.
-    pub(super) fn resting_with(&self, identity: &str) -> Vec<Ask> {
+    pub(super) fn resting_with(&self, identity: &str) -> Vec<IdentityName> {
         let config = self.config.borrow();
         let wanted = config.identities.get(identity).and_then(Wanted::of);
-        wanted
-            .map(|wanted| config.identities_resting_on(&wanted.key))
-            .unwrap_or_default()
-            .into_iter()
-            .map(Ask::aws)
-            .collect()
+        wanted.map(|wanted| config.identities_resting_on(&wanted.key)).unwrap_or_default()
     }
 
-    fn asks(&self, key: &SessionKey) -> Vec<Ask> {
-        self.config.borrow().identities_resting_on(key).into_iter().map(Ask::aws).collect()
+    fn resting(&self, key: &SessionKey) -> Vec<IdentityName> {
+        self.config.borrow().identities_resting_on(key)
     }
 
     async fn begun(self, exchange: Exchange) -> Result<KeptSession, Failure> {
@@ -95,7 +90,7 @@ impl Keeper {
         let kept = self.here.begin(exchange).await?;
         tracing::info!(session = %session, "a user session was begun");
         if let Some(engine) = self.engine.get() {
-            engine.reset(Reset::Login { asks: self.asks(&session), session: session.clone() });
+            engine.reset(Reset::Login { identities: self.resting(&session), session: session.clone() });
         }
         // only now: who follows asks us at once
         self.write_down(|forgotten| {
@@ -108,7 +103,7 @@ impl Keeper {
         let was_there = self.store.forget(&session).await;
         tracing::info!(session = %session, "a user session was forgotten");
         if let Some(engine) = self.engine.get() {
-            engine.forget(&self.asks(&session));
+            engine.forget(&self.resting(&session));
         }
         let at = self.world.clock.now().wall;
         self.write_down(|forgotten| {

@@ -64,9 +64,9 @@ pub struct StaticKeys {
 }
 
 impl StaticKeys {
-    /// Those of a credential; `None` for long-term keys.
+    /// Those of a credential; `None` for long-term keys, and for a token.
     pub fn of(credential: &Credential) -> Option<Self> {
-        let AwsKeys { access_key_id, secret_access_key, session_token } = credential.keys.clone();
+        let AwsKeys { access_key_id, secret_access_key, session_token } = credential.aws()?.keys.clone();
         let session_token = session_token.filter(|token| !token.is_empty())?;
         Some(Self { access_key_id, secret_access_key, session_token, expiration: timestamp(credential.expiration) })
     }

@@ -14,7 +14,7 @@ use crate::app::keys::rotate::{Rotation, RotationError, made};
 use crate::app::keys::{AccessKey, Iam, end_of};
 use crate::app::user_sessions::{AtDaemon, Beginning, UserSessions as _};
 use crate::cli::{Context, Trouble, login, runtime, say};
-use crate::config::{AwsDefinition, Config, KeysBelow, KeysOrigin, KeysReference, RoleBase, StsEndpoint};
+use crate::config::{Config, Definition, KeysBelow, KeysOrigin, KeysReference, RoleBase, StsEndpoint};
 use crate::control::wire::Reset;
 use crate::credential::{AwsKeys, remaining};
 use crate::world::BoxFuture;
@@ -129,7 +129,7 @@ async fn with_second_factor(
 ) -> Result<Option<AwsKeys>, Trouble> {
     let Some(below) = below else { return Ok(None) };
     let is_of_role =
-        matches!(&below.identity.definition, Ok(AwsDefinition::Role(role)) if matches!(role.base, RoleBase::Code(_)));
+        matches!(&below.identity.definition, Ok(Definition::Role(role)) if matches!(role.base, RoleBase::Code(_)));
     let Some(session) = below.session.filter(|session| session.device.is_some() && !is_of_role) else {
         return Ok(None);
     };

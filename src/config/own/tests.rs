@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::resolve::Surroundings;
-use crate::config::{AwsDefinition, Config, RoleBase, RoleDefinition, SsoCache, Strategy, Variables};
+use crate::config::{Config, Definition, RoleBase, RoleDefinition, SsoCache, Strategy, Variables};
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
@@ -225,7 +225,7 @@ fn the_accounts_that_come_with_us_are_told_apart_by_their_env_files() {
     for (name, account, vault) in [(".env.test", "111122223333", "Test"), (".env.prod", "444455556666", "Production")] {
         let boot = load(&Variables::parse(&Path::new(name).into(), &read(name)).unwrap());
         assert_eq!(boot.role_arn(), Some(format!("arn:aws:iam::{account}:role/boot").as_str()));
-        let Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Session(session), .. })) = boot.definition else {
+        let Ok(Definition::Role(RoleDefinition { base: RoleBase::Session(session), .. })) = boot.definition else {
             panic!("{:?}", boot.definition)
         };
         assert_eq!(session.keys.label(), format!("op://{vault}/AWS boot"));

@@ -75,6 +75,7 @@ pub(super) fn replace(identity: &IdentityName, said: &mut Said, variable: &dyn F
             }
             TokenSource::Command(argv) => argv.iter_mut().for_each(|word| one("web_identity", &written.place, word)),
             TokenSource::GitHubActions { audience } => one("web_identity", &written.place, audience),
+            TokenSource::Azure { .. } => {}
         }
     }
     if unset.is_some() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::view::View;
 use super::{Failed, Resolved, Resolver};
-use crate::config::identity::{AwsDefinition, Identity, Kind, RoleBase};
+use crate::config::identity::{Definition, Identity, Kind, RoleBase};
 use crate::config::own::Said;
 use crate::credential::IdentityName;
 
@@ -56,7 +56,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn circle(&self, view: &View<'_>, base: &IdentityName) -> Failed {
         let mut chain = format!("{} -> {base}", view.profile);
         let mut current = base;
-        while let Some(Resolved { identity: Identity { definition: Ok(AwsDefinition::Role(role)), .. }, .. }) =
+        while let Some(Resolved { identity: Identity { definition: Ok(Definition::Role(role)), .. }, .. }) =
             self.done.get(current)
             && let RoleBase::Identity(next) = &role.base
         {

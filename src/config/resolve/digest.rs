@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::view::View;
 use super::{Resolver, token};
-use crate::config::identity::{AwsDefinition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
+use crate::config::identity::{Definition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
 use crate::config::user_session::{KeysReference, UserSession};
 use crate::config::web_identity::TokenSource;
 use crate::secret::Digest;
@@ -16,7 +16,7 @@ use crate::secret::Digest;
 /// somebody has it who lacks the variables of `keys = "env:PREFIX"`.
 pub(super) fn of(
     view: &View<'_>,
-    definition: &Result<AwsDefinition, Unusable>,
+    definition: &Result<Definition, Unusable>,
     resolver: &Resolver<'_>,
     base: Option<Digest>,
     ca_bundle: Option<&Path>,
@@ -30,12 +30,12 @@ pub(super) fn of(
     fields.add("ca", ca_bundle.map_or(&[][..], |path| path.as_os_str().as_encoded_bytes()));
     match definition {
         Err(unusable) => fields.add("unusable", unusable.to_string()),
-        Ok(AwsDefinition::Keys { origin, sts }) => {
+        Ok(Definition::Keys { origin, sts }) => {
             fields.origin(origin, resolver);
             fields.sts(sts, view);
         }
-        Ok(AwsDefinition::Session(session)) => fields.session(session, resolver),
-        Ok(AwsDefinition::Role(role)) => {
+        Ok(Definition::Session(session)) => fields.session(session, resolver),
+        Ok(Definition::Role(role)) => {
             fields.add("role", &role.request.role_arn);
             match (&role.base, base) {
                 (RoleBase::Keys(origin), _) => fields.origin(origin, resolver),
@@ -62,7 +62,7 @@ pub(super) fn of(
             fields.policies(role.policy.as_deref(), &role.policy_arns);
             fields.sts(&role.sts, view);
         }
-        Ok(AwsDefinition::WebIdentity(role)) => {
+        Ok(Definition::WebIdentity(role)) => {
             fields.add("web identity", &role.role_arn);
             fields.token(&role.token, resolver);
             fields.session_name(view, &role.session_name);
@@ -70,12 +70,14 @@ pub(super) fn of(
             fields.policies(role.policy.as_deref(), &role.policy_arns);
             fields.sts(&role.sts, view);
         }
-        Ok(AwsDefinition::Sso(sso)) => {
+        Ok(Definition::Sso(sso)) => {
             fields.add("sso", &*sso.session.key().0);
             fields.add("account", &sso.account_id);
             fields.add("role name", &sso.role_name);
             fields.add("endpoints", [u8::from(sso.session.fips), u8::from(sso.session.dualstack)]);
         }
+        // the keys are whole words and texts: what it prints for debugging tells all of it, and holds no secret
+        Ok(Definition::Azure(azure)) => fields.add("azure", format!("{azure:?}")),
     }
     Digest::of(&fields.bytes)
 }
@@ -158,6 +160,11 @@ impl Fields {
             TokenSource::GitHubActions { audience } => {
                 self.add("token of github", audience);
                 self.variables(resolver, token::VARIABLES);
+            }
+            // what the Azure identity is, is its own digest's: the engine puts the two together
+            TokenSource::Azure { from, resource } => {
+                self.add("token of azure", &**from);
+                self.add("resource", &**resource);
             }
         }
     }

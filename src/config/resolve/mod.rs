@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use super::complaint::Complaint;
 use super::env_file::Variables;
-use super::identity::{AwsDefinition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
+use super::identity::{Definition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
 use super::own::Own;
 use super::shared::SharedFiles;
 use super::sso::SsoSession;
@@ -133,7 +133,7 @@ impl<'a> Resolver<'a> {
         &self,
         view: &View<'_>,
         region: Option<String>,
-        outcome: Result<(Kind, AwsDefinition), Failed>,
+        outcome: Result<(Kind, Definition), Failed>,
         warnings: Vec<String>,
     ) -> Resolved {
         let (kind, definition, root) = match outcome {
@@ -143,14 +143,13 @@ impl<'a> Resolver<'a> {
         let ca_bundle = endpoint::ca_bundle(Some(view), self.surroundings);
         let warnings = warnings.into_iter().chain(relative::warnings(view, kind)).collect();
         let base = match &definition {
-            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),
+            Ok(Definition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),
             _ => None,
         };
         let rests_on = match &definition {
-            Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin.profile().cloned(),
-            Ok(AwsDefinition::Role(RoleDefinition {
-                base: RoleBase::Session(session) | RoleBase::Code(session),
-                ..
+            Ok(Definition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin.profile().cloned(),
+            Ok(Definition::Role(RoleDefinition {
+                base: RoleBase::Session(session) | RoleBase::Code(session), ..
             })) => session.keys.profile().cloned(),
             _ => base.and_then(|base| base.rests_on.clone()),
         };

@@ -4,7 +4,7 @@ use super::keys::OwnSource;
 use super::view::View;
 use super::{Failed, Resolver, params, token};
 use crate::config::identity::{
-    AwsDefinition, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
+    Definition, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
 };
 use crate::config::limits;
 use crate::config::sso::SsoDefinition;
@@ -16,7 +16,7 @@ impl Resolver<'_> {
         view: &View<'_>,
         region: Option<&str>,
         warnings: &mut Vec<String>,
-    ) -> Result<(Kind, AwsDefinition), Failed> {
+    ) -> Result<(Kind, Definition), Failed> {
         self.refuse_shadowing(view)?;
         if view.assumes_role() {
             let role = self.role(view, region, warnings)?;
@@ -25,18 +25,18 @@ impl Resolver<'_> {
                 RoleBase::Identity(_) | RoleBase::Keys(_) => false,
             };
             let kind = if with_a_code { Kind::Mfa } else { Kind::Role };
-            return Ok((kind, AwsDefinition::Role(role)));
+            return Ok((kind, Definition::Role(role)));
         }
         match self.own_source(view)? {
             OwnSource::WebIdentity => {
                 let role = self.web_identity(view, region, warnings)?;
-                Ok((Kind::WebIdentity, AwsDefinition::WebIdentity(role)))
+                Ok((Kind::WebIdentity, Definition::WebIdentity(role)))
             }
             OwnSource::Sso(sso) => {
                 params::refuse_settings(view, Kind::Sso, params::FOR_ROLES)?;
                 params::refuse_settings(view, Kind::Sso, params::FOR_SESSIONS)?;
                 let session = self.shared_session(sso.session);
-                Ok((Kind::Sso, AwsDefinition::Sso(SsoDefinition { session, ..sso })))
+                Ok((Kind::Sso, Definition::Sso(SsoDefinition { session, ..sso })))
             }
             OwnSource::Keys(kind, origin) => {
                 params::refuse_settings(view, kind, params::FOR_ROLES)?;

@@ -11,7 +11,7 @@ use super::endpoint::{self, Service};
 use super::view::View;
 use super::{Failed, Resolver, Surroundings};
 use crate::config::complaint::Complaint;
-use crate::config::identity::{AwsDefinition, Identity, Kind, Unusable};
+use crate::config::identity::{Definition, Identity, Kind, Unusable};
 use crate::config::limits;
 use crate::config::own::Own;
 use crate::config::shared::{Section, SharedFiles, Value};
@@ -29,7 +29,7 @@ pub(in crate::config) fn sessions<'i>(
     let resolver = Resolver::new(shared, own, surroundings);
     let (mut found, mut complaints) = (Vec::new(), Vec::new());
     for identity in identities {
-        if let Ok(AwsDefinition::Sso(sso)) = &identity.definition {
+        if let Ok(Definition::Sso(sso)) = &identity.definition {
             found.push(Arc::clone(&sso.session));
         }
     }

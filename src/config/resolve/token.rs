@@ -53,7 +53,7 @@ pub(super) fn source(view: &View<'_>, surroundings: &Surroundings<'_>) -> Result
                 VARIABLES.join(" and ")
             )))
         }
-        github @ TokenSource::GitHubActions { .. } => Ok(github),
+        known @ (TokenSource::GitHubActions { .. } | TokenSource::Azure { .. }) => Ok(known),
     }
 }
 

@@ -12,7 +12,7 @@ use super::params::Human;
 use super::view::View;
 use super::{Failed, Resolver, endpoint, keys, relative};
 use crate::config::complaint::Complaint;
-use crate::config::identity::{AwsDefinition, KeysOrigin, Kind, Place, RoleBase, StsEndpoint};
+use crate::config::identity::{Definition, KeysOrigin, Kind, Place, RoleBase, StsEndpoint};
 use crate::config::own::{Said, SaidOfKeys};
 use crate::config::shared::Value;
 use crate::config::toml::Written;
@@ -94,17 +94,17 @@ impl Resolver<'_> {
         origin: KeysOrigin,
         sts: StsEndpoint,
         warnings: &mut Vec<String>,
-    ) -> Result<(Kind, AwsDefinition), Failed> {
+    ) -> Result<(Kind, Definition), Failed> {
         let serial = self.serial(view).cloned();
         if self.is_temporary(&origin) || serial.is_none() && !may_need_a_person(&origin) {
             if serial.is_some() {
                 warnings.push(NO_CODE.to_owned());
             }
-            return Ok((kind, AwsDefinition::Keys { origin, sts }));
+            return Ok((kind, Definition::Keys { origin, sts }));
         }
         let session = self.session(view, origin, serial.as_ref(), &sts, warnings)?;
         let kind = if session.device.is_some() { Kind::Mfa } else { kind };
-        Ok((kind, AwsDefinition::Session(session)))
+        Ok((kind, Definition::Session(session)))
     }
 
     /// `keys` of our TOML, where the identity has it.

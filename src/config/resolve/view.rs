@@ -1,6 +1,6 @@
 //! [`View`]: one identity as it was written: what our TOML says, then its profile, then the profile that it includes.
 
-use crate::config::identity::{AwsDefinition, Place, Unusable};
+use crate::config::identity::{Definition, Place, Unusable};
 use crate::config::own::{Said, SaidOfKeys};
 use crate::config::shared::{Section, SharedFiles, Value};
 use crate::config::toml::Written;
@@ -88,17 +88,18 @@ impl<'a> View<'a> {
     }
 
     /// The account that is served, where that is known without asking.
-    pub(super) fn account(&self, definition: Option<&AwsDefinition>) -> Option<String> {
+    pub(super) fn account(&self, definition: Option<&Definition>) -> Option<String> {
         let digits = |text: &&str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
         let account = match definition {
-            Some(AwsDefinition::Keys { .. }) => self.text("aws_account_id"),
-            Some(AwsDefinition::Session(session)) => {
+            Some(Definition::Keys { .. }) => self.text("aws_account_id"),
+            Some(Definition::Session(session)) => {
                 let device = session.device.as_ref().and_then(|device| account_of(&device.serial));
                 device.or_else(|| self.text("aws_account_id"))
             }
-            Some(AwsDefinition::Role(role)) => account_of(&role.request.role_arn),
-            Some(AwsDefinition::WebIdentity(role)) => account_of(&role.role_arn),
-            Some(AwsDefinition::Sso(sso)) => return Some(sso.account_id.clone()),
+            Some(Definition::Role(role)) => account_of(&role.request.role_arn),
+            Some(Definition::WebIdentity(role)) => account_of(&role.role_arn),
+            Some(Definition::Sso(sso)) => return Some(sso.account_id.clone()),
+            Some(Definition::Azure(_)) => None,
             None => self.text("role_arn").and_then(account_of).or_else(|| self.text("sso_account_id")),
         };
         account.filter(digits).map(str::to_owned)

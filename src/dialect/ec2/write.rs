@@ -45,7 +45,8 @@ pub fn write_credential(credential: &Credential, extended: bool, now: Now) -> Re
 
 /// The account that a credential is of: its own word for it, else the one in its role's ARN.
 pub fn account_of(credential: &Credential) -> Option<&str> {
-    let named = credential.account_id.as_deref().or_else(|| credential.role_arn.as_deref()?.split(':').nth(4));
+    let aws = credential.aws()?;
+    let named = aws.account_id.as_deref().or_else(|| aws.role_arn.as_deref()?.split(':').nth(4));
     named.filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

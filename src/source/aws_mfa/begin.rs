@@ -13,7 +13,7 @@ use super::spent;
 use super::{Exchange, ExchangeCall, UserSessions, code_required, lives};
 use crate::config::sso::login_command;
 use crate::config::user_session::UserSession;
-use crate::config::{AwsDefinition, Identity, KeysOrigin, KeysReference, RoleBase};
+use crate::config::{Definition, Identity, KeysOrigin, KeysReference, RoleBase};
 use crate::credential::{AwsKeys, Failure, FailureClass, IdentityName, SessionKey};
 use crate::secret::Secret;
 use crate::source::aws_mfa::Device;
@@ -59,8 +59,8 @@ pub struct How {
 impl Wanted {
     /// The session that an identity rests on itself; `None` for one that rests on none, or on another identity.
     pub fn of(identity: &Identity) -> Option<Self> {
-        let AwsDefinition::Role(role) = identity.definition.as_ref().ok()? else {
-            let AwsDefinition::Session(session) = identity.definition.as_ref().ok()? else { return None };
+        let Definition::Role(role) = identity.definition.as_ref().ok()? else {
+            let Definition::Session(session) = identity.definition.as_ref().ok()? else { return None };
             return Some(Self::session(&identity.name, session));
         };
         match &role.base {

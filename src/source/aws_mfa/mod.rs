@@ -28,7 +28,7 @@ use super::learnt::Learnt;
 use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
 use crate::config::sso::login_command;
 use crate::config::{RoleRequest, UserSession};
-use crate::credential::{Failure, FailureClass, IdentityName, Issued, Now, Renewed, SessionKey, remaining};
+use crate::credential::{Failure, FailureClass, IdentityName, Issued, Made, Now, Renewed, SessionKey, remaining};
 use crate::secret::Digest;
 use crate::store::KeptSession;
 use crate::world::{BoxFuture, World};
@@ -122,18 +122,19 @@ impl Source for Mfa {
         })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let (sts, served) = (self.sts.for_one_issue(), self.served.clone());
         Box::pin(async move {
             let Ingredient::Session(session) = ingredient else { return Err(wrong_ingredient()) };
             let issued = session.keys().ok_or_else(wrong_ingredient)?;
-            match served {
+            let issued = match served {
                 Served::Role(role) => sts.assume_role(&role, &issued.keys).await,
                 // its life began with the session's, and a clock that was set since must not lengthen it
                 Served::Session | Served::RoleByCode(_) => {
                     Ok(Issued { received: issued.received.or(Some(session.received)), ..issued.clone() })
                 }
-            }
+            };
+            issued.map(Made::from)
         })
     }
 

@@ -21,7 +21,7 @@ use self::problem::What;
 use self::renewal::Renewing;
 use super::{Ingredient, Need, Renewal, SESSION_TOKEN_DEAD, Source, wrong_ingredient};
 use crate::config::{SsoDefinition, SsoSession};
-use crate::credential::{Failure, IdentityName, Issued, Renewed, Session, SessionKey, SignIn};
+use crate::credential::{Failure, IdentityName, Made, Renewed, Session, SessionKey, SignIn};
 use crate::world::{BoxFuture, World};
 
 /// A role of an account.
@@ -44,7 +44,7 @@ impl Source for Sso {
         Box::pin(async move { renewing.renew(&renewal).await.map(Renewed::SignIn) })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let SsoDefinition { session, account_id, role_name, .. } = self.definition.clone();
         let portal = Portal::new(session, self.world.clone(), self.bucket.clone()).asked_by(self.identity.clone());
         Box::pin(async move {
@@ -63,7 +63,7 @@ impl Source for Sso {
                 }
                 answer => answer,
             };
-            answer.map_err(|problem| problem.failure)
+            answer.map(Made::from).map_err(|problem| problem.failure)
         })
     }
 

@@ -33,14 +33,14 @@ fn device<'a>(config: &'a Config, name: &str) -> &'a Device {
 /// How an identity rests on what: `session`, `code`, `own session`, `keys`, `identity`.
 fn rests(config: &Config, name: &str) -> &'static str {
     match &config.identities[name].definition {
-        Ok(AwsDefinition::Role(role)) => match &role.base {
+        Ok(Definition::Role(role)) => match &role.base {
             RoleBase::Session(_) => "session",
             RoleBase::Code(_) => "code",
             RoleBase::Keys(_) => "keys",
             RoleBase::Identity(_) => "identity",
         },
-        Ok(AwsDefinition::Session(_)) => "own session",
-        Ok(AwsDefinition::Keys { .. }) => "own keys",
+        Ok(Definition::Session(_)) => "own session",
+        Ok(Definition::Keys { .. }) => "own keys",
         other => panic!("{name}: {other:?}"),
     }
 }

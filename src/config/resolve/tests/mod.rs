@@ -70,7 +70,7 @@ fn base<'a>(config: &'a Config, name: &str) -> &'a RoleBase {
 #[track_caller]
 fn defined<'a>(config: &'a Config, name: &str) -> &'a RoleDefinition {
     match &config.identities[name].definition {
-        Ok(AwsDefinition::Role(role)) => role,
+        Ok(Definition::Role(role)) => role,
         other => panic!("{name}: {other:?}"),
     }
 }
@@ -83,8 +83,8 @@ fn reason(config: &Config, name: &str) -> String {
 #[track_caller]
 fn origin<'a>(config: &'a Config, name: &str) -> &'a KeysOrigin {
     match &config.identities[name].definition {
-        Ok(AwsDefinition::Keys { origin, .. }) => origin,
-        Ok(AwsDefinition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin,
+        Ok(Definition::Keys { origin, .. }) => origin,
+        Ok(Definition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin,
         other => panic!("{name}: {other:?}"),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn given(lines: &str, session: &str, toml: &str, variables: &[(&str, 
 #[track_caller]
 pub(super) fn sso<'a>(config: &'a Config, name: &str) -> &'a SsoDefinition {
     match &config.identities[name].definition {
-        Ok(AwsDefinition::Sso(sso)) => sso,
+        Ok(Definition::Sso(sso)) => sso,
         other => panic!("{name}: {other:?}"),
     }
 }

@@ -185,7 +185,7 @@ fn a_source_that_is_a_listener_of_ours_is_refused() {
 #[test]
 fn a_token_file_may_lie_below_home() {
     let config = with_keys(&format!("[profile a]\n{ROLE}web_identity_token_file = ~/token\n"));
-    let Ok(AwsDefinition::WebIdentity(role)) = &config.identities["a"].definition else { panic!() };
+    let Ok(Definition::WebIdentity(role)) = &config.identities["a"].definition else { panic!() };
     assert_eq!(role.token, TokenSource::File("/h/token".into()));
 }
 
@@ -198,7 +198,7 @@ fn a_token_is_a_file_a_command_or_githubs_and_never_guessed() {
         let toml = if toml.is_empty() { String::new() } else { format!("[identity.a]\nweb_identity = {toml}\n") };
         let given = Given { config: &config, credentials: KEYS, toml: &toml, variables: &job }.config();
         match given.identities["a"].definition.clone() {
-            Ok(AwsDefinition::WebIdentity(role)) => Some(role.token),
+            Ok(Definition::WebIdentity(role)) => Some(role.token),
             _ => None,
         }
     };

@@ -112,7 +112,7 @@ fn variables_are_replaced_in_where_a_token_comes_from() {
     ] {
         let toml = format!("{role}{written}\n");
         let config = Given { toml: &toml, variables: &variables, ..Given::default() }.config();
-        let Ok(AwsDefinition::WebIdentity(role)) = &config.identities["a"].definition else {
+        let Ok(Definition::WebIdentity(role)) = &config.identities["a"].definition else {
             panic!("{written}: {:?}", config.identities["a"].definition)
         };
         assert_eq!(role.token, expected, "{written}");

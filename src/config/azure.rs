@@ -1,0 +1,233 @@
+//! [`AzureDefinition`]: an Azure identity with its settings resolved: whose tokens it gives, from where, and for what.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::identity::StsEndpoint;
+use crate::credential::{IdentityName, Resource};
+
+/// How an Azure identity's tokens are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AzureDefinition {
+    /// Where they come from.
+    pub source: AzureSource,
+    /// Which cloud: where Entra ID answers, and what the usual resources are called there.
+    pub cloud: Cloud,
+    /// Where Entra ID answers, without a slash at the end: `https://login.microsoftonline.com`, or `AZURE_AUTHORITY_HOST`.
+    pub authority: Arc<str>,
+    /// The tenant, by its id or by a domain of it; `None`: the account's own.
+    pub tenant: Option<String>,
+    /// By which ids clients may call it.
+    pub ids: PrincipalIds,
+    /// What a token is for where nobody says: `resource`, else Azure Resource Manager.
+    pub resource: Resource,
+    /// What tokens are given for.
+    pub resources: Resources,
+}
+
+/// Where an Azure identity's tokens come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AzureSource {
+    /// `az account get-access-token`.
+    AzureCli {
+        /// `AZURE_CONFIG_DIR` for it; `None`: as it is.
+        config_folder: Option<PathBuf>,
+        /// The subscription whose tenant and account it is, by id or name.
+        subscription: Option<String>,
+    },
+    /// `azd auth token`.
+    Azd {
+        /// `AZD_CONFIG_DIR` for it; `None`: as it is.
+        config_folder: Option<PathBuf>,
+    },
+    /// A person's login at Entra ID, for an app registration of the user's own.
+    Entra {
+        /// The application's id.
+        client_id: String,
+    },
+    /// An app registration with a certificate.
+    Certificate {
+        /// The application's id.
+        client_id: String,
+        /// The file with the certificate, PEM.
+        certificate: PathBuf,
+        /// Where its private key lies.
+        key: CertificateKey,
+    },
+    /// An app registration or a managed identity that trusts what another party signs.
+    Federated {
+        /// The application's id.
+        client_id: String,
+        /// Who signs.
+        assertion: AssertionSource,
+    },
+}
+
+/// Where the private key of a certificate lies, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateKey {
+    /// In the certificate's own file.
+    Beside,
+    /// In a file of its own.
+    File(PathBuf),
+    /// At 1Password: `op://VAULT/ITEM/FIELD`.
+    OnePassword(String),
+    /// Printed by a program.
+    Command(Vec<String>),
+}
+
+/// Who signs the statement that a federated identity shows, and for whom it is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssertionSource {
+    /// AWS STS, for one of our AWS identities (`GetWebIdentityToken`).
+    Aws {
+        /// The AWS identity.
+        from: IdentityName,
+        /// The regional STS that is asked: the global one does not know the call.
+        sts: StsEndpoint,
+        /// `api://AzureADTokenExchange`, or another cloud's.
+        audience: String,
+    },
+    /// The OIDC endpoint of a running job of GitHub Actions.
+    GitHubActions {
+        /// `api://AzureADTokenExchange`, or another cloud's.
+        audience: String,
+    },
+    /// Whoever writes this file.
+    File(PathBuf),
+    /// What this program prints.
+    Command(Vec<String>),
+}
+
+/// A cloud of Azure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Cloud {
+    /// The public one.
+    #[default]
+    Public,
+    /// That of the US government.
+    UsGovernment,
+    /// That of China.
+    China,
+}
+
+impl Cloud {
+    /// By the word in our TOML: `public`, `us-government`, `china`.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Public, Self::UsGovernment, Self::China].into_iter().find(|cloud| cloud.word() == word)
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::UsGovernment => "us-government",
+            Self::China => "china",
+        }
+    }
+
+    /// Where its Entra ID answers (azure-identity, `AzureAuthorityHosts`).
+    pub fn authority(self) -> &'static str {
+        match self {
+            Self::Public => "https://login.microsoftonline.com",
+            Self::UsGovernment => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// Its Azure Resource Manager, as a resource (azure-cli, `cloud.py`).
+    pub fn resource_manager(self) -> &'static str {
+        match self {
+            Self::Public => "https://management.azure.com/",
+            Self::UsGovernment => "https://management.usgovcloudapi.net/",
+            Self::China => "https://management.chinacloudapi.cn/",
+        }
+    }
+
+    /// For whom a federated identity's statement is meant (Entra ID, "Configure an app to trust an external identity
+    /// provider"; the other clouds' by azure-identity's and the AKS documents).
+    pub fn exchange_audience(self) -> &'static str {
+        match self {
+            Self::Public => "api://AzureADTokenExchange",
+            Self::UsGovernment => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
+        }
+    }
+
+    /// What IMDS calls it (`azEnvironment`).
+    pub fn environment(self) -> &'static str {
+        match self {
+            Self::Public => "AzurePublicCloud",
+            Self::UsGovernment => "AzureUSGovernmentCloud",
+            Self::China => "AzureChinaCloud",
+        }
+    }
+}
+
+/// The ids of a principal, as a client may name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrincipalIds {
+    /// The application's id.
+    pub client_id: Option<String>,
+    /// The principal's object id.
+    pub object_id: Option<String>,
+    /// The ARM id of a user-assigned managed identity.
+    pub resource_id: Option<String>,
+}
+
+/// What tokens are given for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// For these alone; `None`: for all that are not denied.
+    pub allow: Option<Vec<Resource>>,
+    /// Never for these.
+    pub deny: Vec<Resource>,
+}
+
+impl Resources {
+    /// Whether a token may be given for a resource. A slash at the end makes no difference here, nor does the case of letters:
+    /// Entra ID takes both for the same API, so a list that told them apart would keep nobody out.
+    pub fn give(&self, resource: &str) -> bool {
+        let same = |written: &Resource| plain(written) == plain(resource);
+        !self.deny.iter().any(same) && self.allow.as_ref().is_none_or(|allow| allow.iter().any(same))
+    }
+}
+
+fn plain(resource: &str) -> String {
+    resource.trim_end_matches('/').to_ascii_lowercase()
+}
+
+impl fmt::Display for AzureSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AzureCli { .. } => "azure-cli",
+            Self::Azd { .. } => "azd",
+            Self::Entra { .. } | Self::Certificate { .. } => "entra",
+            Self::Federated { .. } => "federated",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_resources_take_one_api_for_one() {
+        let lists = |allow: Option<&[&str]>, deny: &[&str]| Resources {
+            allow: allow.map(|allow| allow.iter().map(|&one| Resource::from(one)).collect()),
+            deny: deny.iter().map(|&one| Resource::from(one)).collect(),
+        };
+        let graph = "https://graph.microsoft.com";
+        assert!(lists(None, &[]).give(graph));
+        assert!(lists(Some(&["https://graph.microsoft.com/"]), &[]).give(graph));
+        assert!(!lists(Some(&["https://vault.azure.net"]), &[]).give(graph));
+        assert!(!lists(Some(&[]), &[]).give(graph));
+        for spelling in [graph, "https://graph.microsoft.com/", "HTTPS://Graph.microsoft.com//"] {
+            assert!(!lists(None, &[graph]).give(spelling), "{spelling}");
+            assert!(!lists(Some(&[graph]), &[graph]).give(spelling), "what is denied is denied: {spelling}");
+        }
+        assert!(lists(None, &[graph]).give("https://graph.microsoft.com.example"));
+    }
+}
