@@ -128,6 +128,14 @@ pub enum Made {
 }
 
 impl Made {
+    /// The keys that it is, if it is such.
+    pub fn keys(self) -> Option<Issued> {
+        match self {
+            Self::Keys(issued) => Some(issued),
+            Self::Token(_) => None,
+        }
+    }
+
     /// What a person should be told about it, once each.
     pub fn warnings_mut(&mut self) -> &mut Vec<String> {
         match self {

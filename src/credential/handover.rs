@@ -295,21 +295,24 @@ pub fn word(class: FailureClass) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::AwsCredential;
     use super::*;
 
     const NOW: Now = Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(700) };
 
     fn credential(offset: ClockOffset) -> Credential {
         Credential {
-            keys: AwsKeys {
-                access_key_id: "ASIAEXAMPLE".into(),
-                secret_access_key: Secret::new("se\"cret"),
-                session_token: Some(Secret::new("tok/en+")),
-            },
+            content: Content::Aws(AwsCredential {
+                keys: AwsKeys {
+                    access_key_id: "ASIAEXAMPLE".into(),
+                    secret_access_key: Secret::new("se\"cret"),
+                    session_token: Some(Secret::new("tok/en+")),
+                },
+                account_id: Some("123456789012".into()),
+                role_arn: None,
+            }),
             expiration: SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250),
             server_offset: offset,
-            account_id: Some("123456789012".into()),
-            role_arn: None,
             received: Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(100) },
         }
     }
@@ -324,13 +327,36 @@ mod tests {
             let given = credential(offset);
             let text = write(&given, Digest::of(b"x"), NOW);
             let read = read(text.expose().as_bytes()).expect("whole");
-            assert_eq!(read.issued.expiration, Some(given.expiration));
-            assert_eq!(read.issued.server_offset, offset);
-            assert_eq!(read.issued.account_id, given.account_id);
-            assert_eq!(read.issued.keys.access_key_id, "ASIAEXAMPLE");
-            assert!(read.issued.keys.secret_access_key.same_as(b"se\"cret"));
-            assert!(read.issued.keys.session_token.expect("there").same_as(b"tok/en+"));
+            let issued = read.made.keys().expect("keys");
+            assert_eq!(issued.expiration, Some(given.expiration));
+            assert_eq!(issued.server_offset, offset);
+            assert_eq!(issued.account_id, given.aws().expect("keys").account_id);
+            assert_eq!(issued.keys.access_key_id, "ASIAEXAMPLE");
+            assert!(issued.keys.secret_access_key.same_as(b"se\"cret"));
+            assert!(issued.keys.session_token.expect("there").same_as(b"tok/en+"));
             assert_eq!((read.age, read.digest), (Duration::from_secs(600), Digest::of(b"x").to_hex()));
+        }
+    }
+
+    #[test]
+    fn a_token_is_handed_over_with_what_it_says() {
+        let token = Token::of(Secret::new("e30.eyJ0aWQiOiJ0Iiwic2NwIjoiYSBiIn0.c2ln"));
+        let given = Credential { content: Content::Token(token.clone()), ..credential(ClockOffset::None) };
+        let text = write(&given, Digest::of(b"x"), NOW);
+        assert!(!text.expose().contains("access_key_id"));
+        let Made::Token(issued) = read(text.expose().as_bytes()).expect("whole").since_its_receipt(NOW) else {
+            panic!("a token was handed over")
+        };
+        assert!(issued.token.access_token.same_as(token.access_token.expose().as_bytes()));
+        assert_eq!((issued.token.claims.scopes.len(), issued.expiration), (2, given.expiration));
+        assert_eq!(issued.received.map(|received| received.boot), Some(given.received.boot));
+    }
+
+    #[test]
+    fn what_is_wanted_is_understood() {
+        for want in [Want::Keys, Want::Assertion, Want::Token("https://vault.azure.net/".into())] {
+            let text = serde_json::to_string(&Wanted::of("graph", Digest::of(b"x"), &want)).expect("JSON");
+            assert_eq!(serde_json::from_str::<Wanted>(&text).expect("JSON").want(), want, "{text}");
         }
     }
 
@@ -347,7 +373,8 @@ mod tests {
         for wall in [HOUR + ten_minutes, ten_minutes, 2 * HOUR - ten_minutes] {
             let now = Now { wall: SystemTime::UNIX_EPOCH + wall, boot };
             let text = write(&given, Digest::of(b"x"), now);
-            let issued = read(text.expose().as_bytes()).expect("whole").since_its_receipt(now);
+            let made = read(text.expose().as_bytes()).expect("whole").since_its_receipt(now);
+            let issued = made.keys().expect("keys");
             let taken = Credential { received: issued.received.expect("known"), ..given.clone() };
             assert_eq!(taken.lifetime(), HOUR, "{wall:?}");
             assert_eq!(taken.remaining(now), given.remaining(now), "{wall:?}");
@@ -362,7 +389,8 @@ mod tests {
         let mut earlier: serde_json::Value = serde_json::from_str(text.expose()).expect("JSON");
         earlier.as_object_mut().expect("object").remove("received");
         let asked = Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1000), boot: NOW.boot };
-        let issued = read(earlier.to_string().as_bytes()).expect("whole").since_its_receipt(asked);
+        let made = read(earlier.to_string().as_bytes()).expect("whole").since_its_receipt(asked);
+        let issued = made.keys().expect("keys");
         let received = Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(400), boot: Duration::from_secs(100) };
         assert_eq!(issued.received, Some(received));
     }

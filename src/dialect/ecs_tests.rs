@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::*;
-use crate::credential::{AwsKeys, ClockOffset};
+use crate::credential::{AwsCredential, AwsKeys, ClockOffset, Content};
 use crate::secret::Secret;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -17,17 +17,28 @@ fn now() -> Now {
 
 fn credential() -> Credential {
     Credential {
+        content: Content::Aws(aws()),
+        expiration: now().wall + HOUR,
+        server_offset: ClockOffset::None,
+        received: now(),
+    }
+}
+
+fn aws() -> AwsCredential {
+    AwsCredential {
         keys: AwsKeys {
             access_key_id: "ASIAEXAMPLE".into(),
             secret_access_key: Secret::new("secret/\"half\""),
             session_token: Some(Secret::new("token==")),
         },
-        expiration: now().wall + HOUR,
-        server_offset: ClockOffset::None,
         account_id: Some("123456789012".into()),
         role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
-        received: now(),
     }
+}
+
+/// The same of other keys, or of another account.
+fn made_of(aws: AwsCredential) -> Credential {
+    Credential { content: Content::Aws(aws), ..credential() }
 }
 
 fn json(answer: &Answer) -> Value {
@@ -82,7 +93,7 @@ fn the_document_has_what_every_client_wants() {
 
 #[test]
 fn what_is_not_known_is_left_out() {
-    let bare = Credential { account_id: None, role_arn: None, ..credential() };
+    let bare = made_of(AwsCredential { account_id: None, role_arn: None, ..aws() });
     let document = json(&write(&bare, now()).unwrap());
     assert_eq!(document.as_object().unwrap().len(), 4);
 }
@@ -92,15 +103,15 @@ fn c04_the_largest_document_stays_below_8_kib() {
     // a third is the secret's and two thirds the token's; each backslash is two bytes in JSON
     let secrets = "\\".repeat(AwsKeys::LONGEST_SECRETS / 2);
     let (secret, token) = secrets.split_at(secrets.len() / 3);
-    let largest = Credential {
+    let largest = made_of(AwsCredential {
         keys: AwsKeys {
             access_key_id: "\"".repeat(AwsKeys::LONGEST_ID),
             secret_access_key: Secret::new(secret),
             session_token: Some(Secret::new(token)),
         },
         role_arn: Some("r".repeat(2048)), // what AssumeRole takes at most
-        ..credential()
-    };
+        ..aws()
+    });
     let answer = write(&largest, now()).unwrap();
     assert!(answer.body.len() < 8 * 1024, "{}", answer.body.len());
     assert_eq!(json(&answer)["Token"], token);
@@ -109,9 +120,9 @@ fn c04_the_largest_document_stays_below_8_kib() {
 #[test]
 fn what_is_not_whole_never_leaves_with_a_200() {
     let blank = |change: fn(&mut AwsKeys)| {
-        let mut credential = credential();
-        change(&mut credential.keys);
-        credential
+        let mut aws = aws();
+        change(&mut aws.keys);
+        made_of(aws)
     };
     for broken in [
         blank(|keys| keys.access_key_id.clear()),

@@ -58,7 +58,8 @@ fn issued(identity: &str) -> Deed {
         outcome: "issued",
         known: Known::default(),
         issued: Some(Handed {
-            access_key_id: "ASIAEXAMPLEEXAMPLE".into(),
+            access_key_id: Some("ASIAEXAMPLEEXAMPLE".into()),
+            audience: None,
             account_id: Some("123456789012".into()),
             role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
         }),
@@ -109,7 +110,12 @@ async fn the_first_is_written_at_once_and_repeats_as_one_counted_line() {
 async fn what_differs_has_a_line_of_its_own() {
     let desk = Desk::new();
     let other_key = Deed {
-        issued: Some(Handed { access_key_id: "ASIAOTHER".into(), account_id: None, role_arn: None }),
+        issued: Some(Handed {
+            access_key_id: Some("ASIAOTHER".into()),
+            audience: None,
+            account_id: None,
+            role_arn: None,
+        }),
         ..issued("prod")
     };
     let other_grant = Deed { grant: Some("job".into()), ..issued("prod") };

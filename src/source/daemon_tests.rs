@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
 use super::*;
-use crate::credential::{AwsKeys, ClockOffset, Credential, Now};
+use crate::credential::{AwsCredential, AwsKeys, ClockOffset, Content, Credential, Now};
 use crate::secret::Secret;
 use crate::world::clock::SystemClock;
 use crate::world::unix::UnixHttp;
@@ -17,15 +17,17 @@ const NOW: Now = Now { wall: SystemTime::UNIX_EPOCH, boot: Duration::from_secs(1
 
 fn credential() -> String {
     let credential = Credential {
-        keys: AwsKeys {
-            access_key_id: "ASIAEXAMPLE".into(),
-            secret_access_key: Secret::new("secret"),
-            session_token: Some(Secret::new("session")),
-        },
+        content: Content::Aws(AwsCredential {
+            keys: AwsKeys {
+                access_key_id: "ASIAEXAMPLE".into(),
+                secret_access_key: Secret::new("secret"),
+                session_token: Some(Secret::new("session")),
+            },
+            account_id: None,
+            role_arn: None,
+        }),
         expiration: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         server_offset: ClockOffset::None,
-        account_id: None,
-        role_arn: None,
         received: NOW,
     };
     handover::write(&credential, Digest::of(b"prod"), NOW).expose().to_owned()
@@ -57,7 +59,7 @@ fn daemon(socket: &Path, protocol: &'static str, answers: Vec<(u16, String)>) ->
 }
 
 struct Asked {
-    issued: Result<Issued, Failure>,
+    issued: Result<Made, Failure>,
     handed_back: Vec<HandedBack>,
 }
 
@@ -72,6 +74,7 @@ async fn issue_for(socket: &Path, min_life: Option<Duration>) -> Asked {
         daemon: Arc::new(UnixHttp(socket.to_owned())),
         clock: Arc::new(SystemClock),
         identity: "prod".into(),
+        want: Want::Keys,
         digest: Digest::of(b"prod"),
         handed_back: Arc::new(move |why| tell.lock().unwrap().push(why)),
     };
@@ -94,7 +97,7 @@ async fn a_credential_is_asked_for_by_name_and_digest() {
     let socket = folder.path().join("s");
     let heard = daemon(&socket, "1", vec![(200, credential())]);
     let asked = issue(&socket).await;
-    assert_eq!(asked.issued.unwrap().keys.access_key_id, "ASIAEXAMPLE");
+    assert_eq!(asked.issued.unwrap().keys().unwrap().keys.access_key_id, "ASIAEXAMPLE");
     assert_eq!(asked.handed_back, []);
     let request = heard.lock().unwrap()[0].clone();
     assert!(request.starts_with("POST /v1/credential HTTP/1.1\r\n"), "{request}");

@@ -167,7 +167,7 @@ impl Recipes for Profiles {
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
         let means =
             Means { learnt: self.learnt.clone(), world: self.world.clone(), sessions: Arc::clone(&self.sessions) as _ };
-        let source = source::build(definition, identity, &means);
+        let source = source::build(definition, identity, &ask.want, &means)?;
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold })
     }

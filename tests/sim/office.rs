@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use credenza::config::{Config, SsoSession};
-use credenza::credential::{Ask, Failure};
+use credenza::credential::Failure;
 use credenza::engine::Reset;
 use credenza::source::sso::{How, login};
 use credenza::store::StoredToken;
@@ -99,7 +99,7 @@ impl Office {
     /// The file of the sign-in vanishes, and whoever watches it says so.
     pub(crate) fn sign_out(&self) {
         assert!(self.machine.files.remove(Path::new(TOKEN_FILE)).expect("it is in memory"));
-        self.machine.engine.forget(&IDENTITIES.map(Ask::aws));
+        self.machine.engine.forget(&IDENTITIES.map(Into::into));
     }
 
     pub(crate) fn write(&self, content: &str) {
@@ -128,7 +128,7 @@ impl Office {
     /// The daemon's watch of the files, or a command, says that somebody signed in.
     pub(crate) fn is_told_of_a_login(&self) {
         let session = session(&self.machine.world).key();
-        self.machine.engine.reset(Reset::Login { session, asks: IDENTITIES.map(Ask::aws).into() });
+        self.machine.engine.reset(Reset::Login { session, identities: IDENTITIES.map(Into::into).into() });
     }
 
     /// A client asks. A credential that the cloud would not take is none.

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use credenza::credential::Ask;
 use credenza::engine::Reset;
 use credenza::world::simulated::Step;
 use simcloud::{Fault, Keys};
@@ -191,7 +190,7 @@ impl Days {
             }
             Event::RoleRestoredAndTold => {
                 self.revoked = false;
-                machine.engine.reset(Reset::Person(Ask::aws(REVOKED)));
+                machine.engine.reset(Reset::Person(REVOKED.into()));
             }
         }
     }

@@ -75,7 +75,7 @@ impl Week {
         let begun = begin(&world, &self.config, SYNC, beginning, sessions).await.expect("the code is right");
         self.note(begun.while_away);
         let wanted = Wanted::of(&self.config.identities[SYNC]).expect("it rests on a device");
-        self.machine.engine.reset(Reset::Login { session: wanted.key, asks: Vec::new() });
+        self.machine.engine.reset(Reset::Login { session: wanted.key, identities: Vec::new() });
     }
 
     fn note(&mut self, while_away: bool) {

@@ -27,7 +27,7 @@ impl Recipes for Profiles {
         let refused = |text: String| Failure::new(FailureClass::Refused, "Unusable", text);
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
-        let source = source::build(definition, identity, &Means::of(self.world.clone()));
+        let source = source::build(definition, identity, &ask.want, &Means::of(self.world.clone()))?;
         Ok(Recipe { source, digest: identity.digest, keep_warm: false, max_hold: None })
     }
 }

@@ -102,7 +102,7 @@ async fn what_a_role_had_its_process_print_does_not_leave_unverified() {
         .program("printing", &printed(&keys, None));
     let renewed = stage.source("role").renew(Renewal::default()).await.unwrap();
     let session = Session { renewed, received: credenza::world::Clock::now(&*stage.clock) };
-    let issued = stage.source("base").issue(Ingredient::Session(Arc::new(session))).await.unwrap();
+    let issued = stage.source("base").issue(Ingredient::Session(Arc::new(session))).await.unwrap().keys().unwrap();
     assert_eq!(stage.cloud.count("GetCallerIdentity"), 1);
     assert_eq!(issued.expiration, Some(start() + Duration::from_secs(30 * 60)));
 }

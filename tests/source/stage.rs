@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use credenza::config::Config;
-use credenza::credential::{Credential, Failure, Issued, Now, Session};
+use credenza::credential::{AwsCredential, Content, Credential, Failure, Issued, Now, Session, Want};
 use credenza::source::{self, Ingredient, Means, Need, Renewal, Source};
 use credenza::world::process::{Processes, Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
@@ -124,7 +124,7 @@ impl Stage {
         let source = self.source(name);
         Box::pin(async move {
             let ingredient = self.ingredient(&*source).await?;
-            source.issue(ingredient).await
+            source.issue(ingredient).await.map(|made| made.keys().unwrap())
         })
     }
 
@@ -163,7 +163,7 @@ pub(crate) fn source_in(world: &World, name: &str) -> Arc<dyn Source> {
     let config = Config::load(world).unwrap();
     let identity = &config.identities[name];
     let definition = identity.definition.as_ref().unwrap_or_else(|unusable| panic!("{name}: {unusable}"));
-    source::build(definition, identity, &Means::of(world.clone()))
+    source::build(definition, identity, &Want::Keys, &Means::of(world.clone())).unwrap()
 }
 
 pub(crate) fn as_cloud_keys(issued: &Issued) -> Keys {
@@ -175,14 +175,9 @@ pub(crate) fn as_cloud_keys(issued: &Issued) -> Keys {
 }
 
 fn credential(issued: Issued, received: Now) -> Credential {
-    Credential {
-        keys: issued.keys,
-        expiration: issued.expiration.unwrap(),
-        server_offset: issued.server_offset,
-        account_id: issued.account_id,
-        role_arn: issued.role_arn,
-        received,
-    }
+    let Issued { keys, expiration, server_offset, account_id, role_arn, .. } = issued;
+    let content = Content::Aws(AwsCredential { keys, account_id, role_arn });
+    Credential { content, expiration: expiration.unwrap(), server_offset, received }
 }
 
 pub(crate) fn role_arn(name: &str) -> String {

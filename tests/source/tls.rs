@@ -59,7 +59,8 @@ impl Machine {
         let world = self.world(more);
         let source = source_in(&world, "role");
         let session = Session { renewed: source.renew(Renewal::default()).await?, received: world.clock.now() };
-        source.issue(Ingredient::Session(Arc::new(session))).await
+        let made = source.issue(Ingredient::Session(Arc::new(session))).await;
+        made.map(|made| made.keys().unwrap())
     }
 }
 

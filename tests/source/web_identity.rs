@@ -213,8 +213,10 @@ async fn fetch_with(stage: &Stage, tokens: &[&str]) -> Result<(), credenza::cred
     let source = credenza::source::build(
         identity.definition.as_ref().unwrap(),
         identity,
+        &credenza::credential::Want::Keys,
         &credenza::source::Means::of(world.clone()),
-    );
+    )
+    .unwrap();
     source.issue(Ingredient::Nothing).await.map(|_| ())
 }
 

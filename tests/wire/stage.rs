@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use credenza::credential::{
-    Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Now, Renewed, SessionKey,
+    Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Made, Now, Renewed, SessionKey,
 };
 use credenza::engine::{Engine, Settings};
 use credenza::log::audit::{Audit, Known};
@@ -97,7 +97,7 @@ impl Source for Script {
         unreachable!("it needs no session")
     }
 
-    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let (does, latency, offset) =
             (*self.does.lock().unwrap(), *self.latency.lock().unwrap(), *self.offset.lock().unwrap());
@@ -107,8 +107,8 @@ impl Source for Script {
             let theirs = offset.server_time(clock.now().wall);
             let fails = |class, code, text: &str| Err(Failure::new(class, code, text));
             match does {
-                Does::Lasts(life) => Ok(issued(number, theirs + life, offset)),
-                Does::Ended => Ok(issued(number, theirs - MINUTE, offset)),
+                Does::Lasts(life) => Ok(issued(number, theirs + life, offset).into()),
+                Does::Ended => Ok(issued(number, theirs - MINUTE, offset).into()),
                 Does::Down => {
                     fails(FailureClass::TryLater, "UpstreamUnavailable", "sts is unreachable: see `credenza status`")
                 }

@@ -81,7 +81,7 @@ async fn stage() -> Stage {
         Settings::default(),
     );
     engine.get(&Ask::aws("my-dev"), Duration::from_secs(5)).await.unwrap();
-    let followed = Followed::begin(session, vec![Ask::aws("my-dev")], &world).await.unwrap();
+    let followed = Followed::begin(session, vec!["my-dev".into()], &world).await.unwrap();
     Stage { cloud, world, engine, followed, desktop }
 }
 
@@ -122,7 +122,7 @@ async fn a_sign_in_that_is_over_before_its_time_is_told_of_once() {
 async fn what_nobody_uses_is_nobodys_concern() {
     let stage = stage().await;
     let mut announcer = Announcer::default();
-    stage.engine.forget(&[Ask::aws("my-dev")]);
+    stage.engine.forget(&["my-dev".into()]);
     let idle = Stage { engine: Engine::start(stage.world.clone(), Arc::new(Nothing), Settings::default()), ..stage };
     tokio::time::sleep(110 * MINUTE).await;
     assert!(idle.look(&mut announcer).await.is_empty());

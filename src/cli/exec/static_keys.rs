@@ -27,7 +27,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::credential::{AwsKeys, ClockOffset};
+    use crate::credential::{AwsCredential, AwsKeys, ClockOffset, Content};
     use crate::secret::Secret;
     use crate::world::Environment;
 
@@ -40,11 +40,13 @@ mod tests {
             session_token,
         };
         let credential = |token: Option<&str>| Credential {
-            keys: keys(token.map(Secret::new)),
+            content: Content::Aws(AwsCredential {
+                keys: keys(token.map(Secret::new)),
+                account_id: None,
+                role_arn: None,
+            }),
             expiration: now.wall + Duration::from_secs(3600),
             server_offset: ClockOffset::None,
-            account_id: None,
-            role_arn: None,
             received: now,
         };
         let command = Command::of(&["env".into()], &Environment::default());

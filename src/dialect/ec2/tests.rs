@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::{Answer, Form};
 use super::*;
-use crate::credential::{AwsKeys, ClockOffset, Credential, Failure, FailureClass, Now};
+use crate::credential::{AwsCredential, AwsKeys, ClockOffset, Content, Credential, Failure, FailureClass, Now};
 use crate::secret::Secret;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -23,17 +23,28 @@ fn later(secs: u64) -> Now {
 
 fn credential() -> Credential {
     Credential {
+        content: Content::Aws(aws()),
+        expiration: now().wall + HOUR,
+        server_offset: ClockOffset::None,
+        received: now(),
+    }
+}
+
+fn aws() -> AwsCredential {
+    AwsCredential {
         keys: AwsKeys {
             access_key_id: "ASIAEXAMPLE".into(),
             secret_access_key: Secret::new("secret/\"half\""),
             session_token: Some(Secret::new("token==")),
         },
-        expiration: now().wall + HOUR,
-        server_offset: ClockOffset::None,
         account_id: Some("123456789012".into()),
         role_arn: Some("arn:aws:iam::123456789012:role/deploy".into()),
-        received: now(),
     }
+}
+
+/// The same of other keys, or of another account.
+fn made_of(aws: AwsCredential) -> Credential {
+    Credential { content: Content::Aws(aws), ..credential() }
 }
 
 fn tree(account: Option<&str>, values: &[(&str, Option<&str>)]) -> Metadata {
@@ -111,11 +122,11 @@ fn c54_the_document_is_as_the_real_service_writes_it() {
 #[test]
 fn c56_the_extended_document_has_the_account() {
     let of = |account: Option<&str>, role_arn: Option<&str>| {
-        let credential = Credential {
+        let credential = made_of(AwsCredential {
             account_id: account.map(str::to_owned),
             role_arn: role_arn.map(str::to_owned),
-            ..credential()
-        };
+            ..aws()
+        });
         json(&write_credential(&credential, true, now()).unwrap())["AccountId"].clone()
     };
     let arn = Some("arn:aws-cn:iam::210987654321:role/team/x");
@@ -133,9 +144,9 @@ fn c56_the_extended_document_has_the_account() {
 #[test]
 fn what_is_not_whole_or_has_a_minute_left_never_leaves_with_a_200() {
     let blank = |change: fn(&mut AwsKeys)| {
-        let mut credential = credential();
-        change(&mut credential.keys);
-        credential
+        let mut aws = aws();
+        change(&mut aws.keys);
+        made_of(aws)
     };
     for broken in [
         blank(|keys| keys.access_key_id.clear()),
@@ -166,7 +177,7 @@ fn the_largest_document_stays_below_what_is_read() {
         secret_access_key: Secret::new(secret),
         session_token: Some(Secret::new(token)),
     };
-    let answer = write_credential(&Credential { keys, ..credential() }, true, now()).unwrap();
+    let answer = write_credential(&made_of(AwsCredential { keys, ..aws() }), true, now()).unwrap();
     assert!(answer.body.len() < 8 * 1024, "{}", answer.body.len());
     assert_eq!(json(&answer)["Token"], token);
 }

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::stage::{HOUR, MINUTE, ask, key};
-use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, FailureClass, Issued, Now, Renewed, SessionKey, SignIn};
+use crate::credential::{
+    Ask, AwsKeys, ClockOffset, Failure, FailureClass, Issued, Made, Now, Renewed, SessionKey, SignIn,
+};
 use crate::engine::Settings;
 use crate::engine::attempts::{BETWEEN_SUCCESSES, Until, Who};
 use crate::engine::clocks::Jump;
@@ -37,7 +39,7 @@ impl Source for Planned {
         unreachable!("plans call nobody")
     }
 
-    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         unreachable!("plans call nobody")
     }
 
@@ -157,7 +159,7 @@ fn brings(target: &Target, brought: &Brought, now: Now) -> Result<flight::Brough
 
 fn made(target: &Target, issued: Issued) -> flight::Brought {
     match target {
-        Target::Credential(_) => flight::Brought::Credential(issued),
+        Target::Credential(_) => flight::Brought::Credential(issued.into()),
         Target::Session(key) if key.0.starts_with(SIGN_IN) => flight::Brought::Session(Renewed::SignIn(SignIn {
             access_token: Secret::new("token"),
             expiration: issued.expiration.unwrap(),

@@ -88,7 +88,7 @@ async fn a_person_at_the_terminal_resets_one_chain_only() {
     for name in ["base", "other"] {
         stage.fake(name).now_does(Does::Works);
     }
-    stage.engine.reset(Reset::Person(ask("prod")));
+    stage.engine.reset(Reset::Person("prod".into()));
     assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
     assert_eq!(stage.code("other").await, "AccessDenied");
 }
@@ -103,10 +103,10 @@ async fn a_command_that_begins_has_what_failed_a_while_ago_tried_again() {
     }
     assert_eq!(stage.code("prod").await, "AccessDenied");
     stage.pass(9 * SECOND).await;
-    stage.engine.reset(Reset::Command(ask("prod")));
+    stage.engine.reset(Reset::Command("prod".into()));
     assert_eq!(stage.code("prod").await, "AccessDenied", "a loop of commands is none of waits");
     stage.pass(2 * SECOND).await;
-    stage.engine.reset(Reset::Command(ask("prod")));
+    stage.engine.reset(Reset::Command("prod".into()));
     assert_eq!(stage.key_id("prod").await, "ASIA-prod-1");
     assert_eq!(stage.code("other").await, "AccessDenied");
 
@@ -114,7 +114,7 @@ async fn a_command_that_begins_has_what_failed_a_while_ago_tried_again() {
     stage.fake("prod").now_does(LOGIN);
     assert_eq!(stage.code("prod").await, "LoginRequired");
     stage.pass(30 * SECOND).await;
-    stage.engine.reset(Reset::Command(ask("prod")));
+    stage.engine.reset(Reset::Command("prod".into()));
     assert_eq!(stage.code("prod").await, "LoginRequired");
     assert_eq!(stage.fake("prod").issues(), 1, "it may open another browser");
 }

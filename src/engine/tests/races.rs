@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::stage::*;
-use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, Issued, Now, Outcome, Renewed, SessionKey};
+use crate::credential::{Ask, AwsKeys, ClockOffset, Failure, Issued, Made, Now, Outcome, Renewed, SessionKey};
 use crate::engine::{Engine, Settings};
 use crate::secret::{Digest, Secret};
 use crate::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
@@ -27,14 +27,14 @@ impl Source for Version {
         Box::pin(async move { Ok(Renewed::Keys(issued)) })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let issued = self.issued();
         Box::pin(async move {
             tokio::task::yield_now().await;
             let Ingredient::Session(session) = ingredient else { panic!("it needs a session") };
             let base = session.keys().expect("keys");
             assert_eq!(base.keys.access_key_id, issued.keys.access_key_id, "a session of another definition");
-            Ok(issued)
+            Ok(issued.into())
         })
     }
 

@@ -150,7 +150,7 @@ async fn what_is_forgotten_is_gone_at_once_with_what_was_made_of_it() {
     }
     stage.pass(2 * MINUTE).await;
     renewal_now_does(&stage, &Does::Fails(FailureClass::NeedsPerson, "LoginRequired"));
-    stage.engine.forget(&[ask("prod")]);
+    stage.engine.forget(&["prod".into()]);
     for name in ["prod", "deploy"] {
         assert!(stage.engine.ready(&ask(name)).is_none(), "{name}");
         assert_eq!(stage.code(name).await, "LoginRequired", "{name}");
@@ -170,7 +170,7 @@ async fn a_renewal_in_the_air_is_not_taken_by_who_was_signed_out() {
     }
     stage.pass(40 * MINUTE).await;
     assert!(renewals(&stage) > before);
-    stage.engine.forget(&[ask("prod")]);
+    stage.engine.forget(&["prod".into()]);
     let sessions = stage.engine.snapshot().sessions;
     assert!(sessions.iter().all(|session| !session.held));
 }
@@ -190,7 +190,7 @@ async fn a_login_ends_the_waits_of_its_own_session_alone() {
     }
     renewal_now_does(&stage, &Does::Works);
     stage.fake("elsewhere").renewal_now_does(Does::Works);
-    stage.engine.reset(Reset::Login { session: key("sso:corp"), asks: Vec::new() });
+    stage.engine.reset(Reset::Login { session: key("sso:corp"), identities: Vec::new() });
     stage.get("prod").await.unwrap();
     assert_eq!(stage.code("elsewhere").await, "LoginRequired");
 }

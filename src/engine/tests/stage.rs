@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use crate::credential::{
-    Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Now, Outcome, Renewed, SessionKey, SignIn,
+    Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Issued, Made, Now, Outcome, Renewed, SessionKey,
+    SignIn,
 };
 use crate::engine::{AskView, Engine, Settings, lifetime};
 use crate::secret::{Digest, Secret};
@@ -136,18 +137,21 @@ impl Source for Fake {
         })
     }
 
-    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Issued, Failure>> {
+    fn issue(&self, ingredient: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
         let number = self.issues.fetch_add(1, Ordering::Relaxed) + 1;
         let base = match ingredient {
             Ingredient::Nothing => "nothing".to_owned(),
             Ingredient::Session(session) => match &session.renewed {
                 Renewed::Keys(issued) => issued.keys.access_key_id.clone(),
                 Renewed::SignIn(sign_in) => sign_in.access_token.expose().to_owned(),
+                Renewed::Account(account) => account.login.to_string(),
             },
-            Ingredient::Credential(credential) => credential.keys.access_key_id.clone(),
+            Ingredient::Credential(credential) => key_id(&credential),
         };
         self.bases.lock().unwrap().push(base);
-        self.perform(self.issuing.lock().unwrap().clone(), format!("ASIA-{}-{number}", self.name), Some(self.life))
+        let does = self.issuing.lock().unwrap().clone();
+        let made = self.perform(does, format!("ASIA-{}-{number}", self.name), Some(self.life));
+        Box::pin(async move { made.await.map(Made::from) })
     }
 
     fn limited_by(&self) -> SessionKey {
@@ -357,7 +361,7 @@ impl Stage {
 }
 
 pub(super) fn key_id(credential: &Credential) -> String {
-    credential.keys.access_key_id.clone()
+    credential.aws().expect("keys").keys.access_key_id.clone()
 }
 
 struct Counted {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::stage::*;
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal, Wanted};
-use crate::credential::{Credential, FailureClass};
+use crate::credential::{Credential, FailureClass, Want};
 use crate::engine::lifetime::{CONTAINER_LIFE, INSTANCE_LIFE};
 use crate::engine::{Engine, Settings};
 use crate::secret::Digest;
@@ -77,6 +77,7 @@ impl Exec {
                 }),
                 clock: stage.clock.clone(),
                 identity: (*name).into(),
+                want: Want::Keys,
                 digest,
                 handed_back: Arc::new(|why| panic!("{why:?}")),
             };

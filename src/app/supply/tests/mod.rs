@@ -172,6 +172,6 @@ async fn the_connections_end_turns_to_our_own_sources_and_a_daemon_that_comes_ba
     // what it holds stays through all that
     let runs = stage.program.runs();
     stage.daemon_dies().await;
-    assert_eq!(stage.get("one").await.unwrap().keys.access_key_id, DAEMONS);
+    assert_eq!(stage.get("one").await.unwrap().aws().unwrap().keys.access_key_id, DAEMONS);
     assert_eq!(stage.program.runs(), runs);
 }

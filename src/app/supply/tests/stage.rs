@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::control::simulated::{Says, SimulatedDaemon};
 use crate::control::wire;
 use crate::credential::handover::{self, Refusal, Wanted};
-use crate::credential::{Ask, AwsKeys, ClockOffset, Credential, Failure, FailureClass, Outcome};
+use crate::credential::{
+    Ask, AwsCredential, AwsKeys, ClockOffset, Content, Credential, Failure, FailureClass, Outcome,
+};
 use crate::engine::{Engine, Settings};
 use crate::secret::{Digest, Secret};
 use crate::world::process::{Processes, Ran, Run, RunError};
@@ -119,7 +121,10 @@ impl Stage {
     pub(super) async fn supplied_by(&self, name: &str) -> String {
         self.engine.unmake(&Ask::aws(name));
         let outcome = self.get(name).await;
-        outcome.map_or_else(|failure: Failure| failure.code.to_owned(), |given| given.keys.access_key_id.clone())
+        outcome.map_or_else(
+            |failure: Failure| failure.code.to_owned(),
+            |given| given.aws().unwrap().keys.access_key_id.clone(),
+        )
     }
 
     pub(super) fn tell(&self, news: News) {
@@ -223,14 +228,9 @@ impl Says for Daemon {
         let now = self.clock.now();
         let (access_key_id, secret_access_key) = (DAEMONS.to_owned(), Secret::new("secret"));
         let keys = AwsKeys { access_key_id, secret_access_key, session_token: Some(Secret::new("token")) };
-        let credential = Credential {
-            keys,
-            expiration: now.wall + HOUR,
-            server_offset: ClockOffset::None,
-            account_id: None,
-            role_arn: None,
-            received: now,
-        };
+        let content = Content::Aws(AwsCredential { keys, account_id: None, role_arn: None });
+        let credential =
+            Credential { content, expiration: now.wall + HOUR, server_offset: ClockOffset::None, received: now };
         Ok(handover::write(&credential, Digest::from_hex(&wanted.digest.unwrap()).unwrap(), now))
     }
 }
