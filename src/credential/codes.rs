@@ -52,6 +52,7 @@ const KNOWN: &[&str] = &[
     "ProcessAsksItself",
     "ProcessFailed",
     "RegionDisabled",
+    "ResourceDenied",
     "SessionEnded",
     "SessionTokenDead",
     "SettingsContradict",
@@ -72,4 +73,5 @@ const KNOWN: &[&str] = &[
     "UpstreamTimeout",
     "UpstreamUnavailable",
     "ValidationError",
+    "WrongCloud",
 ];

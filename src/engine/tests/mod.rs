@@ -14,3 +14,4 @@ mod sessions;
 mod stage;
 mod supplied;
 mod time;
+mod tokens;
