@@ -22,6 +22,25 @@ pub fn pod_identity(base: &str) -> String {
     format!("{base}/v1/credentials")
 }
 
+/// Where an Azure identity's tokens are: what `IDENTITY_ENDPOINT` holds.
+///
+/// ```
+/// use credenza::cli::child::address::azure;
+/// assert_eq!(azure("http://127.0.0.1:9711", "az:contoso.com"), "http://127.0.0.1:9711/azure/az%3Acontoso.com/token");
+/// ```
+pub fn azure(base: &str, identity: &str) -> String {
+    format!("{base}/{AZURE_ROUTE}{}/token", utf8_percent_encode(identity, KEPT))
+}
+
+/// Whether an address is one of [`azure`], or below one.
+pub fn is_azure(url: &str) -> bool {
+    let path = || {
+        let (port, path) = url.strip_prefix(LOOPBACK)?.split_once('/')?;
+        base(&url[..LOOPBACK.len() + port.len()]).and(path.strip_prefix(AZURE_ROUTE))
+    };
+    path().is_some_and(|rest| rest.ends_with("/token") || rest.contains("/token/"))
+}
+
 /// A base of an endpoint of ours, `http://127.0.0.1:PORT`, if that is what this is.
 pub fn base(text: &str) -> Option<&str> {
     let port = text.strip_prefix(LOOPBACK)?;
@@ -36,6 +55,7 @@ pub fn base_of(url: &str) -> Option<&str> {
 
 const LOOPBACK: &str = "http://127.0.0.1:";
 const ROUTE: &str = "creds/";
+const AZURE_ROUTE: &str = "azure/";
 
 #[cfg(test)]
 mod tests {
@@ -53,6 +73,16 @@ mod tests {
             "http://127.0.0.1:x/creds/prod",
         ] {
             assert_eq!(base_of(url), None, "{url}");
+        }
+        for (url, ours) in [
+            ("http://127.0.0.1:9711/azure/graph/token", true),
+            ("http://127.0.0.1:9711/azure/graph/token/abc", true),
+            ("http://127.0.0.1:9711/azure/graph", false),
+            ("http://127.0.0.1:9711/creds/token/token", false),
+            ("http://169.254.130.1:8081/msi/token", false),
+            ("http://127.0.0.1:41123/msi/token/", false),
+        ] {
+            assert_eq!(is_azure(url), ours, "{url}");
         }
         assert_eq!(base("http://127.0.0.1:9711"), Some("http://127.0.0.1:9711"));
         for text in ["http://127.0.0.1:9711/", "http://127.0.0.1:9711@evil.example", "http://evil.example:1", ""] {

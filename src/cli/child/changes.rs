@@ -48,6 +48,12 @@ impl Changes {
         self.0.insert(name.into(), Change::Remove);
     }
 
+    /// These and others, which go before.
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Every change, in the order of names.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Change)> {
         self.0.iter().map(|(name, change)| (name.as_str(), change))

@@ -4,12 +4,14 @@
 //! before us, by every command.
 
 pub mod address;
+pub mod azure;
 pub mod changes;
 pub mod dialects;
 pub mod no_proxy;
 pub mod original;
 pub mod wiring;
 
+pub use azure::{AzureStyle, AzureWiring};
 pub use changes::{Change, Changes};
 pub use dialects::Dialects;
 pub use original::original;

@@ -9,19 +9,20 @@ use std::path::Path;
 use super::wiring::{
     FULL_URI, IDENTITY, OUTER, OWN, REGION, REMOVED, SET, STATIC, STATIC_KEYS, TOKEN, TOKEN_FILE, outer_name,
 };
-use super::{Changes, dialects, no_proxy};
+use super::{Changes, azure, dialects, no_proxy};
 use crate::app::generated;
 use crate::world::Environment;
 
 /// The environment before us. Keys and tokens that were there are gone for good: they are kept nowhere.
 pub fn original(environment: &Environment) -> Environment {
-    if environment.raw(IDENTITY).is_none() {
+    if environment.raw(IDENTITY).is_none() && environment.raw(azure::AZURE_IDENTITY).is_none() {
         return environment.clone();
     }
     let outer = |name: &str| environment.raw(&outer_name(name)).map(OsStr::to_owned);
-    let set = SET.into_iter().chain(STATIC_KEYS).chain(dialects::metadata());
+    let set = SET.into_iter().chain(STATIC_KEYS).chain(dialects::metadata()).chain(azure::all());
     let ours: Vec<&str> = set.filter(|name| is_ours(environment, name)).collect();
-    let absent = REMOVED.into_iter().chain(dialects::EC2_REMOVED).filter(|name| environment.raw(name).is_none());
+    let removed = REMOVED.into_iter().chain(dialects::EC2_REMOVED).chain(azure::all());
+    let absent = removed.filter(|name| environment.raw(name).is_none());
     let restored: Vec<_> = ours.iter().copied().chain(absent).filter_map(|name| Some((name, outer(name)?))).collect();
     let unwired: Environment = environment
         .clone()
@@ -52,7 +53,7 @@ pub fn undoing(environment: &Environment) -> Changes {
 
 fn is_our_own_name(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    OWN.contains(&&*name) || name.starts_with(OUTER)
+    OWN.contains(&&*name) || azure::OWN.contains(&&*name) || name.starts_with(OUTER)
 }
 
 /// Whether a variable still holds what we wired into it.
@@ -73,7 +74,7 @@ fn is_ours(environment: &Environment, name: &str) -> bool {
         _ if STATIC_KEYS.contains(&name) => {
             environment.text(STATIC).is_some_and(|ours| environment.text(KEY_ID) == Some(ours))
         }
-        _ => dialects::is_ours(environment, name),
+        _ => dialects::is_ours(environment, name) || azure::is_ours(environment, name),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::changes::Changes;
 use super::dialects::{self, Dialects, ENDPOINT, ENDPOINT_TOKEN, METADATA};
-use super::no_proxy;
+use super::{azure, no_proxy};
 use super::original::{is_generated, original};
 use crate::app::generated;
 use crate::cli::printed::timestamp;
@@ -105,8 +105,17 @@ pub enum Layer {
     EnvInExec,
 }
 
-/// Who wired this environment last.
+/// Who wired this environment last, for either cloud. One wired by `exec` and the other by `env` are as one that `env` wired
+/// inside `exec`: neither can be undone without the other.
 pub fn layer(environment: &Environment) -> Layer {
+    match (layer_of_aws(environment), azure::layer(environment)) {
+        (Layer::None, layer) | (layer, Layer::None) => layer,
+        (one, other) if one == other => one,
+        _ => Layer::EnvInExec,
+    }
+}
+
+fn layer_of_aws(environment: &Environment) -> Layer {
     let config = environment.raw("AWS_CONFIG_FILE").map(Path::new);
     match config {
         _ if environment.raw(IDENTITY).is_none() => Layer::None,
@@ -193,7 +202,7 @@ impl Wiring {
             put(&outer_name(name), before.raw(name).map(OsStr::to_owned));
         }
         let by_env = is_shells(&self.config_file);
-        let inside = by_env && matches!(layer(environment), Layer::Exec | Layer::EnvInExec);
+        let inside = by_env && matches!(layer_of_aws(environment), Layer::Exec | Layer::EnvInExec);
         put(INSIDE_EXEC, inside.then(|| "1".into()));
         for name in dialects::metadata() {
             let outer = || before.raw(name).map(OsStr::to_owned);

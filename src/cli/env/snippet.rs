@@ -8,8 +8,7 @@ use std::ffi::{OsStr, OsString};
 use thiserror::Error;
 
 use super::EnvFormat;
-use crate::cli::child::wiring::SECRET;
-use crate::cli::child::{Changes, original};
+use crate::cli::child::{Changes, azure, original, wiring};
 use crate::config::child_files::shell_word;
 use crate::world::Environment;
 
@@ -36,13 +35,13 @@ impl Snippet {
     /// Wires a shell whose exported variables are these.
     pub fn wiring(changes: Changes, environment: &Environment) -> Self {
         let before = original(environment);
-        let set_aside = SECRET.into_iter().filter(|name| before.raw(name).is_some() && changes.of(name).is_some());
+        let set_aside = secrets().filter(|name| before.raw(name).is_some() && changes.of(name).is_some());
         Self { set_aside: set_aside.collect(), changes, take_back: Vec::new() }
     }
 
     /// Undoes the wiring of a shell.
     pub fn undoing(changes: Changes) -> Self {
-        Self { changes, set_aside: Vec::new(), take_back: SECRET.to_vec() }
+        Self { changes, set_aside: Vec::new(), take_back: secrets().collect() }
     }
 
     /// The snippet in a form, each line with its end.
@@ -100,6 +99,11 @@ impl Snippet {
         let object = serde_json::json!({ "schema": 1, "set": set, "unset": unset });
         Ok(format!("{object:#}\n").into_bytes())
     }
+}
+
+/// The variables whose values are nobody else's business.
+fn secrets() -> impl Iterator<Item = &'static str> {
+    wiring::SECRET.into_iter().chain(azure::SECRET)
 }
 
 /// A program's path as the first word of a command.
