@@ -20,6 +20,7 @@ use crate::server::grant_store::StoreError;
 use crate::world::folder::FolderError;
 
 mod address;
+pub mod assertion_file;
 pub mod aws_config;
 pub mod background;
 mod beside;

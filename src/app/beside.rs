@@ -25,6 +25,8 @@ pub struct Metadata {
     pub ec2: bool,
     /// Where a container learns which task it is part of.
     pub ecs_task: bool,
+    /// Azure's instance metadata service.
+    pub azure_imds: bool,
     /// The region that both say, before the identity's own.
     pub region: Option<String>,
 }

@@ -35,7 +35,7 @@ use crate::world::folder::{Folder, FolderError};
 /// What an endpoint is for.
 #[derive(Clone, Debug)]
 pub struct EndpointOptions {
-    /// What its token opens; the first is the default.
+    /// What its tokens open; the first of each cloud is its default.
     pub identities: Vec<IdentityName>,
     /// The name of the command that it is for, without its arguments: shown by `credenza status`.
     pub command: String,
@@ -43,6 +43,9 @@ pub struct EndpointOptions {
     pub own: Vec<IdentityName>,
     /// What else is opened for it.
     pub metadata: Metadata,
+    /// The client id that the command's environment names (`AZURE_CLIENT_ID`): DefaultAzureCredential sends it unasked, so it
+    /// stands for whichever Azure identity is asked.
+    pub azure_client_id: Option<String>,
 }
 
 /// An endpoint that serves.
@@ -50,6 +53,7 @@ pub struct EndpointOptions {
 pub struct Endpoint {
     address: SocketAddr,
     token: Secret,
+    azure_token: Option<Secret>,
     grants: Arc<Grants>,
     grant: Arc<str>,
     notes: Vec<String>,
@@ -74,7 +78,7 @@ impl Endpoint {
     ///
     /// Where no port can be had, or the state folder is not as it must be.
     pub async fn open(world: &World, config: Arc<Config>, options: EndpointOptions) -> Result<Self, AppError> {
-        let EndpointOptions { identities, command, own, metadata } = options;
+        let EndpointOptions { identities, command, own, metadata, azure_client_id } = options;
         // others may have put a socket there; where there is no folder, or it may not be seen, no daemon supplies
         match Folder::check(&config.places.runtime) {
             Ok(()) | Err(FolderError::System { .. }) => {}
@@ -84,15 +88,35 @@ impl Endpoint {
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let (address, thinned) = (listener.address(), listener.thinned());
         let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
+        let is_azure = |name: &&IdentityName| config.identities.get(*name).is_some_and(|one| one.azure().is_some());
+        let (azure, aws): (Vec<_>, Vec<_>) = identities.iter().cloned().partition(|name| is_azure(&name));
+        let name = format!("exec-{}", std::process::id());
+        // A token each: that of AWS may be in a file and give way to others, that of Azure stays in the environment.
+        let (azure_default, azure_token) = match azure.first() {
+            Some(default) => {
+                let (token, _) = grants.issue(GrantSpec {
+                    name: Some(format!("{name}-azure")),
+                    scope: Scope::of(azure.iter().cloned()),
+                    default_aws: None,
+                    azure_client_id,
+                    life: None,
+                    holder: Holder::Connection,
+                })?;
+                (Some(Arc::clone(default)), Some(token))
+            }
+            None => (None, None),
+        };
+        let default = aws.first().cloned();
         let (token, grant) = grants.issue(GrantSpec {
-            name: Some(format!("exec-{}", std::process::id())),
-            scope: Scope::of(identities.iter().cloned()),
-            default_aws: identities.first().cloned(),
+            name: Some(name),
+            scope: Scope::of(aws),
+            default_aws: default.clone(),
+            azure_client_id: None,
             life: None,
             holder: Holder::Connection,
         })?;
-        let others = identities.iter().skip(1).cloned().collect();
-        let default = identities.first().cloned();
+        let defaults: Vec<IdentityName> = [&default, &azure_default].into_iter().flatten().cloned().collect();
+        let others = identities.iter().filter(|name| !defaults.contains(name)).cloned().collect();
         let served = identities.clone();
         let (news, heard) = mpsc::unbounded_channel();
         let mut supply = Supply {
@@ -106,8 +130,10 @@ impl Endpoint {
             generation: 0,
         };
         let Sought { mut supplier, notes } = supply.seek().await;
-        if let (Some(supplier), Some(default)) = (&mut supplier, supply.identities.first()) {
-            supplier.forgive(default).await;
+        if let Some(supplier) = &mut supplier {
+            for default in &defaults {
+                supplier.forgive(default).await;
+            }
         }
         let min_life = if metadata.ec2 { INSTANCE_LIFE } else { CONTAINER_LIFE };
         let settings = Settings { min_life, ..Settings::default() };
@@ -142,6 +168,7 @@ impl Endpoint {
         Ok(Self {
             address,
             token,
+            azure_token,
             grant: Arc::clone(&grant.name),
             grants,
             notes,
@@ -185,6 +212,11 @@ impl Endpoint {
         &self.token
     }
 
+    /// What opens it for tokens of Azure; `None` where no Azure identity is served.
+    pub fn azure_token(&self) -> Option<&Secret> {
+        self.azure_token.as_ref()
+    }
+
     /// Another token for the same right; the one before opens for `overlap` yet.
     ///
     /// # Errors
@@ -214,6 +246,11 @@ impl Endpoint {
             }
             outcome => outcome,
         }
+    }
+
+    /// What a federated Azure identity shows in place of a secret, waited for up to `patience`.
+    pub async fn assertion(&self, identity: &IdentityName, patience: Duration) -> Outcome {
+        self.engine.get(&Ask::assertion(Arc::clone(identity)), patience).await
     }
 
     /// What came of the fetches so far that a person should know, one line each: for whoever had no log meanwhile.

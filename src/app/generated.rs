@@ -117,6 +117,13 @@ impl Generated {
         self.aws.folder.write_passing(&self.aws.name(TOKEN), token.expose().as_bytes(), Permission::Write)?;
         Ok(self.aws.path(TOKEN))
     }
+
+    /// Writes what the child shows to Entra ID (0600), in the place of the one before: readers see either, whole.
+    pub fn write_assertion(&self, assertion: &Secret) -> Result<PathBuf, GeneratedError> {
+        let content = assertion.expose().as_bytes();
+        self.aws.folder.write_passing(&self.aws.name(ASSERTION), content, Permission::Write)?;
+        Ok(self.aws.path(ASSERTION))
+    }
 }
 
 fn run_folder(places: &Places) -> Result<Folder, FolderError> {
@@ -152,7 +159,7 @@ fn stem_of(file: &str) -> Option<&str> {
 fn remove(folder: &Folder, stem: &str) {
     let names = folder.names().unwrap_or_default();
     let fresh = names.iter().filter(|name| Folder::left_over(name).and_then(stem_of) == Some(stem)).cloned();
-    for name in fresh.chain([CONFIG, CREDENTIALS, TOKEN, LOCK].map(|file| format!("{stem}{file}"))) {
+    for name in fresh.chain([CONFIG, CREDENTIALS, TOKEN, ASSERTION, LOCK].map(|file| format!("{stem}{file}"))) {
         // what cannot be removed now is swept later; nobody could do more about it here
         let _ = folder.remove(&name);
     }
@@ -166,6 +173,7 @@ const RUN: &str = "run"; // below the state folder, as `Places::state_run` has i
 const CONFIG: &str = ".config";
 const CREDENTIALS: &str = ".credentials";
 const TOKEN: &str = ".token";
+const ASSERTION: &str = ".assertion";
 const LOCK: &str = ".lock";
 const TRIES: usize = 8;
 
@@ -222,6 +230,7 @@ mod tests {
         let files = Generated::in_folder(folder(home.path()), &SystemRandom).unwrap();
         files.aws.write_texts(&texts("")).unwrap();
         files.write_token(&Secret::new("token")).unwrap();
+        files.write_assertion(&Secret::new("assertion")).unwrap();
         drop(files);
         assert_eq!(folder(home.path()).names().unwrap(), [""; 0]);
     }

@@ -28,6 +28,7 @@ impl Days {
         let spec = GrantSpec {
             name: Some("exec-1".into()),
             scope: Scope::of(["prod"]),
+            azure_client_id: None,
             default_aws: Some("prod".into()),
             life: None,
             holder: Holder::Connection,

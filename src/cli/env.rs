@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::azure_style::{self, AzureStyleArgs};
 use super::child::wiring::{Layer, layer};
-use super::child::{Dialects, Token, Wiring, original::undoing};
+use super::child::{AzureWiring, Dialects, Token, Wiring, Wirings, original::undoing};
+use super::identities::Defaults;
 use super::login::FirstArgs;
 use super::mending::Mending;
 use super::{Context, Trouble, identities, runtime, say};
@@ -25,7 +27,7 @@ pub mod snippet;
 /// What `env` takes.
 #[derive(Debug, Args)]
 pub struct EnvArgs {
-    /// The identities; the first is the default [default: AWS_PROFILE, else the wired one, else default]
+    /// The identities; the first of each cloud is its default [default: AWS_PROFILE, else the wired one, else default]
     #[arg(value_name = "IDENTITY")]
     pub identities: Vec<String>,
     /// The form [default: the parent shell's]
@@ -34,6 +36,9 @@ pub struct EnvArgs {
     /// How long the right lasts at most, such as 8h [default: as long as the shell]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::life)]
     pub lasts: Option<Duration>,
+    /// By which variables it finds tokens of Azure.
+    #[command(flatten)]
+    pub azure: AzureStyleArgs,
     /// The region that the shell sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION", conflicts_with = "unset")]
     pub region: Option<String>,
@@ -109,7 +114,8 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
     let mut mending =
         Mending { asks: arguments.first, context, config: &config, daemon: &daemon, since, done: Vec::new() };
     mending.mend_for_daemon(&identities, CANNOT).await?;
-    let default = identities[0];
+    let defaults = Defaults::of(&identities);
+    let styles = arguments.azure.for_shell(defaults.azure, CANNOT)?;
     let named = identities
         .iter()
         .map(|identity| Named { name: identity.name.to_string(), digest: Some(identity.digest.to_hex()) });
@@ -121,23 +127,29 @@ async fn wire(arguments: &EnvArgs, context: &Context) -> Result<u8, Trouble> {
             Holder::Shell { pid: parent.pid }
         }
     };
-    let wanted = GrantWanted { name: None, identities: named.collect(), lasts_secs, holder };
+    // of Azure, what the shell itself has now
+    let azure_client_id = defaults.azure.and_then(|_| world.environment.text("AZURE_CLIENT_ID")).map(str::to_owned);
+    let wanted = GrantWanted { name: None, identities: named.collect(), lasts_secs, holder, azure_client_id };
     let arguments_of_log = runtime::log_arguments(&context.globals);
     let asked = background::ask(world, &arguments_of_log, async |client| client.grant(&wanted).await).await;
     let (_, given) = asked.map_err(|error| Trouble::of_background(CANNOT, &error))?;
     let GrantGiven { name: grant, token, address: base, config_file, credentials_file, .. } = given;
-    let wiring = Wiring {
-        default: default.name.clone(),
+    let azure = defaults.azure.and_then(|identity| {
+        let wiring = azure_style::wiring(identity, identity.azure()?, styles, base.clone(), token.clone());
+        Some(AzureWiring { by_env: true, ..wiring })
+    });
+    let aws = defaults.aws.map(|identity| Wiring {
+        default: identity.name.clone(),
         base,
         dialects: Dialects::default(),
         token: Token::Value(token),
         region: arguments.region.clone(),
-        identity_region: default.region.clone(),
+        identity_region: identity.region.clone(),
         config_file,
         credentials_file,
         static_keys: None,
-    };
-    let snippet = Snippet::wiring(wiring.changes(outer), outer);
+    });
+    let snippet = Snippet::wiring(Wirings { aws, azure }.changes(outer), outer);
     let attach = match shell {
         Some(pid) => Some(attach_line(&grant, pid, format, arguments)?),
         None => None,

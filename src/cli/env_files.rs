@@ -9,8 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::Trouble;
-use super::child::wiring;
-use super::child::{Changes, Dialects};
+use super::child::{Changes, Wirings, azure, wiring};
 use crate::app::AppError;
 use crate::config::{Complaint, Config, ConfigError, Identity, Variables};
 use crate::credential::IdentityName;
@@ -86,27 +85,35 @@ impl EnvFiles {
         }
     }
 
+    /// A variable as the command will have it: of a file, else of this environment.
+    pub(super) fn text(&self, name: &str, environment: &Environment) -> Option<String> {
+        self.all.text(name).or_else(|| environment.text(name)).map(str::to_owned)
+    }
+
     /// The environment of a command before it is wired: what it would have without us, and over that the files' variables,
     /// without the `withheld` ones, which hold long-term keys. And a line about each variable of the files that it does not
-    /// get. `default`: the identity that it gets; `dialects`: how it is wired.
+    /// get. `wirings`: what it is wired to.
     pub(super) fn over(
         &self,
         environment: &Environment,
         withheld: &[String],
-        default: &str,
-        dialects: &Dialects,
+        wirings: &Wirings,
     ) -> (Environment, Vec<String>) {
         let mut changes = Changes::default();
         let mut notes = Vec::new();
         for (file, variables) in &self.each {
             for (name, value) in variables.all() {
-                let wired = dialects.variable(name);
+                let aws = wirings.aws.as_ref();
+                let wired = aws.and_then(|aws| aws.dialects.variable(name));
+                let azure = wirings.azure.as_ref().and_then(|azure| azure.sets(name));
                 let why = match name {
-                    "AWS_PROFILE" if value.same_as(default.as_bytes()) => continue,
+                    "AWS_PROFILE" if aws.is_some_and(|aws| value.same_as(aws.default.as_bytes())) => continue,
                     name if withheld.iter().any(|withheld| withheld == name) => "it holds a long-term key",
-                    name if wiring::REMOVED.contains(&name) => "it would stand above the endpoint",
-                    _ if wired == Some(None) => "it would stand above the endpoint",
-                    name if wired.is_some() || is_ours(name) => "credenza itself sets it",
+                    name if aws.is_some() && wiring::REMOVED.contains(&name) => "it would stand above the endpoint",
+                    _ if wired == Some(None) || azure == Some(false) => "it would stand above the endpoint",
+                    name if wired.is_some() || azure.is_some() || is_ours(name, aws.is_some()) => {
+                        "credenza itself sets it"
+                    }
                     _ => {
                         changes.set_secret(name, value.clone());
                         continue;
@@ -121,15 +128,17 @@ impl EnvFiles {
 }
 
 /// What a file cannot say, because the wiring says it. A region and `NO_PROXY` it can: the wiring goes on from them.
-fn is_ours(name: &str) -> bool {
+fn is_ours(name: &str, aws: bool) -> bool {
     let taken_up = ["AWS_REGION", "AWS_DEFAULT_REGION", "NO_PROXY", "no_proxy"];
-    let of_wiring = wiring::OWN.contains(&name) || name.starts_with(wiring::OUTER);
-    of_wiring || wiring::SET.contains(&name) && !taken_up.contains(&name)
+    let of_wiring = wiring::OWN.contains(&name) || azure::OWN.contains(&name) || name.starts_with(wiring::OUTER);
+    of_wiring || aws && wiring::SET.contains(&name) && !taken_up.contains(&name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::child::{AzureStyle, AzureWiring, Dialects, Token, Wiring};
+    use crate::secret::Secret;
     use crate::world::simulated::MemoryFiles;
 
     fn files(files: &[(&str, &str)]) -> Result<EnvFiles, String> {
@@ -137,6 +146,48 @@ mod tests {
         let world = World { files: Arc::new(memory), ..World::system() };
         let arguments = EnvFileArgs { env_files: files.iter().map(|(path, _)| path.into()).collect() };
         arguments.read(&world).map_err(|error| error.to_string())
+    }
+
+    fn wired_to(default: &str, dialects: Dialects) -> Wirings {
+        let aws = Wiring {
+            default: default.into(),
+            base: "http://127.0.0.1:1".into(),
+            dialects,
+            token: Token::Value(Secret::new("token")),
+            region: None,
+            identity_region: None,
+            config_file: "/run/wired-1.config".into(),
+            credentials_file: "/run/wired-1.credentials".into(),
+            static_keys: None,
+        };
+        Wirings { aws: Some(aws), azure: None }
+    }
+
+    #[test]
+    fn what_azure_is_wired_to_a_file_cannot_say_and_of_aws_it_can_where_that_is_not_wired() {
+        let text = "AZURE_CLIENT_SECRET=s\nIDENTITY_ENDPOINT=http://x\nAZURE_CLIENT_ID=mine\nAWS_PROFILE=sandbox\n";
+        let files = files(&[(".env", text)]).unwrap();
+        let azure = AzureWiring {
+            default: "graph".into(),
+            base: "http://127.0.0.1:1".into(),
+            token: Secret::new("token"),
+            styles: vec![AzureStyle::AppService],
+            imds: None,
+            assertion_file: None,
+            authority: "https://login.microsoftonline.com".into(),
+            tenant: None,
+            client_id: None,
+            by_env: false,
+        };
+        let wirings = Wirings { aws: None, azure: Some(azure) };
+        let (environment, notes) = files.over(&Environment::default(), &[], &wirings);
+        assert_eq!(shown(&environment), [("AWS_PROFILE", "sandbox"), ("AZURE_CLIENT_ID", "mine")]);
+        let expected = [
+            "AZURE_CLIENT_SECRET of .env is not given to the command: it would stand above the endpoint",
+            "IDENTITY_ENDPOINT of .env is not given to the command: credenza itself sets it",
+        ];
+        assert_eq!(notes, expected);
+        assert_eq!(files.text("AZURE_CLIENT_ID", &Environment::default()).as_deref(), Some("mine"));
     }
 
     fn shown(environment: &Environment) -> Vec<(&str, &str)> {
@@ -147,7 +198,7 @@ mod tests {
     fn later_files_and_lines_go_before_and_references_stay() {
         let files = files(&[(".env", "A=1\nB=op://v/i/f\nA=2\n"), (".env.prod", "C=3\nA=4\n")]).unwrap();
         let outer = Environment::from_iter([("A", "0"), ("HOME", "/h")]);
-        let (environment, notes) = files.over(&outer, &[], "prod", &Dialects::default());
+        let (environment, notes) = files.over(&outer, &[], &wired_to("prod", Dialects::default()));
         assert_eq!(shown(&environment), [("A", "4"), ("B", "op://v/i/f"), ("C", "3"), ("HOME", "/h")]);
         assert_eq!(notes, [""; 0]);
         assert_eq!(files.variables().text("A"), Some("4"));
@@ -160,7 +211,7 @@ mod tests {
         let files = files(&[(".env.prod", text)]).unwrap();
         let outer = Environment::from_iter([("BOOT_SECRET_ACCESS_KEY", "s"), ("KEPT", "1")]);
         let withheld = ["BOOT_ACCESS_KEY_ID", "BOOT_SECRET_ACCESS_KEY"].map(str::to_owned);
-        let (environment, notes) = files.over(&outer, &withheld, "prod", &Dialects::default());
+        let (environment, notes) = files.over(&outer, &withheld, &wired_to("prod", Dialects::default()));
         assert_eq!(shown(&environment), [("AWS_REGION", "eu-west-1"), ("KEPT", "1"), ("no_proxy", "corp")]);
         let expected = [
             "AWS_ACCESS_KEY_ID of .env.prod is not given to the command: it would stand above the endpoint",
@@ -170,7 +221,7 @@ mod tests {
             "BOOT_ACCESS_KEY_ID of .env.prod is not given to the command: it holds a long-term key",
         ];
         assert_eq!(notes, expected);
-        let (_, notes) = files.over(&outer, &[], "other", &Dialects::default());
+        let (_, notes) = files.over(&outer, &[], &wired_to("other", Dialects::default()));
         assert_eq!(notes.len(), 3, "the profile that it names is what it gets");
     }
 
@@ -178,7 +229,7 @@ mod tests {
     fn what_a_dialect_says_a_file_cannot_where_the_command_has_it() {
         let text = "AWS_EC2_METADATA_DISABLED=true\nAWS_EC2_METADATA_SERVICE_ENDPOINT=http://x/\nCREDENZA_TOKEN=x\n";
         let files = files(&[(".env", text)]).unwrap();
-        let notes = |dialects| files.over(&Environment::default(), &[], "prod", &dialects).1;
+        let notes = |dialects| files.over(&Environment::default(), &[], &wired_to("prod", dialects)).1;
         let ours = "CREDENZA_TOKEN of .env is not given to the command: credenza itself sets it";
         assert_eq!(notes(Dialects::default()), [ours]);
         let expected = [

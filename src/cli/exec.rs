@@ -10,36 +10,38 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::child::{Token, Wiring};
-use super::env_files::{EnvFileArgs, EnvFiles};
+use super::azure_style::{self, AzureStyleArgs};
+use super::child::{AzureStyle, Token, Wiring, Wirings};
+use super::env_files::EnvFileArgs;
+use super::identities::Defaults;
 use super::login::FirstArgs;
 use super::{Context, Trouble, identities, runtime, say};
-use crate::app::generated::{Generated, GeneratedError};
 use crate::app::token_rotation::{Timetable, TokenRotation};
 use crate::app::user_sessions::AtDaemon;
 use crate::app::{Endpoint, EndpointOptions};
-use crate::config::shared::SharedFiles;
-use crate::config::{Config, ConfigError, Variables};
+use crate::config::Config;
 use crate::credential::IdentityName;
-use crate::secret::Secret;
-use crate::world::World;
 use crate::world::child::{self, Ended, Start};
 use crate::world::told_to_end::Told;
 use crate::world::watch::FileWatch;
 use command::Command;
 use dialects::DialectArgs;
+use files::Files;
 use first::First;
+use kept::Kept;
 
 mod command;
 pub mod dialects;
+mod files;
 mod first;
 mod fnox;
+mod kept;
 mod static_keys;
 
 /// What `exec` takes.
 #[derive(Debug, Args)]
 pub struct ExecArgs {
-    /// The identities; the first is the default [default: AWS_PROFILE, else the wired one, else default]
+    /// The identities; the first of each cloud is its default [default: AWS_PROFILE, else the wired one, else default]
     #[arg(value_name = "IDENTITY")]
     pub identities: Vec<String>,
     /// Give the token in a file instead of a variable
@@ -48,6 +50,9 @@ pub struct ExecArgs {
     /// Which dialects it finds them by.
     #[command(flatten)]
     pub dialects: DialectArgs,
+    /// By which variables it finds tokens of Azure.
+    #[command(flatten)]
+    pub azure: AzureStyleArgs,
     /// The region that the command sees [default: AWS_REGION, AWS_DEFAULT_REGION, else the profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
@@ -93,7 +98,9 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     let meant = identities::named(&arguments.identities, &config, &inside, &command.cannot())?;
     identities::complain(&config);
     let names: Vec<IdentityName> = meant.iter().map(|identity| identity.name.clone()).collect();
-    let (default, region) = (names[0].clone(), meant[0].region.clone());
+    let defaults = Defaults::of(&meant);
+    arguments.fit(defaults, &command)?;
+    let styles = arguments.azure.chosen(defaults.azure, &command.cannot())?;
 
     if let Err(error) = runtime::raise_file_limit() {
         say::err(&format!("credenza: the limit of open files cannot be raised: {error}\n"));
@@ -106,53 +113,93 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
         }
     }
     let own = env_files.identities_of_their_own(&world, &config);
-    let metadata = arguments.dialects.metadata(arguments.region.as_deref());
-    let options = EndpointOptions { identities: names.clone(), command: command.name(), own, metadata };
+    let imds = styles.contains(&AzureStyle::Imds);
+    let options = EndpointOptions {
+        identities: names.clone(),
+        command: command.name(),
+        own,
+        metadata: arguments.dialects.metadata(arguments.region.as_deref(), imds),
+        azure_client_id: env_files.text("AZURE_CLIENT_ID", &world.environment),
+    };
     let endpoint = Endpoint::open(&world, config.clone(), options).await.map_err(|error| command.unbuilt(error))?;
     for note in endpoint.notes() {
         say::err(&format!("credenza: {note}\n"));
     }
-    names.iter().skip(1).for_each(|name| endpoint.warm(name));
+    let first_ones = defaults.names();
+    names.iter().filter(|name| first_ones.first() != Some(name)).for_each(|name| endpoint.warm(name));
     let mut told = Told::listening().map_err(|error| Trouble::failed(command.cannot(), error.to_string()))?;
-    let first =
-        First { endpoint: &endpoint, names: &names, asks: arguments.first, context, config: &config, daemon: &daemon };
+    let first = First {
+        endpoint: &endpoint,
+        names: &names,
+        defaults: &first_ones,
+        asks: arguments.first,
+        context,
+        config: &config,
+        daemon: &daemon,
+    };
     let files = async { Files::new(&world, &config, &env_files, watch) };
-    let (credential, files) = tokio::select! {
-        begun = async { tokio::join!(first.credential(since), files) } => begun,
+    let (outcomes, files) = tokio::select! {
+        begun = async { tokio::join!(first.credentials(since), files) } => begun,
         signal = told.next() => return Ok(Ended::Signal(signal)),
     };
-    let (credential, mut files) = (credential?, files.map_err(|error| command.unbuilt(error))?);
-    let credential = credential.map_err(|failure| Trouble::of_failure(command.cannot_with(&default), &failure))?;
+    let (outcomes, mut files) = (outcomes?, files.map_err(|error| command.unbuilt(error))?);
+    let mut credentials = Vec::new();
+    for (name, outcome) in outcomes {
+        credentials.push(outcome.map_err(|failure| Trouble::of_failure(command.cannot_with(&name), &failure))?);
+    }
     first.announce_ends().await;
     // with no waiting in between: what lands later is logged
     runtime::say_unlogged(context, &endpoint.fetched_notes());
     runtime::log_what_follows(context)?;
 
-    let token = match token_in_file {
-        true => Token::File(files.generated.write_token(endpoint.token()).map_err(|error| command.unbuilt(error))?),
-        false => Token::Value(endpoint.token().clone()),
-    };
     let rotated = || TokenRotation::new(world.clock.clone(), Timetable::default());
-    let mut rotation = arguments.dialects.pod_identity.then(rotated);
-    let static_keys = match arguments.static_env {
-        true => Some(static_keys::of(&default, &credential, world.clock.now(), &command)?),
+    let mut kept = Kept { rotation: arguments.dialects.pod_identity.then(rotated), assertion: None };
+    let given = match arguments.static_env {
+        // the first of them: `fit` saw to it that there is an AWS identity
+        true => defaults.aws.zip(credentials.first()),
         false => None,
     };
-    let wiring = Wiring {
-        base: endpoint.base(),
-        dialects: arguments.dialects.on(&endpoint),
-        default: default.clone(),
-        token,
-        region: arguments.region.clone(),
-        identity_region: region,
-        config_file: files.generated.aws.config_file(),
-        credentials_file: files.generated.aws.credentials_file(),
-        static_keys,
-    };
-    let (unwired, mut notes) =
-        env_files.over(&world.environment, config.variables_of_keys(), &default, &wiring.dialects);
-    let start = Start { environment: wiring.changes(&unwired).applied_to(&unwired), ..command.start.clone() };
-    notes.extend(fnox::notes(&start, &default, &wiring.dialects, &world));
+    let mut wirings = Wirings::default();
+    if let Some(aws) = defaults.aws {
+        let token = match token_in_file {
+            true => Token::File(files.generated.write_token(endpoint.token()).map_err(|error| command.unbuilt(error))?),
+            false => Token::Value(endpoint.token().clone()),
+        };
+        let static_keys = match &given {
+            Some((_, credential)) => Some(static_keys::of(&aws.name, credential, world.clock.now(), &command)?),
+            None => None,
+        };
+        wirings.aws = Some(Wiring {
+            base: endpoint.base(),
+            dialects: arguments.dialects.on(&endpoint),
+            default: aws.name.clone(),
+            token,
+            region: arguments.region.clone(),
+            identity_region: aws.region.clone(),
+            config_file: files.generated.aws.config_file(),
+            credentials_file: files.generated.aws.credentials_file(),
+            static_keys,
+        });
+    }
+    if let Some((identity, azure, token)) =
+        defaults.azure.and_then(|identity| Some((identity, identity.azure()?, endpoint.azure_token()?)))
+    {
+        let mut wiring = azure_style::wiring(identity, azure, styles, endpoint.base(), token.clone());
+        if imds {
+            wiring.imds = endpoint.metadata_base();
+        }
+        if wiring.styles.contains(&AzureStyle::Workload) {
+            let (file, assertion) = kept::first_assertion(&endpoint, &identity.name, &files, &command).await?;
+            wiring.assertion_file = Some(file);
+            kept.assertion = Some((identity.name.clone(), assertion));
+        }
+        wirings.azure = Some(wiring);
+    }
+    let (unwired, mut notes) = env_files.over(&world.environment, config.variables_of_keys(), &wirings);
+    let start = Start { environment: wirings.changes(&unwired).applied_to(&unwired), ..command.start.clone() };
+    if let Some(aws) = &wirings.aws {
+        notes.extend(fnox::notes(&start, &aws.default, &aws.dialects, &world));
+    }
     for note in notes {
         say::err(&format!("credenza: {note}\n"));
     }
@@ -161,10 +208,10 @@ async fn exec(arguments: &ExecArgs, context: &Context) -> Result<Ended, Trouble>
     }
     let ended = match child::start(start) {
         Ok(child) => {
-            if arguments.static_env {
-                endpoint.handed_out(&default, &credential, child.id(), world.clock.now());
+            if let Some((aws, credential)) = given {
+                endpoint.handed_out(&aws.name, credential, child.id(), world.clock.now());
             }
-            serve_until_ended(child.ended(), &mut files, rotation.as_mut(), &endpoint).await
+            serve_until_ended(child.ended(), &mut files, &mut kept, &endpoint).await
         }
         Err(error) => Err(command.unstarted(&error)),
     };
@@ -179,7 +226,7 @@ const MOST_ARE_OVER: Duration = Duration::from_secs(2);
 async fn serve_until_ended(
     ended: impl Future<Output = io::Result<Ended>>,
     files: &mut Files,
-    mut rotation: Option<&mut TokenRotation>,
+    kept: &mut Kept,
     endpoint: &Endpoint,
 ) -> Result<Ended, Trouble> {
     let mut ended = std::pin::pin!(ended);
@@ -189,65 +236,22 @@ async fn serve_until_ended(
                 return ended.map_err(|error| Trouble::failed("cannot wait for the command", error.to_string()));
             }
             config = files.changed() => endpoint.replace(config),
-            Some(rotation) = due(&mut rotation) => {
-                let write = |token: &Secret| files.generated.write_token(token).map(|_| ());
-                rotation.step(|overlap| endpoint.renew_token(overlap), write);
-            }
+            due = kept.due(endpoint) => kept.step(due, files, endpoint),
         }
     }
 }
 
-/// The rotation, when it is due; `None` at once where there is none.
-async fn due<'a>(rotation: &'a mut Option<&mut TokenRotation>) -> Option<&'a mut TokenRotation> {
-    let rotation = rotation.as_deref_mut()?;
-    rotation.due().await;
-    Some(rotation)
-}
-
-/// The child's files, which follow the user's own.
-struct Files {
-    world: World,
-    /// Of env files: they are read once, as the command has them.
-    variables: Variables,
-    generated: Generated,
-    watch: FileWatch,
-    /// What keeps them from following, for as long as it does: said once.
-    unusable: Option<ConfigError>,
-    /// What the user's files said when they were read last.
-    shared: Arc<SharedFiles>,
-}
-
-impl Files {
-    fn new(world: &World, config: &Config, env_files: &EnvFiles, watch: FileWatch) -> Result<Self, GeneratedError> {
-        let generated = Generated::new(&config.places, &*world.random)?;
-        generated.aws.write(config)?;
-        let shared = Arc::clone(&config.shared);
-        let variables = env_files.variables().clone();
-        Ok(Self { world: world.clone(), variables, generated, watch, unusable: None, shared })
-    }
-
-    /// Waits until the user's files have changed, and says what they mean now. While they cannot be read, what they
-    /// meant before holds.
-    async fn changed(&mut self) -> Arc<Config> {
-        loop {
-            self.watch.changed().await;
-            match Config::load_again_with(&self.world, &self.variables, &self.shared) {
-                Ok(config) => {
-                    self.unusable = None;
-                    self.shared = Arc::clone(&config.shared);
-                    if let Err(error) = self.generated.aws.write(&config) {
-                        tracing::warn!(error = %error, "the child's files do not follow");
-                    }
-                    return Arc::new(config);
-                }
-                Err(error) => {
-                    self.watch.doubt();
-                    if self.unusable.as_ref() != Some(&error) {
-                        tracing::warn!(error = %error, "the configuration stays as it was");
-                    }
-                    self.unusable = Some(error);
-                }
+impl ExecArgs {
+    /// Whether what was asked for of AWS has an identity that it is for.
+    fn fit(&self, defaults: Defaults<'_>, command: &Command) -> Result<(), Trouble> {
+        let flags = [(self.token_file, "--token-file"), (self.static_env, "--static-env")];
+        let asked = self.dialects.asked().or_else(|| flags.into_iter().find_map(|(asked, flag)| asked.then_some(flag)));
+        match asked {
+            Some(flag) if defaults.aws.is_none() => {
+                let why = format!("{flag} is for AWS identities, and none is named");
+                Err(Trouble::usage(command.cannot(), why).mend(format!("the same without {flag}")))
             }
+            _ => Ok(()),
         }
     }
 }

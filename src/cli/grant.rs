@@ -118,6 +118,8 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
         identities: identities.iter().map(named).collect(),
         lasts_secs: lasts.map(|lasts| lasts.as_secs()),
         holder: wire::Holder::Job { token_file: token_file.clone() },
+        // a job may run anywhere: nobody knows its environment
+        azure_client_id: None,
     };
     let arguments = runtime::log_arguments(&context.globals);
     let asked = background::ask(&context.world, &arguments, async |client| client.grant(&wanted).await).await;

@@ -5,6 +5,7 @@ use super::child::wiring::IDENTITY;
 use super::{Trouble, exit, say};
 use crate::config::toml::nearest;
 use crate::config::{Complaint, Config, Identity, asked};
+use crate::credential::IdentityName;
 use crate::world::Environment;
 
 /// The identities of these names, each once, in their order; where none is named, that of `AWS_PROFILE`, else `default`.
@@ -37,6 +38,25 @@ pub(super) fn named<'c>(
         }
     }
     Ok(identities)
+}
+
+/// What a command or a shell gets without naming one: the first identity of each cloud.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defaults<'c> {
+    pub(super) aws: Option<&'c Identity>,
+    pub(super) azure: Option<&'c Identity>,
+}
+
+impl<'c> Defaults<'c> {
+    pub(super) fn of(identities: &[&'c Identity]) -> Self {
+        let first = |azure: bool| identities.iter().copied().find(|identity| identity.azure().is_some() == azure);
+        Self { aws: first(false), azure: first(true) }
+    }
+
+    /// Their names, in the order in which they are to be had.
+    pub(super) fn names(self) -> Vec<IdentityName> {
+        [self.aws, self.azure].into_iter().flatten().map(|identity| identity.name.clone()).collect()
+    }
 }
 
 /// The environment in which a command without a name looks for one: `AWS_PROFILE` as somebody sees it now, else the

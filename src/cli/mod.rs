@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::world::{Environment, World, system};
 
 mod accounts;
+mod azure_style;
 pub mod child;
 pub mod credential;
 pub mod down;

@@ -26,6 +26,18 @@ pub struct AzureDefinition {
     pub resources: Resources,
 }
 
+impl AzureDefinition {
+    /// The application that its tokens are given to, where the definition tells.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.source {
+            AzureSource::Entra { client_id }
+            | AzureSource::Certificate { client_id, .. }
+            | AzureSource::Federated { client_id, .. } => Some(client_id),
+            AzureSource::AzureCli { .. } | AzureSource::Azd { .. } => self.ids.client_id.as_deref(),
+        }
+    }
+}
+
 /// Where an Azure identity's tokens come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AzureSource {

@@ -144,9 +144,10 @@ impl Visit {
     }
 
     async fn grant(&self, wanted: wire::GrantWanted) -> Answer {
-        let wire::GrantWanted { name, identities, lasts_secs, holder } = wanted;
-        let default =
-            identities.first().ok_or_else(|| bad("a grant is a right to at least one identity"))?.name.clone();
+        let wire::GrantWanted { name, identities, lasts_secs, holder, azure_client_id } = wanted;
+        if identities.is_empty() {
+            return Err(bad("a grant is a right to at least one identity"));
+        }
         for named in &identities {
             self.agreed(named).await.map_err(|why| disagreed(named, why))?;
         }
@@ -159,8 +160,13 @@ impl Visit {
             }
             wire::Holder::Job { token_file } => (Holder::Job { token_file }, None, lasts),
         };
+        let config = self.daemon.config();
+        let is_aws = |named: &&wire::Named| {
+            config.identities.get(named.name.as_str()).is_some_and(|identity| identity.azure().is_none())
+        };
+        let default_aws = identities.iter().find(is_aws).map(|named| named.name.as_str().into());
         let scope = Scope::of(identities.into_iter().map(|named| named.name));
-        let spec = GrantSpec { name, scope, default_aws: Some(default.into()), life, holder };
+        let spec = GrantSpec { name, scope, default_aws, azure_client_id, life, holder };
         let (token, grant) = self.daemon.grants.issue(spec).map_err(|error| ungranted(&error))?;
         if let Some(shell) = shell {
             self.daemon.holders.watch(&grant.name, shell);

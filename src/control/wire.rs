@@ -45,6 +45,9 @@ pub struct GrantWanted {
     pub lasts_secs: Option<u64>,
     /// Who holds it.
     pub holder: Holder,
+    /// The client id that its holder's environment names (`AZURE_CLIENT_ID`): it stands for whichever Azure identity is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_client_id: Option<String>,
 }
 
 /// Who holds a grant, and so when it ends.

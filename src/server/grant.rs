@@ -28,6 +28,9 @@ pub struct GrantSpec {
     pub scope: Scope,
     /// The identity meant where a request names none, and by the child's `AWS_PROFILE`-less tools.
     pub default_aws: Option<IdentityName>,
+    /// The client id that its holder's environment names (`AZURE_CLIENT_ID`), such as a GUID: DefaultAzureCredential sends it
+    /// unasked, to whichever identity's address it was given.
+    pub azure_client_id: Option<String>,
     /// How long it lasts at most. `None`: as long as its holder.
     pub life: Option<Duration>,
     /// Who holds it, and so when it ends.
@@ -90,6 +93,8 @@ pub struct Grant {
     pub scope: Scope,
     /// The identity meant where a request names none.
     pub default_aws: Option<IdentityName>,
+    /// The client id that stands for whichever identity's address it is sent to.
+    pub azure_client_id: Option<String>,
     /// When it was made.
     pub created: Now,
     /// When it ends by itself. `None`: with its holder only.
@@ -150,6 +155,7 @@ impl Grant {
             name: kept.name.into(),
             scope: kept.scope,
             default_aws: kept.default_aws,
+            azure_client_id: kept.azure_client_id,
             created,
             ends: kept.ends,
             holder: kept.holder,
@@ -168,6 +174,7 @@ impl Grant {
             name: Arc::clone(&self.name),
             scope: self.scope.clone(),
             default_aws: self.default_aws.clone(),
+            azure_client_id: self.azure_client_id.clone(),
             created: self.created,
             ends: self.ends,
             holder: self.holder.clone(),
@@ -197,6 +204,7 @@ impl Grant {
             digest: self.digest,
             scope: self.scope.clone(),
             default_aws: self.default_aws.clone(),
+            azure_client_id: self.azure_client_id.clone(),
             created: self.created.wall,
             created_boot: self.created.boot,
             ends: self.ends,
@@ -213,6 +221,7 @@ pub(super) struct Kept {
     pub(super) digest: Digest,
     pub(super) scope: Scope,
     pub(super) default_aws: Option<IdentityName>,
+    pub(super) azure_client_id: Option<String>,
     pub(super) created: SystemTime,
     pub(super) created_boot: Duration,
     pub(super) ends: Option<SystemTime>,
@@ -284,6 +293,7 @@ impl Grants {
             name: self.name_for(&spec)?.into(),
             scope: spec.scope,
             default_aws: spec.default_aws,
+            azure_client_id: spec.azure_client_id,
             created: now,
             ends: spec.life.and_then(|life| now.wall.checked_add(life)),
             ends_boot: spec.life.map(|life| now.boot.saturating_add(life)),

@@ -147,6 +147,8 @@ struct Record {
     identities: Scope,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_aws: Option<IdentityName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    azure_client_id: Option<String>,
     created_unix_ms: u64,
     /// Time since the machine's start, then.
     created_boot_ms: u64,
@@ -164,6 +166,7 @@ impl Record {
             token_sha256: kept.digest.to_hex(),
             identities: kept.scope,
             default_aws: kept.default_aws,
+            azure_client_id: kept.azure_client_id,
             created_unix_ms: unix_ms(kept.created),
             created_boot_ms: whole_ms(kept.created_boot),
             ends_unix_ms: kept.ends.map(unix_ms),
@@ -178,6 +181,7 @@ impl Record {
             digest: Digest::from_hex(&self.token_sha256)?,
             scope: self.identities,
             default_aws: self.default_aws,
+            azure_client_id: self.azure_client_id,
             created: time(self.created_unix_ms),
             created_boot: Duration::from_millis(self.created_boot_ms),
             ends: self.ends_unix_ms.map(time),

@@ -44,6 +44,7 @@ fn shell(pid: u32) -> GrantSpec {
         name: None,
         scope: Scope::of(["prod", "dev"]),
         default_aws: Some("prod".into()),
+        azure_client_id: Some("11111111-0000-0000-0000-000000000000".into()),
         life: None,
         holder: Holder::Shell { pid, started: "77".into() },
     }

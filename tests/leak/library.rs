@@ -113,7 +113,8 @@ fn keep_grants(folder: &Arc<Folder>, needles: &mut Needles) -> Grants {
     let here = "127.0.0.1:9711".parse().unwrap();
     let grants = Grants::kept_in(GrantStore::new(folder.clone()), here, clock.clone(), Arc::new(SystemRandom)).unwrap();
     for holder in [Holder::Shell { pid: 1, started: "1".into() }, Holder::Job { token_file: None }] {
-        let spec = GrantSpec { name: None, scope: Scope::Every, default_aws: None, life: None, holder };
+        let spec =
+            GrantSpec { name: None, scope: Scope::Every, default_aws: None, azure_client_id: None, life: None, holder };
         let (token, grant) = grants.issue(spec).unwrap();
         assert!(grant.lives(clock.now()));
         needles.add("a token at rest", token.expose());

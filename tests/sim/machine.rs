@@ -143,7 +143,14 @@ fn serve(engine: &Engine, world: &World, state: &Path, identities: &[&'static st
     let audit = Audit::start(trail, "daemon", world.clock.clone());
     let grants = Arc::new(Grants::in_memory(world.clock.clone(), world.random.clone()));
     let scope = Scope::of(identities.iter().copied());
-    let spec = GrantSpec { name: None, scope, default_aws: None, life: None, holder: Holder::Connection };
+    let spec = GrantSpec {
+        name: None,
+        scope,
+        default_aws: None,
+        azure_client_id: None,
+        life: None,
+        holder: Holder::Connection,
+    };
     let (token, _) = grants.issue(spec).expect("a grant");
     let names: BTreeMap<IdentityName, Known> =
         identities.iter().map(|name| ((*name).into(), Known::default())).collect();

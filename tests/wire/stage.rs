@@ -276,7 +276,7 @@ impl Stage {
     pub(crate) fn grant(&self, name: &str, scope: Scope) -> (String, Arc<Grant>) {
         let default_aws = scope.covers("default").then(|| "default".into());
         let holder = Holder::Connection;
-        let spec = GrantSpec { name: Some(name.into()), scope, default_aws, life: None, holder };
+        let spec = GrantSpec { name: Some(name.into()), scope, default_aws, azure_client_id: None, life: None, holder };
         let (token, grant) = self.grants.issue(spec).unwrap();
         (token.expose().to_owned(), grant)
     }

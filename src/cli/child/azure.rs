@@ -198,6 +198,11 @@ impl AzureWiring {
         changes
     }
 
+    /// Whether a variable is set by it, or goes; `None` where it is left as the user has it.
+    pub fn sets(&self, name: &str) -> Option<bool> {
+        self.touches(name).then(|| self.value(name).is_some())
+    }
+
     fn has(&self, style: AzureStyle) -> bool {
         self.styles.contains(&style)
     }

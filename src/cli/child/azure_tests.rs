@@ -107,7 +107,8 @@ fn a_bare_environment_gets_exactly_these_style_by_style() {
         ),
     ];
     for (styles, mut expected) in table {
-        expected.extend(["CREDENZA_AZURE_IDENTITY=graph", "CREDENZA_AZURE_WIRED=exec", "HOME=/home/ada"].map(Into::into));
+        expected
+            .extend(["CREDENZA_AZURE_IDENTITY=graph", "CREDENZA_AZURE_WIRED=exec", "HOME=/home/ada"].map(Into::into));
         expected.sort();
         assert_eq!(shown(&wired(&azure(styles), &outer)), expected, "{styles:?}");
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::changes::Changes;
 use super::dialects::{self, Dialects, ENDPOINT, ENDPOINT_TOKEN, METADATA};
-use super::{azure, no_proxy};
 use super::original::{is_generated, original};
+use super::{azure, no_proxy};
 use crate::app::generated;
 use crate::cli::printed::timestamp;
 use crate::credential::{AwsKeys, Credential, IdentityName};

@@ -36,9 +36,15 @@ impl DialectArgs {
         Ok(asked || self.pod_identity)
     }
 
+    /// What of AWS alone was asked for; `None`: nothing.
+    pub(super) fn asked(self) -> Option<&'static str> {
+        let flags = [(self.ec2, "--ec2"), (self.ecs_task, "--ecs-task"), (self.pod_identity, "--pod-identity")];
+        flags.into_iter().find_map(|(asked, flag)| asked.then_some(flag))
+    }
+
     /// What the endpoint opens besides; `region` is what was asked for.
-    pub(super) fn metadata(self, region: Option<&str>) -> Metadata {
-        Metadata { ec2: self.ec2, ecs_task: self.ecs_task, region: region.map(str::to_owned) }
+    pub(super) fn metadata(self, region: Option<&str>, azure_imds: bool) -> Metadata {
+        Metadata { ec2: self.ec2, ecs_task: self.ecs_task, azure_imds, region: region.map(str::to_owned) }
     }
 
     /// What the command is wired to, on an endpoint that was opened with [`DialectArgs::metadata`].

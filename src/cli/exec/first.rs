@@ -17,8 +17,10 @@ use crate::credential::{IdentityName, Outcome};
 /// What comes first.
 pub(super) struct First<'a> {
     pub(super) endpoint: &'a Endpoint,
-    /// What was named; the first is the default.
+    /// What was named.
     pub(super) names: &'a [IdentityName],
+    /// What the command gets without naming one, cloud by cloud.
+    pub(super) defaults: &'a [IdentityName],
     pub(super) asks: FirstArgs,
     pub(super) context: &'a Context,
     pub(super) config: &'a Arc<Config>,
@@ -26,21 +28,24 @@ pub(super) struct First<'a> {
 }
 
 impl First<'_> {
-    /// The default's credential, after what it and the others need of a person. `since`: a login that somebody else finished
-    /// after this time will do.
+    /// The credentials of the defaults, after what they and the others need of a person. `since`: a login that somebody else
+    /// finished after this time will do.
     ///
     /// # Errors
     ///
-    /// Where a login or a code comes to nothing. That a credential cannot be had is the outcome.
-    pub(super) async fn credential(&self, since: SystemTime) -> Result<Outcome, Trouble> {
-        let default = &self.names[0];
+    /// Where a login or a code comes to nothing. That a credential cannot be had is its outcome.
+    pub(super) async fn credentials(&self, since: SystemTime) -> Result<Vec<(IdentityName, Outcome)>, Trouble> {
         let Self { context, config, daemon, .. } = *self;
         let mut mending = Mending { asks: self.asks, context, config, daemon, since, done: Vec::new() };
-        let mut outcome = self.endpoint.credential(default, PATIENCE).await;
-        if let Err(failure) = &outcome
-            && mending.mend(default, failure.code).await?
-        {
-            outcome = self.endpoint.credential(default, PATIENCE).await;
+        let mut outcomes = Vec::new();
+        for default in self.defaults {
+            let mut outcome = self.endpoint.credential(default, PATIENCE).await;
+            if let Err(failure) = &outcome
+                && mending.mend(default, failure.code).await?
+            {
+                outcome = self.endpoint.credential(default, PATIENCE).await;
+            }
+            outcomes.push((Arc::clone(default), outcome));
         }
         for (name, code) in self.endpoint.needing_person() {
             mending.mend(&name, code).await?;
@@ -52,7 +57,7 @@ impl First<'_> {
         for name in self.names {
             mending.renew_ahead(name).await;
         }
-        Ok(outcome)
+        Ok(outcomes)
     }
 
     /// Tells a person at the terminal of sign-ins that end soon.

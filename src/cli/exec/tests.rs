@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::app::Metadata;
-use crate::world::Environment;
+use crate::world::{Environment, World};
 
 const MOMENT: Duration = Duration::from_millis(50);
 
@@ -26,6 +26,7 @@ async fn c38_the_token_file_of_a_running_command_is_rotated_and_its_endpoint_fol
         command: "job".into(),
         own: Vec::new(),
         metadata: Metadata::default(),
+        azure_client_id: None,
     };
     let endpoint = Endpoint::open(&world, Arc::clone(&config), options).await.unwrap();
     let address: SocketAddr = endpoint.base().strip_prefix("http://").unwrap().parse().unwrap();
@@ -48,8 +49,9 @@ async fn c38_the_token_file_of_a_running_command_is_rotated_and_its_endpoint_fol
         Ok(Ended::Code(7))
     };
     // each is good for a moment after its successor is there, and two successors are further apart than that
-    let mut rotation = TokenRotation::new(world.clock.clone(), Timetable { period: 4 * MOMENT, overlap: MOMENT });
-    let ended = serve_until_ended(command, &mut files, Some(&mut rotation), &endpoint).await;
+    let rotation = TokenRotation::new(world.clock.clone(), Timetable { period: 4 * MOMENT, overlap: MOMENT });
+    let mut kept = Kept { rotation: Some(rotation), assertion: None };
+    let ended = serve_until_ended(command, &mut files, &mut kept, &endpoint).await;
     assert_eq!(ended.unwrap(), Ended::Code(7));
     assert!(is_let_in(address, &std::fs::read_to_string(&path).unwrap()).await);
     assert!(!is_let_in(address, endpoint.token().expose()).await, "the first one has ended");
