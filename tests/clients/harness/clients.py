@@ -16,6 +16,10 @@ class Client:
     # A process a call, as shells run it: each asks the endpoint for itself.
     process_a_call: bool = False
 
+    def told(self, *words):
+        """This client with further arguments, such as `client_id` and an id."""
+        return dataclasses.replace(self, argv=(*self.argv, *words))
+
 
 CLIENTS = [
     Client("boto3", (places.PYTHON, PY / "boto3_client.py")),
@@ -29,3 +33,18 @@ CLIENTS = [
 
 # No SDK of AWS: it reads S3 alone, and has variables of its own.
 OBJECT_STORE = Client("object_store", (places.PYTHON, PY / "object_store_client.py"))
+
+# The clients of Azure: each is asked for the token of a scope (`py/azure_token.py` says what it tells of it). The SDK for Rust
+# has no DefaultAzureCredential.
+AZURE_DEFAULT = [
+    Client("azure-python", (places.PYTHON_AZURE, PY / "azure_identity_client.py", "default")),
+    Client("azure-python-aio", (places.PYTHON_AZURE, PY / "azure_identity_aio_client.py", "default")),
+    Client("azure-javascript", ("node", places.HERE / "js" / "azure_client.cjs", "default")),
+    Client("azure-go", (places.GO_AZURE, "default")),
+]
+AZURE_MANAGED = [
+    *(dataclasses.replace(client, argv=(*client.argv[:-1], "managed")) for client in AZURE_DEFAULT),
+    Client("azure-rust", (places.RUST_AZURE, "managed")),
+]
+# Signed in by `harness.azure_cli`, which says where its folder is.
+AZURE_CLI = Client("azure-cli", (places.PYTHON, PY / "azure_cli_client.py", places.AZ), process_a_call=True)
