@@ -15,6 +15,7 @@ mod process;
 mod sign_in;
 mod subject;
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,10 +33,11 @@ fn main() {
     let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
 
     let wanted: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let parts: [(&str, Part); 8] = [
+    let parts: [(&str, Part); 9] = [
         ("start", &|table| start_up(table, if quick { 3 } else { 15 })),
         ("throughput", &|table| throughput(table, pairs, span)),
         ("instance", &|table| instance(table, pairs, span)),
+        ("azure", &|table| azure(table, pairs, span)),
         ("idle", &|table| idle(table, if quick { Duration::from_secs(2) } else { Duration::from_secs(30) })),
         ("identities", &|table| many_identities(table, if quick { 50 } else { 1000 })),
         ("commands", &|table| commands(table, if quick { 3 } else { 15 })),
@@ -103,20 +105,40 @@ fn instance(table: &mut Table, pairs: usize, span: Duration) {
     let role = load::body(address, get(ROLES).as_bytes());
     let credential = get(&format!("{ROLES}{role}"));
     for (what, request) in [("EC2 credential", &credential), ("EC2 session token", &put)] {
-        let request = request.as_bytes();
-        let floor = floor::Floor::start(&load::one_answer(address, request));
-        let rates: Vec<(f64, f64)> = (0..pairs)
-            .map(|_| {
-                let [floor, ours] = [floor.address, address].map(|address| load::saturate(address, request, span));
-                (floor.per_second, ours.per_second)
-            })
-            .collect();
-        println!("{what}, requests/s in pairs: {}", figures::pairs(&rates));
-        let (floor, ours) = (median(rates.iter().map(|pair| pair.0)), median(rates.iter().map(|pair| pair.1)));
-        table.row(&format!("{what}, requests/s"), Some(floor), ours, "/s", "");
-        let ratio = median(rates.iter().map(|pair| pair.1 / pair.0));
-        table.row(&format!("{what}, ratio, median of the pairs"), Some(1.0), ratio, "", "at least 0.9");
+        beside_its_floor(table, what, address, request.as_bytes(), pairs, span);
     }
+}
+
+/// A token of Azure that is at hand, by App Service's variables and by the metadata service.
+fn azure(table: &mut Table, pairs: usize, span: Duration) {
+    let (ours, imds) = subject::Subject::start_azure();
+    let query = "api-version=2018-02-01&resource=https%3A%2F%2Fgraph.microsoft.com";
+    let instance = format!(
+        "GET /metadata/identity/oauth2/token?{query} HTTP/1.1\r\nHost: {imds}\r\nMetadata: true\r\nAccept: */*\r\n\r\n"
+    );
+    for (what, address, request) in
+        [("App Service token", ours.address, ours.azure_request()), ("Azure IMDS token", imds, instance.into_bytes())]
+    {
+        // the first one is fetched
+        load::one_answer(address, &request);
+        beside_its_floor(table, what, address, &request, pairs, span);
+    }
+}
+
+/// One request, beside a floor that answers the same bytes.
+fn beside_its_floor(table: &mut Table, what: &str, address: SocketAddr, request: &[u8], pairs: usize, span: Duration) {
+    let floor = floor::Floor::start(&load::one_answer(address, request));
+    let rates: Vec<(f64, f64)> = (0..pairs)
+        .map(|_| {
+            let [floor, ours] = [floor.address, address].map(|address| load::saturate(address, request, span));
+            (floor.per_second, ours.per_second)
+        })
+        .collect();
+    println!("{what}, requests/s in pairs: {}", figures::pairs(&rates));
+    let (floor, ours) = (median(rates.iter().map(|pair| pair.0)), median(rates.iter().map(|pair| pair.1)));
+    table.row(&format!("{what}, requests/s"), Some(floor), ours, "/s", "");
+    let ratio = median(rates.iter().map(|pair| pair.1 / pair.0));
+    table.row(&format!("{what}, ratio, median of the pairs"), Some(1.0), ratio, "", "at least 0.9");
 }
 
 /// Memory and wake-ups with nobody asking.

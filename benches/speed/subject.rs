@@ -31,6 +31,17 @@ impl Subject {
         (Self::start_with(1, &listener), address)
     }
 
+    /// The same with an Azure identity besides, `graph`, which Azure's metadata service hands out at the address that comes with
+    /// it. Its `az` prints a token of the size that Entra ID's have.
+    pub fn start_azure() -> (Self, SocketAddr) {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = format!(
+            "[identity.graph]\nazure = {{ source = \"azure-cli\", tenant = \"contoso.com\" }}\n\
+             [[listener]]\naddress = \"{address}\"\ndialects = [\"azure-imds\"]\nidentities = [\"graph\"]\n"
+        );
+        (Self::start_with(1, &config), address)
+    }
+
     /// With this at the end of its configuration.
     fn start_with(identities: usize, more: &str) -> Self {
         let mut subject = Self::files_only(identities);
@@ -44,7 +55,8 @@ impl Subject {
         subject.child = Some(child);
         subject.address = line.trim().strip_prefix("ready http://").expect("a line that says ready").parse().unwrap();
         let token_file = subject.home.path().join("token");
-        let names: Vec<String> = (0..identities).map(|index| format!("bench-{index}")).collect();
+        let mut names: Vec<String> = (0..identities).map(|index| format!("bench-{index}")).collect();
+        names.extend(more.contains("[identity.graph]").then(|| "graph".to_owned()));
         let granted = subject
             .command(&["grant", "new", "--name", "bench", "--token-file"])
             .arg(&token_file)
@@ -76,6 +88,13 @@ impl Subject {
         });
         std::fs::write(&keys, keys_text.to_string()).unwrap();
         std::fs::write(home.path().join("config.toml"), "[server]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+        let token = serde_json::json!({
+            "accessToken": format!("e30.{}.{}", "c".repeat(1200), "s".repeat(342)),
+            "expires_on": end.as_second(), "tenant": "contoso", "tokenType": "Bearer",
+        });
+        let az = home.path().join("az");
+        std::fs::write(&az, format!("#!/bin/sh\necho '{token}'\n")).unwrap();
+        std::fs::set_permissions(&az, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self { home, child: None, address: nowhere, until_ready: Duration::ZERO, token: String::new() }
     }
@@ -88,6 +107,16 @@ impl Subject {
     pub fn request(&self, index: usize) -> Vec<u8> {
         let (address, token) = (self.address, &self.token);
         format!("GET /creds/bench-{index} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nAccept: application/json\r\n\r\n").into_bytes()
+    }
+
+    /// The bytes of a request for a token, as App Service's clients send it.
+    pub fn azure_request(&self) -> Vec<u8> {
+        let (address, token) = (self.address, &self.token);
+        let query = "api-version=2019-08-01&resource=https%3A%2F%2Fgraph.microsoft.com";
+        format!(
+            "GET /azure/graph/token?{query} HTTP/1.1\r\nHost: {address}\r\nX-IDENTITY-HEADER: {token}\r\nAccept: */*\r\n\r\n"
+        )
+        .into_bytes()
     }
 
     /// How long a command of ours takes, in milliseconds.
@@ -111,7 +140,7 @@ impl Subject {
         command
             .args(arguments)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", format!("{}:{}", home.display(), std::env::var("PATH").unwrap_or_default()))
             .env("HOME", home)
             .env("USER", "bench")
             .env("CREDENZA_CONFIG", home.join("config.toml"))
