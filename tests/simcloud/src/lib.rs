@@ -7,8 +7,11 @@
 //! - [`cloud`]: [`Cloud`], what it knows and how a test steers it
 //! - [`keys`], [`principal`], [`user`], [`role`], [`mfa`], [`web_identity`]: who may have what
 //! - [`sts`]: the Security Token Service, one action a file
-//! - `iam`: access keys
+//! - `iam`: access keys, and the switch of [`outbound`]
+//! - [`outbound`]: the issuers of accounts whose principals get tokens for services outside of AWS
 //! - [`github`]: the OIDC endpoint of GitHub Actions
+//! - [`entra`]: Microsoft Entra ID: sign-in pages, device codes, tokens
+//! - [`arm`], [`graph`]: Azure Resource Manager and Microsoft Graph, over bearer tokens
 //! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
@@ -26,15 +29,20 @@
 //! assert_eq!(cloud.judge(&keys).unwrap().principal.arn, "arn:aws:iam::111122223333:user/base");
 //! ```
 
+pub mod arm;
 pub mod authority;
+mod bearer;
 pub mod calls;
 pub mod cloud;
 pub mod control;
+pub mod entra;
 pub mod fault;
 pub mod github;
+pub mod graph;
 mod iam;
 pub mod keys;
 pub mod mfa;
+pub mod outbound;
 pub mod principal;
 mod query;
 pub mod refusal;
@@ -54,6 +62,7 @@ pub use github::Workflow;
 pub use jiff::SignedDuration;
 pub use keys::{Issued, Keys, LastUse};
 pub use mfa::{Device, SentCode, Verdict};
+pub use outbound::WebIdentityToken;
 pub use principal::Principal;
 pub use refusal::Refusal;
 pub use role::{Role, Trust};

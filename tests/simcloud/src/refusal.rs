@@ -106,6 +106,17 @@ const KNOWN: &[(u16, &str, &str)] = &[
         "RegionDisabledException",
         "STS is not activated in this region. Your account administrator can activate STS in this region using the IAM Console.",
     ),
+    (
+        403,
+        "OutboundWebIdentityFederationDisabledException",
+        "Outbound web identity federation is disabled for this account.",
+    ),
+    (400, "JWTPayloadSizeExceededException", "JWT payload exceeds maximum allowed size"),
+    (
+        403,
+        "SessionDurationEscalationException",
+        "The requested token duration would extend the session beyond its original expiration time.",
+    ),
     (400, "Throttling", "Rate exceeded"),
     (400, "ThrottlingException", "Rate exceeded"),
     (503, "RequestLimitExceeded", "Request limit exceeded."),

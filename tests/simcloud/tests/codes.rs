@@ -24,6 +24,13 @@ const CODES: &[(&str, u16, &str)] = &[
     ("PackedPolicyTooLarge", 400, "session: policies_and_tags_have_their_sizes"),
     ("MalformedPolicyDocument", 400, "session: a_policy_must_be_a_policy"),
     ("RegionDisabledException", 403, "assume_role: a_region_that_is_off_gives_no_credentials"),
+    (
+        "OutboundWebIdentityFederationDisabledException",
+        403,
+        "outbound: an_account_gives_no_tokens_until_somebody_switches_it_on",
+    ),
+    ("JWTPayloadSizeExceededException", 400, "outbound: a_payload_has_a_greatest_size"),
+    ("SessionDurationEscalationException", 403, "outbound: a_token_never_outlives_the_session_that_asks"),
     ("Throttling", 400, ""),
     ("ThrottlingException", 400, ""),
     ("RequestLimitExceeded", 503, ""),

@@ -114,6 +114,32 @@ async fn the_sdk_gets_sessions_for_users_and_for_tokens() {
 }
 
 #[tokio::test]
+async fn the_sdk_gets_a_web_identity_token_where_the_account_gives_some() {
+    let (cloud, base) = cloud();
+    let listening = cloud.listen(listener().await).unwrap();
+    let sts = plain(&format!("http://{}", listening.address()), &base);
+    let tag = Tag::builder().key("job").value("sync").build().unwrap();
+    let request =
+        sts.get_web_identity_token().audience("api://AzureADTokenExchange").signing_algorithm("RS256").tags(tag);
+    let error = request.clone().send().await.unwrap_err().into_service_error();
+    assert!(error.is_outbound_web_identity_federation_disabled_exception(), "{error:?}");
+    let issuer = cloud.enable_outbound_federation(ACCOUNT);
+    let answer = request.clone().send().await.unwrap();
+    let token = answer.web_identity_token().unwrap();
+    let claims = token.split('.').nth(1).unwrap();
+    let claims = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!((&claims["iss"], &claims["sub"]), (&serde_json::json!(issuer), &serde_json::json!(BASE)));
+    assert_eq!(claims["exp"], answer.expiration().unwrap().secs());
+
+    let session = sts.assume_role().role_arn(ROLE).role_session_name("one").duration_seconds(900).send().await.unwrap();
+    let in_role = plain(&format!("http://{}", listening.address()), &keys_of(session.credentials().unwrap()));
+    let request = in_role.get_web_identity_token().audience("one").signing_algorithm("ES384");
+    let error = request.duration_seconds(3600).send().await.unwrap_err().into_service_error();
+    assert!(error.is_session_duration_escalation_exception(), "{error:?}");
+}
+
+#[tokio::test]
 async fn the_sdk_reads_refusals_as_its_own_errors() {
     let (cloud, base) = cloud();
     let listening = cloud.listen(listener().await).unwrap();

@@ -69,6 +69,7 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> 
         "ca": ca,
         "users": users,
         "workflows": workflows,
+        "outbound": cloud.outbound_issuers(),
     });
     writeln!(std::io::stdout(), "{line}")?;
     tokio::select! {

@@ -12,11 +12,15 @@ use std::{
 use jiff::SignedDuration;
 
 use crate::{
+    arm::Arm,
     calls::Call,
+    entra::directory::Entra,
     fault::{Fault, Met, Trouble},
     github::Github,
+    graph::Graph,
     keys::{Issued, Keys},
     mfa::Devices,
+    outbound::Outbound,
     refusal::Refusal,
     role::Role,
     sso::directory::Directory,
@@ -51,10 +55,15 @@ pub(crate) struct State {
     /// By access key id.
     pub(crate) issued: HashMap<String, Issued>,
     pub(crate) github: Github,
+    pub(crate) outbound: Outbound,
+    pub(crate) arm: Arm,
+    pub(crate) graph: Graph,
     /// Web identities that were in order, as they came.
     pub(crate) exchanges: Vec<Exchange>,
     /// IAM Identity Center.
     pub(crate) sso: Directory,
+    /// Microsoft Entra ID.
+    pub(crate) entra: Entra,
     pub(crate) disabled_regions: BTreeSet<String>,
     pub(crate) faults: BTreeMap<u64, Fault>,
     pub(crate) last_fault: u64,

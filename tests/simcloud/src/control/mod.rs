@@ -1,8 +1,12 @@
 //! Steering over HTTP and JSON, for tests that are not written in Rust: a listener of its own, apart from what it steers.
 //! The routes are described in this crate's `README.md`.
 
+mod arm;
 mod devices;
+mod entra;
 mod github;
+mod graph;
+mod outbound;
 mod routes;
 pub mod seed;
 mod sso;

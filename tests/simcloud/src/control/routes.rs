@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Complaint, devices, github,
+    Complaint, arm, devices, entra, github, graph, outbound,
     seed::{NewIssuer, NewRole, NewUser},
     sso, view,
 };
@@ -20,10 +20,20 @@ pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> 
     if let Some(answer) = path.strip_prefix("sso/").and_then(|path| sso::answer(cloud, method.as_str(), path, body)) {
         return answer;
     }
+    if let Some(answer) = path.strip_prefix("entra/").and_then(|path| entra::answer(cloud, method.as_str(), path, body))
+    {
+        return answer;
+    }
     if let Some(answer) = github::answer(cloud, method.as_str(), path, body) {
         return answer;
     }
     let query = uri.query().unwrap_or_default();
+    let azure = arm::answer(cloud, method.as_str(), path, body)
+        .or_else(|| graph::answer(cloud, method.as_str(), path, query, body))
+        .or_else(|| outbound::answer(cloud, method.as_str(), path, body));
+    if let Some(answer) = azure {
+        return answer;
+    }
     if let Some(answer) = devices::answer(cloud, method.as_str(), path, query, body) {
         return answer;
     }

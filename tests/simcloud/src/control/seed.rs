@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use super::{
+    arm::ArmSeed,
+    entra::EntraSeed,
+    graph::{GraphSeed, NewItem, NewSite},
+};
 use crate::{
     Cloud, Device, Fault, Issuer, Keys, Trust, Workflow,
     mfa::totp,
@@ -26,6 +31,14 @@ pub struct Seed {
     pub faults: Vec<Fault>,
     /// IAM Identity Center.
     pub sso: SsoSeed,
+    /// Entra ID.
+    pub entra: EntraSeed,
+    /// Accounts in which outbound identity federation is on.
+    pub outbound: Vec<String>,
+    /// Azure Resource Manager.
+    pub arm: ArmSeed,
+    /// Microsoft Graph.
+    pub graph: GraphSeed,
 }
 
 /// Identity Center: `{"instances": [...], "people": [...], "accounts": [...], "assignments": [...], "vanities": [...]}`, each
@@ -169,6 +182,10 @@ impl Seed {
         self.issuers.into_iter().for_each(|issuer| issuer.add_to(cloud));
         self.workflows.into_iter().for_each(|workflow| drop(workflow.add_to(cloud)));
         self.sso.sow(cloud);
+        self.entra.sow(cloud);
+        self.outbound.iter().for_each(|account| drop(cloud.enable_outbound_federation(account)));
+        self.arm.sow(cloud);
+        self.graph.sow(cloud);
         for fault in self.faults {
             cloud.add_fault(fault);
         }

@@ -178,6 +178,6 @@ fn call(call: &Call) -> Value {
     })
 }
 
-fn time(time: SystemTime) -> Value {
+pub(super) fn time(time: SystemTime) -> Value {
     Timestamp::try_from(time).map_or(Value::Null, |time| json!(time.to_string()))
 }

@@ -1,10 +1,11 @@
-//! IAM, as far as access keys go: the query protocol of API version 2010-05-08, signed for `us-east-1`, its one region in the
+//! IAM, as far as access keys and outbound federation go: the query protocol of API version 2010-05-08, signed for `us-east-1`, its one region in the
 //! `aws` partition.
 //!
 //! Every user may manage the keys of every user of the same account, as an administrator may. Who may not is a fault's affair:
 //! `AccessDenied` on the action.
 
 mod access_keys;
+mod outbound;
 mod steering;
 mod user;
 
@@ -45,6 +46,9 @@ pub(crate) fn perform(cloud: &Cloud, request: &Request<'_>, trouble: Option<&Tro
         "UpdateAccessKey" => access_keys::update(cloud, &caller, parameters),
         "DeleteAccessKey" => access_keys::delete(cloud, &caller, parameters),
         "GetAccessKeyLastUsed" => access_keys::last_used(cloud, &caller, parameters),
+        "EnableOutboundWebIdentityFederation" => outbound::enable(cloud, &caller),
+        "DisableOutboundWebIdentityFederation" => outbound::disable(cloud, &caller),
+        "GetOutboundWebIdentityFederationInfo" => outbound::info(cloud, &caller),
         "GetUser" => user::perform(cloud, &caller, parameters),
         _ => Err(no_such_operation(action, version)),
     }
@@ -67,6 +71,8 @@ pub(crate) fn answer_to_another_question() -> Element {
 /// (botocore, `data/iam/2010-05-08/service-2.json`: the errors of the actions here)
 const KNOWN: &[(u16, &str, &str)] = &[
     (400, "InvalidInput", "The request is not valid."),
+    (404, "FeatureDisabled", "Outbound web identity federation is not enabled for this account."),
+    (409, "FeatureEnabled", "Outbound web identity federation is already enabled for this account."),
     (404, "NoSuchEntity", "The user cannot be found."),
     (409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2"),
     (409, "EntityTemporarilyUnmodifiable", "The user is being changed. Please try again."),

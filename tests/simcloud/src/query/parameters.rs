@@ -96,9 +96,20 @@ impl Violations {
 
     /// `durationSeconds` between 15 minutes and a limit.
     pub(crate) fn duration(&mut self, value: Option<Duration>, most_secs: u64) {
-        let Some(secs) = value.map(|value| value.as_secs()) else { return };
-        if secs < 900 {
-            self.add(DURATION, &secs.to_string(), "Member must have value greater than or equal to 900");
+        if let Some(value) = value {
+            self.seconds(value, 900, most_secs);
+        }
+    }
+
+    /// `durationSeconds` between two limits.
+    pub(crate) fn seconds(&mut self, value: Duration, least_secs: u64, most_secs: u64) {
+        let secs = value.as_secs();
+        if secs < least_secs {
+            self.add(
+                DURATION,
+                &secs.to_string(),
+                &format!("Member must have value greater than or equal to {least_secs}"),
+            );
         }
         if secs > most_secs {
             self.add(DURATION, &secs.to_string(), &format!("Member must have value less than or equal to {most_secs}"));

@@ -8,6 +8,7 @@ mod mfa;
 mod session;
 mod session_token;
 mod web_identity;
+mod web_identity_token;
 
 use crate::{
     Cloud, Refusal,
@@ -41,6 +42,10 @@ pub(crate) fn perform(cloud: &Cloud, request: &Request<'_>, trouble: Option<&Tro
         "GetCallerIdentity" => Ok(caller_identity::perform(&signed()?)),
         "GetSessionToken" => session_token::perform(cloud, &signed()?, parameters, trouble),
         "AssumeRole" => assume_role::perform(cloud, &signed()?, parameters, trouble),
+        "GetWebIdentityToken" => {
+            let host = request.received.host_name();
+            web_identity_token::perform(cloud, &signed()?, host, parameters, trouble)
+        }
         "AssumeRoleWithWebIdentity" => web_identity::perform(cloud, region, parameters, trouble),
         _ => Err(no_such_operation(action, version)),
     }

@@ -26,28 +26,18 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Reads them; what breaks a declared limit goes to `violations`.
     pub(super) fn read(parameters: &Parameters, violations: &mut Violations) -> Result<Self, Refusal> {
-        let keys: Vec<&str> = parameters.list("Tags", "Key").collect();
-        let values: Vec<&str> = parameters.list("Tags", "Value").collect();
+        let tags = read_tags(parameters, violations);
+        let keys: Vec<&str> = tags.iter().map(|(key, _)| *key).collect();
         let transitive: Vec<&str> = parameters.list("TransitiveTagKeys", "").collect();
         let arns: Vec<&str> = parameters.list("PolicyArns", "arn").collect();
-        violations.count("tags", &keys, 50);
         violations.count("transitiveTagKeys", &transitive, 50);
         violations.count("policyArns", &arns, 10);
-        for (index, key) in keys.iter().enumerate() {
-            violations.length(&format!("tags.{}.member.key", index + 1), key, 1, 128);
-        }
-        for (index, value) in values.iter().enumerate() {
-            violations.length(&format!("tags.{}.member.value", index + 1), value, 0, 256);
-        }
-        if keys.len() != values.len() {
-            violations.add("tags", "null", "Member must not be null");
-        }
         let source_identity = parameters.text("SourceIdentity");
         if let Some(source_identity) = source_identity {
             violations.session_name("sourceIdentity", source_identity);
         }
         let tags: BTreeMap<String, String> =
-            keys.iter().zip(&values).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         check_tags(&keys, &transitive)?;
         let policy = parameters.text("Policy");
         policy.map_or(Ok(()), check_policy)?;
@@ -127,7 +117,24 @@ pub(super) fn credentials(issued: &Issued, trouble: Option<&Trouble>) -> Element
     )
 }
 
-fn check_tags(keys: &[&str], transitive: &[&str]) -> Result<(), Refusal> {
+/// `Tags.member.N`, in their order; what breaks a declared limit goes to `violations`.
+pub(super) fn read_tags<'a>(parameters: &'a Parameters, violations: &mut Violations) -> Vec<(&'a str, &'a str)> {
+    let keys: Vec<&str> = parameters.list("Tags", "Key").collect();
+    let values: Vec<&str> = parameters.list("Tags", "Value").collect();
+    violations.count("tags", &keys, 50);
+    for (index, key) in keys.iter().enumerate() {
+        violations.length(&format!("tags.{}.member.key", index + 1), key, 1, 128);
+    }
+    for (index, value) in values.iter().enumerate() {
+        violations.length(&format!("tags.{}.member.value", index + 1), value, 0, 256);
+    }
+    if keys.len() != values.len() {
+        violations.add("tags", "null", "Member must not be null");
+    }
+    keys.into_iter().zip(values).collect()
+}
+
+pub(super) fn check_tags(keys: &[&str], transitive: &[&str]) -> Result<(), Refusal> {
     let invalid = |message: &str| Err(Refusal::new(400, "InvalidParameterValue", message));
     let known = |wanted: &str| keys.iter().any(|key| key.eq_ignore_ascii_case(wanted));
     let twice = |(index, key): (usize, &&str)| keys[..index].iter().any(|earlier| earlier.eq_ignore_ascii_case(key));

@@ -16,8 +16,9 @@ use ring::{
     rand::SystemRandom,
     rsa::PublicKeyComponents,
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+        ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
     },
 };
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
@@ -25,7 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use exchange::Exchange;
-pub(crate) use token::read;
+pub(crate) use exchange::digest_of;
+pub(crate) use token::{Parts, read};
 
 /// An issuer of web identities, with its signing key: it can mint tokens, so that a test needs no other party.
 #[derive(Clone)]
@@ -37,6 +39,7 @@ pub struct Issuer {
 
 enum Key {
     Es256(Box<EcdsaKeyPair>),
+    Es384(Box<EcdsaKeyPair>),
     Rs256(Box<RsaKeyPair>),
 }
 
@@ -62,22 +65,29 @@ pub struct Claims {
 impl Issuer {
     /// An issuer with a fresh P-256 key, whose tokens must be meant for `sts.amazonaws.com`.
     pub fn es256(url: impl Into<String>) -> Self {
-        let random = SystemRandom::new();
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            .and_then(|pkcs8| {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)
-                    .map_err(|_| ring::error::Unspecified)
-            })
-            .expect("ring reads the key that it made");
-        Self::of(url.into(), Key::Es256(Box::new(key)))
+        Self::of(url.into(), Key::Es256(Box::new(fresh(&ECDSA_P256_SHA256_FIXED_SIGNING))))
+    }
+
+    /// The same with a fresh P-384 key.
+    pub fn es384(url: impl Into<String>) -> Self {
+        Self::of(url.into(), Key::Es384(Box::new(fresh(&ECDSA_P384_SHA384_FIXED_SIGNING))))
     }
 
     /// The same with an RSA key, always the one of `testdata/issuer-rs256.pem`: ring makes none.
     pub fn rs256(url: impl Into<String>) -> Self {
-        let pem = include_bytes!("../../testdata/issuer-rs256.pem");
+        Self::rs256_of(url, include_bytes!("../../testdata/issuer-rs256.pem"))
+    }
+
+    /// The same with the RSA key of another file beside: parties that sign with one key cannot be told apart by it.
+    pub(crate) fn rs256_of(url: impl Into<String>, pem: &[u8]) -> Self {
         let pkcs8 = PrivatePkcs8KeyDer::from_pem_slice(pem).expect("the file beside is PEM");
         let key = RsaKeyPair::from_pkcs8(pkcs8.secret_pkcs8_der()).expect("the file beside holds an RSA key");
         Self::of(url.into(), Key::Rs256(Box::new(key)))
+    }
+
+    /// The same key under another URL, as one service that speaks for many tenants has it.
+    pub(crate) fn at(&self, url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..self.clone() }
     }
 
     /// The same for tokens that are meant for this audience instead.
@@ -113,7 +123,7 @@ impl Issuer {
     /// The `kid` of its tokens: what its key is called in the set of keys that it publishes (RFC 7517, section 4.5).
     pub fn key_id(&self) -> String {
         let public = match &*self.key {
-            Key::Es256(key) => digest(&SHA256, key.public_key().as_ref()),
+            Key::Es256(key) | Key::Es384(key) => digest(&SHA256, key.public_key().as_ref()),
             Key::Rs256(key) => digest(&SHA256, key.public_key().as_ref()),
         };
         public.as_ref().iter().take(20).map(|byte| format!("{byte:02X}")).collect()
@@ -123,11 +133,8 @@ impl Issuer {
     pub fn key_set(&self) -> Value {
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let mut key = match &*self.key {
-            Key::Es256(key) => {
-                // SEC 1, section 2.3.3: 4, then both coordinates
-                let (x, y) = key.public_key().as_ref()[1..].split_at(32);
-                json!({ "kty": "EC", "crv": "P-256", "x": text(x), "y": text(y) })
-            }
+            Key::Es256(key) => curve_point("P-256", key.public_key().as_ref()),
+            Key::Es384(key) => curve_point("P-384", key.public_key().as_ref()),
             Key::Rs256(key) => {
                 let public = PublicKeyComponents::<Vec<u8>>::from(key.public());
                 json!({ "kty": "RSA", "n": text(&public.n), "e": text(&public.e) })
@@ -147,6 +154,7 @@ impl Issuer {
     pub(crate) fn algorithm(&self) -> &'static str {
         match *self.key {
             Key::Es256(_) => "ES256",
+            Key::Es384(_) => "ES384",
             Key::Rs256(_) => "RS256",
         }
     }
@@ -155,6 +163,9 @@ impl Issuer {
         match &*self.key {
             Key::Es256(key) => {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref()).verify(message, signature)
+            }
+            Key::Es384(key) => {
+                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key.public_key().as_ref()).verify(message, signature)
             }
             Key::Rs256(key) => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref())
                 .verify(message, signature),
@@ -171,7 +182,9 @@ impl Key {
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
-            Self::Es256(key) => key.sign(&random, message).expect("the system has randomness").as_ref().to_vec(),
+            Self::Es256(key) | Self::Es384(key) => {
+                key.sign(&random, message).expect("the system has randomness").as_ref().to_vec()
+            }
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).expect("the buffer fits the key");
@@ -179,6 +192,22 @@ impl Key {
             }
         }
     }
+}
+
+fn fresh(algorithm: &'static EcdsaSigningAlgorithm) -> EcdsaKeyPair {
+    let random = SystemRandom::new();
+    EcdsaKeyPair::generate_pkcs8(algorithm, &random)
+        .and_then(|pkcs8| {
+            EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).map_err(|_| ring::error::Unspecified)
+        })
+        .expect("ring reads the key that it made")
+}
+
+/// A public key as a JWK. (RFC 7518, section 6.2; SEC 1, section 2.3.3: 4, then both coordinates.)
+fn curve_point(curve: &str, point: &[u8]) -> Value {
+    let (x, y) = point[1..].split_at((point.len() - 1) / 2);
+    let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    json!({ "kty": "EC", "crv": curve, "x": text(x), "y": text(y) })
 }
 
 impl fmt::Debug for Issuer {

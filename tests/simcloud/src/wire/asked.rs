@@ -2,10 +2,11 @@
 
 use super::{Answer, Received};
 use crate::{
-    Call, Cloud, Refusal,
+    Call, Cloud, Refusal, arm, entra,
     fault::Trouble,
-    github, iam,
+    github, graph, iam,
     keys::request_id,
+    outbound,
     query::{self, Element},
     sso, sts,
 };
@@ -18,14 +19,43 @@ pub(super) enum Asked<'a> {
     Iam(query::Request<'a>),
     /// GitHub Actions.
     Github(github::Request<'a>),
+    /// The issuers of outbound identity federation.
+    Outbound(outbound::Request<'a>),
+    /// Azure Resource Manager.
+    Arm(arm::Request<'a>),
+    /// Microsoft Graph.
+    Graph(graph::Request<'a>),
     /// IAM Identity Center.
     Sso(sso::Request<'a>),
+    /// Entra ID.
+    Entra(entra::Request<'a>),
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn read(cloud: &Cloud, received: &'a Received) -> Self {
         if let Some(request) = github::Request::read(received) {
             return Self::Github(request);
+        }
+        if let Some(request) = outbound::Request::read(received) {
+            return Self::Outbound(request);
+        }
+        if let Some(request) = arm::Request::read(received) {
+            return Self::Arm(request);
+        }
+        if let Some(request) = graph::Request::read(received) {
+            return Self::Graph(request);
+        }
+        if let Some(request) = entra::Request::read(cloud, received) {
+            return Self::Entra(request);
+        }
+        if let Some(request) = outbound::Request::read(received) {
+            return Self::Outbound(request);
+        }
+        if let Some(request) = arm::Request::read(received) {
+            return Self::Arm(request);
+        }
+        if let Some(request) = graph::Request::read(received) {
+            return Self::Graph(request);
         }
         if let Some(request) = sso::Request::read(cloud, received) {
             return Self::Sso(request);
@@ -38,7 +68,11 @@ impl<'a> Asked<'a> {
         match self {
             Self::Sts(request) | Self::Iam(request) => request.as_call(cloud),
             Self::Github(request) => request.as_call(cloud),
+            Self::Outbound(request) => request.as_call(cloud),
+            Self::Arm(request) => request.as_call(cloud),
+            Self::Graph(request) => request.as_call(cloud),
             Self::Sso(request) => request.as_call(cloud),
+            Self::Entra(request) => request.as_call(cloud),
         }
     }
 
@@ -58,7 +92,11 @@ impl<'a> Asked<'a> {
                 iam::perform(cloud, request, trouble).map(|answer| written(Ok(answer), iam::NAMESPACE))
             }
             Self::Github(request) => request.perform(cloud),
+            Self::Outbound(request) => request.perform(cloud),
+            Self::Arm(request) => request.perform(cloud),
+            Self::Graph(request) => request.perform(cloud),
             Self::Sso(request) => request.perform(cloud, trouble),
+            Self::Entra(request) => request.perform(cloud, trouble),
         }
     }
 
@@ -68,16 +106,25 @@ impl<'a> Asked<'a> {
             Self::Sts(_) => written(Err(refusal), sts::NAMESPACE),
             Self::Iam(_) => written(Err(refusal), iam::NAMESPACE),
             Self::Github(_) => github::write_error(&refusal),
+            Self::Outbound(_) => outbound::write_error(&refusal),
+            Self::Arm(_) => arm::write_error(&refusal),
+            Self::Graph(_) => graph::write_error(&refusal),
             Self::Sso(request) => request.write_error(&refusal),
+            Self::Entra(request) => request.write_error(&refusal),
         }
     }
 
     /// The status and words that the service has for a code.
     pub(super) fn known_refusal(&self, code: &str) -> Refusal {
         match self {
-            Self::Sts(_) | Self::Github(_) => Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code)),
+            Self::Sts(_) | Self::Github(_) | Self::Outbound(_) => {
+                Refusal::of_code(code).unwrap_or_else(|| Refusal::new(400, code, code))
+            }
             Self::Iam(_) => iam::known_refusal(code),
+            Self::Arm(_) => arm::known_refusal(code),
+            Self::Graph(_) => graph::known_refusal(code),
             Self::Sso(request) => request.known_refusal(code),
+            Self::Entra(_) => entra::refusal::known(code),
         }
     }
 
@@ -86,7 +133,11 @@ impl<'a> Asked<'a> {
             Self::Sts(_) => written(Ok(sts::answer_to_another_question()), sts::NAMESPACE),
             Self::Iam(_) => written(Ok(iam::answer_to_another_question()), iam::NAMESPACE),
             Self::Github(_) => github::answer_to_another_question(),
+            Self::Outbound(_) => outbound::answer_to_another_question(),
+            Self::Arm(_) => arm::answer_to_another_question(),
+            Self::Graph(_) => graph::answer_to_another_question(),
             Self::Sso(_) => sso::Request::answer_to_another_question(),
+            Self::Entra(_) => entra::Request::answer_to_another_question(),
         }
     }
 }

@@ -4,7 +4,9 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by ending
 
+pub mod azure;
 pub mod client;
+pub mod entra;
 pub mod process;
 pub mod sso;
 
