@@ -49,7 +49,10 @@ impl Claims {
         let claims = claims.as_object()?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).and_then(shown);
         let time = |name: &str| {
-            let secs = claims.get(name).and_then(Value::as_u64)?;
+            let written = claims.get(name)?;
+            // a NumericDate may have a fraction (RFC 7519, section 2): some issuers sign what their clock says
+            let secs = written.as_u64().or_else(|| written.as_f64().filter(|secs| *secs >= 0.0).map(whole))?;
+            let secs = (secs < LAST_SECOND).then_some(secs)?;
             SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(secs))
         };
         let audience = match claims.get("aud") {
@@ -79,6 +82,14 @@ impl Claims {
             expiration: time("exp"),
         })
     }
+}
+
+/// The year 9999: no end that is later can be written down anywhere.
+const LAST_SECOND: u64 = 253_402_300_800;
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // what is too large is the largest, and no time then
+fn whole(secs: f64) -> u64 {
+    secs as u64
 }
 
 const MOST_WORDS: usize = 100;
@@ -128,5 +139,24 @@ mod tests {
         }
         let odd = format!(r#"{{"tid":"a\u001b[31m","oid":"","upn":"{}","scp":7,"exp":"soon"}}"#, "x".repeat(601));
         assert_eq!(Claims::read(&token(&odd)), Some(Claims::default()));
+    }
+
+    #[test]
+    fn a_time_may_have_a_fraction_and_must_be_one_that_can_be_written() {
+        for (exp, expected) in [
+            ("1800003600", Some(1_800_003_600)),
+            ("1800003600.75", Some(1_800_003_600)),
+            ("0", Some(0)),
+            ("253402300800", None),
+            ("18446744073709551615", None),
+            ("1e300", None),
+            ("-1", None),
+            ("-0.5", None),
+            ("\"1800003600\"", None),
+        ] {
+            let claims = Claims::read(&token(&format!(r#"{{"exp":{exp}}}"#))).expect("a token");
+            let expected = expected.map(|secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs));
+            assert_eq!(claims.expiration, expected, "{exp}");
+        }
     }
 }

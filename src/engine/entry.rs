@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::attempts::{Attempts, Who};
 use super::chain::Link;
-use super::lifetime::{LAST_MINUTE, Thresholds, thresholds, token_thresholds};
+use super::lifetime::{LAST_MINUTE, Thresholds, kept_token_thresholds, thresholds, token_thresholds};
 use crate::credential::{Ask, Content, Credential, Now, Session, SessionKey};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe};
@@ -224,7 +224,7 @@ impl Entry {
             return false;
         }
         self.min_life = min_life;
-        if let Some(held) = &mut self.held {
+        if let Some(held) = self.held.as_mut().filter(|held| held.credential.aws().is_some()) {
             held.soft = thresholds_of(&held.credential, min_life).soft;
         }
         true
@@ -237,7 +237,11 @@ impl Entry {
 
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
-        let soft = thresholds_of(&credential, self.most_wanted(settings)).soft;
+        let again = self.held.as_ref().is_some_and(|held| held.is(&credential));
+        let soft = match credential.content {
+            Content::Token(_) if again => kept_token_thresholds(credential.lifetime()).soft,
+            Content::Token(_) | Content::Aws(_) => thresholds_of(&credential, self.most_wanted(settings)).soft,
+        };
         self.held = Some(Held { credential, soft, until: None });
         self.spent_as_base = false;
     }

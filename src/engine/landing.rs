@@ -94,18 +94,30 @@ impl State {
         }
     }
 
-    fn received(&mut self, ask: &Ask, credential: Credential, warnings: Vec<String>, now: Now, settings: &Settings) {
+    fn received(
+        &mut self,
+        ask: &Ask,
+        mut credential: Credential,
+        warnings: Vec<String>,
+        now: Now,
+        settings: &Settings,
+    ) {
         let failing_since = self.rests_on_a_failing_one_since(ask);
         let Some(entry) = self.asks.get_mut(ask) else { return };
         let life = credential.lifetime();
         tracing::info!(identity = %ask, life = life.as_secs(), "credential renewed");
-        let short = too_short(ask, life);
+        let short = too_short(ask, whole_life(&credential));
         for warning in warnings.into_iter().chain(short) {
             if entry.told.len() < WARNINGS_AT_MOST && entry.told.insert(warning.clone()) {
                 tracing::warn!(identity = %ask, reason = %warning, "credential renewed, but");
             }
         }
-        let again = entry.held.as_ref().is_some_and(|held| held.is(&credential));
+        let same = entry.held.as_ref().filter(|held| held.is(&credential)).map(|held| held.credential.received);
+        let again = same.is_some();
+        // a token that came again began its life when it came first
+        if let (Some(received), Content::Token(_)) = (same, &credential.content) {
+            credential.received = received;
+        }
         let servable_for = credential.remaining(now).saturating_sub(LAST_MINUTE);
         entry.hold(Arc::new(credential), settings);
         failing_since.into_iter().for_each(|since| entry.hold_no_longer(since));
@@ -217,6 +229,13 @@ impl State {
 }
 
 const WARNINGS_AT_MOST: usize = 16;
+
+/// How long it lives from when it was made, where it says so: whoever keeps tokens hands out what is left of them.
+fn whole_life(credential: &Credential) -> Duration {
+    let made = credential.token().and_then(|token| token.not_before);
+    let whole = made.and_then(|made| credential.expiration.duration_since(made).ok());
+    whole.unwrap_or_default().max(credential.lifetime())
+}
 
 /// What a person should know of a life that clients can do little with.
 fn too_short(ask: &Ask, life: Duration) -> Option<String> {

@@ -59,7 +59,7 @@ pub const TOKEN_LIFE: Duration = Duration::from_secs(5 * 60);
 pub const SHORT_TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// The thresholds of a token that lives for `life`: renewed at half of it, and never handed out with less than 5 min left
-/// where there is more to have; of a short one half of it at least.
+/// where there is more to have; of one of less than 7 min half of it at least, so that the upstream is not asked all the time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,9 +69,20 @@ pub const SHORT_TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
 /// assert_eq!((hour.hard, hour.soft), (minutes(5), minutes(30)));
 /// ```
 pub fn token_thresholds(life: Duration) -> Thresholds {
-    let soft = (life / 2).max(LAST_MINUTE);
-    Thresholds { hard: TOKEN_LIFE.min(soft), soft }
+    let half = (life / 2).max(LAST_MINUTE);
+    let hard = if life >= LEAST_FOR_TOKEN_LIFE { TOKEN_LIFE } else { half };
+    Thresholds { hard, soft: half.max(hard) }
 }
+
+/// The thresholds of a token that came again when it was fetched at half of its life: who has it keeps it until it has
+/// [`TOKEN_LIFE`] left, as the Azure CLI does (`msal/application.py`: its cache gives nothing newer before), and asking again
+/// earlier only starts a process.
+pub fn kept_token_thresholds(life: Duration) -> Thresholds {
+    let Thresholds { hard, .. } = token_thresholds(life);
+    Thresholds { hard, soft: hard }
+}
+
+const LEAST_FOR_TOKEN_LIFE: Duration = Duration::from_secs(7 * 60);
 
 /// With how much left a session that can be renewed without a person is renewed: about 20 min, so that other tools, which
 /// look at theirs with 15 min left or less (`botocore/tokens.py`, `_refresh_timeout`), find it done; of a life below that,
@@ -148,6 +159,8 @@ mod tests {
             (61, 60, 60),
             (120, 60, 60),
             (200, 100, 100),
+            (419, 209, 209),
+            (420, 300, 300),
             (600, 300, 300),
             (601, 300, 300),
             (3600, 300, 1800),

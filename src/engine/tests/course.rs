@@ -293,6 +293,11 @@ impl Course {
 
     fn land(&mut self, id: FlightId, brought: &Brought, jitter: f64) {
         let before = self.successes();
+        if let (Target::Session(key), Brought::Failed(_, SESSION_ENDED)) = (&self.begun[&id], brought) {
+            // what rests on it is dropped, and its waits with it
+            let rests = |ask: &Ask| self.state.asks.get(ask).is_some_and(|entry| entry.rests_on.as_ref() == Some(key));
+            self.fetched.retain(|ask, _| !rests(ask));
+        }
         let brought = brings(&self.begun[&id], brought, self.now);
         self.state.land(id, brought, self.now, jitter, &self.settings);
         let Target::Credential(ask) = &self.begun[&id] else { return };

@@ -25,6 +25,8 @@ struct Tenant {
     /// How often it was asked for each.
     asked: Mutex<BTreeMap<Ask, usize>>,
     fails: Mutex<Option<FailureClass>>,
+    /// As the Azure CLI does, it hands out what it has until that has 5 min left.
+    keeps: Mutex<Option<IssuedToken>>,
 }
 
 struct Tokens {
@@ -50,19 +52,29 @@ impl Source for Tokens {
         };
         let fails = *self.tenant.fails.lock().unwrap();
         let (clock, ask, life) = (Arc::clone(&self.tenant.clock), self.ask.clone(), self.tenant.life);
+        let tenant = Arc::clone(&self.tenant);
         Box::pin(async move {
             tokio::time::sleep(SECOND / 10).await;
             if let Some(class) = fails {
                 return Err(Failure::new(class, "UpstreamUnavailable", "the tenant was told to fail"));
             }
             let now = clock.now();
-            Ok(Made::Token(IssuedToken {
+            if let Some(kept) = &*tenant.keeps.lock().unwrap()
+                && kept.expiration > cloud_time(now) + 5 * MINUTE
+            {
+                return Ok(Made::Token(kept.clone()));
+            }
+            let issued = IssuedToken {
                 token: Token::of(Secret::new(format!("{ask}-{number}"))),
                 expiration: cloud_time(now) + life,
                 server_offset: ClockOffset::between(cloud_time(now), now.wall),
                 warnings: Vec::new(),
                 received: None,
-            }))
+            };
+            if let Some(kept) = &mut *tenant.keeps.lock().unwrap() {
+                *kept = issued.clone();
+            }
+            Ok(Made::Token(issued))
         })
     }
 
@@ -94,8 +106,13 @@ impl Stage {
     fn of_life(life: Duration) -> Self {
         let start = Now { wall: std::time::SystemTime::UNIX_EPOCH, boot: HOUR };
         let clock = Arc::new(SimulatedClock::new(cloud_time(start)));
-        let tenant =
-            Arc::new(Tenant { clock: Arc::clone(&clock), life, asked: Mutex::default(), fails: Mutex::default() });
+        let tenant = Arc::new(Tenant {
+            clock: Arc::clone(&clock),
+            life,
+            asked: Mutex::default(),
+            fails: Mutex::default(),
+            keeps: Mutex::default(),
+        });
         let book = Arc::new(Book(Arc::clone(&tenant)));
         let engine = Engine::start(world(clock.clone()), book, Settings::default());
         Self { clock, tenant, engine }
@@ -151,6 +168,28 @@ async fn c34_no_token_with_less_than_five_minutes_is_handed_out_where_another_ca
     tokio::time::sleep(31 * SECOND).await;
     let (token, left) = stage.get(&graph()).await.unwrap();
     assert!(left > 59 * MINUTE, "{token}, {left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_keeps_tokens_is_asked_twice_for_each_and_five_minutes_are_left_all_the_same() {
+    for had in [60, 20, 8] {
+        let stage = Stage::of_life(HOUR);
+        let now = stage.clock.now();
+        *stage.tenant.keeps.lock().unwrap() = Some(IssuedToken {
+            token: Token::of(Secret::new("kept")),
+            expiration: cloud_time(now) + had * MINUTE,
+            server_offset: ClockOffset::None,
+            warnings: Vec::new(),
+            received: None,
+        });
+        for minute in 0..180 {
+            let (token, left) = stage.get(&graph()).await.unwrap();
+            assert!(left >= 5 * MINUTE, "{had}: {token} has {left:?} after {minute} min");
+            tokio::time::sleep(MINUTE).await;
+        }
+        let asked = stage.asked(&graph());
+        assert!((6..=9).contains(&asked), "{had}: {asked} times in three hours");
+    }
 }
 
 #[tokio::test(start_paused = true)]
