@@ -36,7 +36,7 @@ impl Config {
 
     /// The keys that an identity rests on, at the end of whatever chain; `None` where it rests on none.
     pub fn keys_below(&self, identity: &str) -> Option<KeysBelow<'_>> {
-        let mut name = identity;
+        let mut name: &str = self.name_of(identity)?;
         loop {
             let identity = self.identities.get(name)?;
             let below = |origin, sts, session| KeysBelow { identity, origin, sts, session };

@@ -45,7 +45,8 @@ pub enum AzureSource {
     AzureCli {
         /// `AZURE_CONFIG_DIR` for it; `None`: as it is.
         config_folder: Option<PathBuf>,
-        /// The subscription whose tenant and account it is, by id or name.
+        /// The subscription whose tenant and account it is, by id or name. It goes before `tenant`: the CLI takes one of the two,
+        /// and a tenant alone would mean the person of the default subscription.
         subscription: Option<String>,
     },
     /// `azd auth token`.
@@ -76,8 +77,8 @@ pub enum AzureSource {
     },
 }
 
-/// Where the private key of a certificate lies, PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the private key of a certificate lies, PEM. A command prints only as its program's name.
+#[derive(Clone, PartialEq, Eq)]
 pub enum CertificateKey {
     /// In the certificate's own file.
     Beside,
@@ -89,8 +90,9 @@ pub enum CertificateKey {
     Command(Vec<String>),
 }
 
-/// Who signs the statement that a federated identity shows, and for whom it is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who signs the statement that a federated identity shows, and for whom it is meant. A command prints only as its program's
+/// name.
+#[derive(Clone, PartialEq, Eq)]
 pub enum AssertionSource {
     /// AWS STS, for one of our AWS identities (`GetWebIdentityToken`).
     Aws {
@@ -110,6 +112,28 @@ pub enum AssertionSource {
     File(PathBuf),
     /// What this program prints.
     Command(Vec<String>),
+}
+
+impl fmt::Debug for CertificateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beside => f.write_str("Beside"),
+            Self::File(path) => write!(f, "File({path:?})"),
+            Self::OnePassword(reference) => write!(f, "OnePassword({reference:?})"),
+            Self::Command(argv) => write!(f, "Command({:?})", argv.first()),
+        }
+    }
+}
+
+impl fmt::Debug for AssertionSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws { from, sts, audience } => write!(f, "Aws({from:?}, {sts:?}, {audience:?})"),
+            Self::GitHubActions { audience } => write!(f, "GitHubActions({audience:?})"),
+            Self::File(path) => write!(f, "File({path:?})"),
+            Self::Command(argv) => write!(f, "Command({:?})", argv.first()),
+        }
+    }
 }
 
 /// A cloud of Azure.
@@ -198,8 +222,10 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Whether a token may be given for a resource. A slash at the end makes no difference here, nor does the case of letters:
-    /// Entra ID takes both for the same API, so a list that told them apart would keep nobody out.
+    /// Whether a token may be given for a resource. A slash at the end makes no difference here, nor does the case of letters, nor
+    /// whether a client wrote the scope that stands for it (`/.default`): all of these are the same API to Entra ID, so a list that
+    /// told them apart would keep nobody out. The same goes for the other names of Microsoft's own APIs ([`ONE_API`]); of anybody
+    /// else's API only its owner knows all names, so what must not be had is kept out by `allow`.
     pub fn give(&self, resource: &str) -> bool {
         let same = |written: &Resource| plain(written) == plain(resource);
         !self.deny.iter().any(same) && self.allow.as_ref().is_none_or(|allow| allow.iter().any(same))
@@ -207,8 +233,23 @@ impl Resources {
 }
 
 fn plain(resource: &str) -> String {
-    resource.trim_end_matches('/').to_ascii_lowercase()
+    let resource = resource.to_ascii_lowercase();
+    let mut plain = resource.trim_end_matches('/');
+    while let Some(before) = plain.strip_suffix("/.default") {
+        plain = before.trim_end_matches('/');
+    }
+    ONE_API.iter().find(|names| names.contains(&plain)).map_or(plain, |names| names[0]).to_owned()
 }
+
+/// The names of one API each: its application id stands for its URI (Microsoft Learn, "Scopes and permissions in the Microsoft identity
+/// platform"; the ids by "Verify first-party Microsoft applications in sign-in reports", the two names of Azure Resource Manager by
+/// azure-cli's `azure/cli/core/cloud.py`).
+const ONE_API: [&[&str]; 4] = [
+    &["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"],
+    &["https://management.azure.com", "https://management.core.windows.net", "797f4846-ba00-4fd7-ba43-dac1f8f63013"],
+    &["https://vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"],
+    &["https://storage.azure.com", "e406a681-f3d4-42a8-90b6-c2b029497af1"],
+];
 
 impl fmt::Display for AzureSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,5 +282,34 @@ mod tests {
             assert!(!lists(Some(&[graph]), &[graph]).give(spelling), "what is denied is denied: {spelling}");
         }
         assert!(lists(None, &[graph]).give("https://graph.microsoft.com.example"));
+    }
+
+    #[test]
+    fn a_scope_is_no_way_around_the_lists() {
+        let graph = "https://graph.microsoft.com";
+        let denied = Resources { allow: None, deny: vec![graph.into()] };
+        let allowed = Resources { allow: Some(vec![graph.into()]), deny: Vec::new() };
+        for scope in ["/.default", "//.default", "/.Default", "/.default/", "/.default/.default"] {
+            let scope = format!("{graph}{scope}");
+            assert!(!denied.give(&scope), "{scope}");
+            assert!(allowed.give(&scope), "{scope}");
+        }
+    }
+
+    #[test]
+    fn another_name_of_the_same_api_is_no_way_around_what_is_denied() {
+        let denied = Resources {
+            allow: None,
+            deny: vec!["https://graph.microsoft.com/".into(), "https://management.azure.com".into()],
+        };
+        for other in [
+            "00000003-0000-0000-c000-000000000000",
+            "00000003-0000-0000-C000-000000000000/.default",
+            "https://management.core.windows.net/",
+            "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+        ] {
+            assert!(!denied.give(other), "{other}");
+        }
+        assert!(denied.give("https://vault.azure.net") && denied.give("00000002-0000-0000-c000-000000000000"));
     }
 }

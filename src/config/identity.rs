@@ -42,6 +42,8 @@ pub struct Identity {
     pub kind: Kind,
     /// The account of what is served, twelve digits, where the definition tells.
     pub account: Option<String>,
+    /// Whose login of the Azure CLI it is, such as `ada@contoso.com`, where that is known without asking.
+    pub person: Option<String>,
     /// The profile's region, such as `eu-central-1`.
     pub region: Option<String>,
     /// How it is served, or why it cannot be.
@@ -68,19 +70,12 @@ impl Identity {
     /// The identity whose credential this one is made from: the base of a role, the AWS identity that a federated Azure
     /// identity rests on, the Azure identity whose token a role is assumed with.
     pub fn made_from(&self) -> Option<&IdentityName> {
-        match self.definition.as_ref().ok()? {
-            Definition::Role(RoleDefinition { base: RoleBase::Identity(base), .. }) => Some(base),
-            Definition::WebIdentity(WebIdentityDefinition { token: TokenSource::Azure { from, .. }, .. }) => Some(from),
-            Definition::Azure(azure) => match &azure.source {
-                AzureSource::Federated { assertion: AssertionSource::Aws { from, .. }, .. } => Some(from),
-                _ => None,
-            },
-            Definition::Role(_)
-            | Definition::Keys { .. }
-            | Definition::Session(_)
-            | Definition::WebIdentity(_)
-            | Definition::Sso(_) => None,
-        }
+        self.definition.as_ref().ok()?.made_from()
+    }
+
+    /// Whether it is of Azure, usable or not.
+    pub fn is_azure(&self) -> bool {
+        self.kind.is_azure()
     }
 
     /// What is asked of it where nobody says what for: its keys, or a token for its own resource.
@@ -131,6 +126,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether an identity of this kind gives tokens of Azure, and no AWS keys.
+    pub fn is_azure(self) -> bool {
+        matches!(self, Self::AzureCli | Self::Azd | Self::Entra | Self::Federated)
+    }
+
     /// The word for it in lists and in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -191,6 +191,19 @@ pub enum Definition {
 }
 
 impl Definition {
+    /// The identity whose credential it is made from: [`Identity::made_from`].
+    pub fn made_from(&self) -> Option<&IdentityName> {
+        match self {
+            Self::Role(RoleDefinition { base: RoleBase::Identity(base), .. }) => Some(base),
+            Self::WebIdentity(WebIdentityDefinition { token: TokenSource::Azure { from, .. }, .. }) => Some(from),
+            Self::Azure(azure) => match &azure.source {
+                AzureSource::Federated { assertion: AssertionSource::Aws { from, .. }, .. } => Some(from),
+                _ => None,
+            },
+            Self::Role(_) | Self::Keys { .. } | Self::Session(_) | Self::WebIdentity(_) | Self::Sso(_) => None,
+        }
+    }
+
     /// The Azure identity that it is, if it is one.
     pub fn azure(&self) -> Option<&Arc<AzureDefinition>> {
         match self {

@@ -20,7 +20,8 @@ pub struct ListenerDefinition {
     pub address: SocketAddr,
     /// How its clients speak; at least one.
     pub dialects: BTreeSet<Dialect>,
-    /// What it serves, as it is written; the first is the default. EC2 has exactly one.
+    /// What it serves, by whole names; the first of each cloud is the default. EC2 has exactly one:
+    /// [`Config::aws_of`](crate::config::Config::aws_of).
     pub identities: Vec<IdentityName>,
     /// Who may ask what has no token of ours.
     pub peers: Peers,
@@ -39,6 +40,9 @@ pub struct ListenerDefinition {
     pub metadata: BTreeMap<String, Option<String>>,
     /// ECS task metadata: what is said instead of the defaults, by the names of the task metadata endpoint, version 4.
     pub task: serde_json::Map<String, serde_json::Value>,
+    /// Azure's instance metadata service: what is said of the machine instead of the defaults, by the names of the document
+    /// `compute`. Every value is a text, or a table or list of such.
+    pub vm: serde_json::Map<String, serde_json::Value>,
     /// Pod Identity: whose tokens open it instead of a grant's.
     pub kubernetes: Option<Kubernetes>,
 }
@@ -53,8 +57,8 @@ impl ListenerDefinition {
     pub fn wants_token(&self, dialect: Dialect) -> bool {
         match dialect {
             Dialect::Ecs => self.require_token,
-            Dialect::PodIdentity => true,
-            Dialect::EcsTask | Dialect::Ec2 => false,
+            Dialect::PodIdentity | Dialect::AppService | Dialect::Terraform | Dialect::WorkloadIdentity => true,
+            Dialect::EcsTask | Dialect::Ec2 | Dialect::AzureImds => false,
         }
     }
 }
@@ -84,11 +88,27 @@ pub enum Dialect {
     EcsTask,
     /// The instance metadata service.
     Ec2,
+    /// The instance metadata service of Azure.
+    AzureImds,
+    /// The managed identity of App Service, 2019 and 2017: on addresses of grants alone.
+    AppService,
+    /// The same for Terraform, which sends no header: the proof is in the path. On addresses of grants alone.
+    Terraform,
+    /// The token file of a workload identity: nobody asks for it, it is written.
+    WorkloadIdentity,
 }
 
 impl Dialect {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::Ecs, Self::PodIdentity, Self::EcsTask, Self::Ec2];
+    /// Every one that a `[[listener]]` may have.
+    pub const ALL: [Self; 5] = [Self::Ecs, Self::PodIdentity, Self::EcsTask, Self::Ec2, Self::AzureImds];
+
+    /// Whether its clients want tokens of Azure, rather than AWS keys.
+    pub fn is_azure(self) -> bool {
+        match self {
+            Self::AzureImds | Self::AppService | Self::Terraform | Self::WorkloadIdentity => true,
+            Self::Ecs | Self::PodIdentity | Self::EcsTask | Self::Ec2 => false,
+        }
+    }
 
     /// As it is written, such as `pod-identity`.
     pub fn word(self) -> &'static str {
@@ -97,6 +117,10 @@ impl Dialect {
             Self::PodIdentity => "pod-identity",
             Self::EcsTask => "ecs-task",
             Self::Ec2 => "ec2",
+            Self::AzureImds => "azure-imds",
+            Self::AppService => "app-service",
+            Self::Terraform => "terraform",
+            Self::WorkloadIdentity => "workload-identity",
         }
     }
 }

@@ -3,9 +3,13 @@
 //! Reading never fails as a whole because of one bad section: what is unusable stays listed, with its file, line and
 //! reason. Only our own TOML is strict: unknown keys are errors, and all complaints come at once.
 
+pub mod account;
 pub mod asked;
 pub mod azure;
+pub mod azure_accounts;
+pub mod chain;
 pub mod child_files;
+pub mod cli_login;
 pub mod complaint;
 pub mod duration;
 pub mod env_file;
@@ -15,6 +19,7 @@ pub mod import;
 pub mod keys_line;
 pub mod limits;
 pub mod listener;
+pub mod names;
 pub mod own;
 pub mod places;
 pub mod resolve;
@@ -24,6 +29,7 @@ pub mod sign_in;
 pub mod sso;
 pub mod take_over;
 pub mod toml;
+pub mod trust;
 pub mod user_session;
 pub mod user_sessions;
 pub mod web_identity;
@@ -32,8 +38,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use account::EntraAccount;
 pub use asked::KeysBelow;
 pub use azure::{AssertionSource, AzureDefinition, AzureSource};
+pub use azure_accounts::AzureAccounts;
 pub use complaint::{Complaint, ConfigError};
 pub use env_file::Variables;
 pub use identity::{
@@ -74,6 +82,8 @@ pub struct Config {
     pub watched: Vec<PathBuf>,
     /// The shared AWS files as they were read: what a child's generated files are made from.
     pub shared: Arc<SharedFiles>,
+    /// With whom the Azure CLI is logged in.
+    pub azure_accounts: AzureAccounts,
     /// What `keys = "env:PREFIX"` names.
     variables_of_keys: Vec<String>,
 }
@@ -124,15 +134,18 @@ impl Config {
     /// The same with everything given: pure but for the files.
     pub fn read(places: &Places, files: &dyn Files, surroundings: &Surroundings<'_>) -> Result<Self, ConfigError> {
         let own = Own::read(places, files)?.with_variables(&|name| surroundings.variable(name));
-        let shared = SharedFiles::read(places, files);
-        let (identities, resolved) = resolve::resolve(&shared, &own, surroundings);
+        let mut shared = SharedFiles::read(places, files);
+        let (azure_accounts, unread) = AzureAccounts::read(places.azure_profile.as_deref(), files);
+        // the CLI does not write it at once: who reads again in the middle keeps what it said
+        shared.unread.extend(unread.clone());
+        let (identities, resolved) = resolve::resolve(&shared, &own, &azure_accounts, surroundings);
         let (sessions, unused) = resolve::sso::sessions(&shared, &own, surroundings, identities.values());
-        let missing = own.missing(&shared);
-        let doubts = own.doubts_about_listeners(&identities);
+        let missing = own.missing(&shared, &|name| identities.get(name).is_some_and(Identity::is_azure));
+        let doubts = own.doubts_about_listeners(&identities, &azure_accounts);
         let variables_of_keys = own.variables_of_keys();
-        let said = missing.into_iter().chain(doubts);
+        let said = missing.into_iter().chain(doubts).chain(unread);
         let complaints = said.chain(shared.complaints.iter().cloned()).chain(resolved).chain(unused);
-        Ok(Self {
+        let config = Self {
             places: places.clone(),
             listeners: own.listeners(surroundings.environment),
             server: own.server,
@@ -141,8 +154,10 @@ impl Config {
             sessions,
             watched: places.watched(),
             shared: Arc::new(shared),
+            azure_accounts,
             variables_of_keys,
-        })
+        };
+        Ok(config.with_whole_names())
     }
 
     /// The first listener that serves an identity in a dialect: what it says of the machine or the task holds for `exec` too.

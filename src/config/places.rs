@@ -23,6 +23,9 @@ pub struct Places {
     pub config_named: bool,
     /// The system-wide file, below the user's.
     pub system_config: Arc<Path>,
+    /// With whom the Azure CLI is logged in: `azureProfile.json` of `AZURE_CONFIG_DIR`, else of `~/.azure`; `None` where nothing
+    /// says where the user's files are.
+    pub azure_profile: Option<PathBuf>,
     /// What outlives a logout: `CREDENZA_STATE_DIR`, else `$XDG_STATE_HOME/credenza`.
     pub state: PathBuf,
     /// What ends with a logout: `CREDENZA_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/credenza`, else the user's temporary folder of
@@ -108,6 +111,7 @@ impl Places {
                     .into(),
             },
             system_config: places::system_config_file().into(),
+            azure_profile: lookup.azure_profile(),
             state,
             runtime,
         })
@@ -137,13 +141,14 @@ impl Places {
     /// The files that are read, whether or not they are there.
     pub(super) fn watched(&self) -> Vec<PathBuf> {
         let files = [&self.aws_config, &self.aws_credentials, &self.config, &self.system_config];
-        files.into_iter().map(|path| path.to_path_buf()).collect()
+        files.into_iter().map(|path| path.to_path_buf()).chain(self.azure_profile.clone()).collect()
     }
 
     /// The same, seen from the folder that we were started in where `AWS_CONFIG_FILE` was relative.
     pub(super) fn absolute(mut self) -> Self {
         self.aws_config = places::absolute(&self.aws_config).into();
         self.aws_credentials = places::absolute(&self.aws_credentials).into();
+        self.azure_profile = self.azure_profile.map(|path| places::absolute(&path));
         self
     }
 }
@@ -183,6 +188,15 @@ impl Lookup<'_> {
             Some(written) => self.expand(written, "a path with `~`", variable),
             None => self.home("the shared AWS files", variable).map(|home| home.join(".aws").join(name)),
         }
+    }
+
+    /// `azureProfile.json`; only who has an account of the Azure CLI needs it, so nothing fails without a home.
+    fn azure_profile(&self) -> Option<PathBuf> {
+        let folder = match path(self.environment, "AZURE_CONFIG_DIR") {
+            Some(written) => self.expand(written, "a path with `~`", "AZURE_CONFIG_DIR").ok()?,
+            None => self.home("the Azure CLI's files", "AZURE_CONFIG_DIR").ok()?.join(".azure"),
+        };
+        Some(folder.join("azureProfile.json"))
     }
 
     fn expand(&self, written: PathBuf, what: &'static str, instead: &'static str) -> Result<PathBuf, PlaceError> {

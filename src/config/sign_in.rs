@@ -16,7 +16,7 @@ impl Config {
 
     /// The sign-in that an identity rests on; `None` where it needs none, and where it cannot be served.
     pub fn sso_session_of(&self, identity: &str) -> Option<&Arc<SsoSession>> {
-        let mut identity = self.identities.get(identity)?;
+        let mut identity = self.identity(identity)?;
         loop {
             if let Ok(Definition::Sso(sso)) = &identity.definition {
                 return Some(&sso.session);

@@ -32,7 +32,7 @@ impl Config {
     /// The user session that an identity rests on, by way of others too, and the identity that does so directly: by that
     /// one's name the session is begun. `None` where it needs none, and where it cannot be served.
     pub fn user_session_of(&self, identity: &str) -> Option<(&Identity, Arc<UserSession>)> {
-        let mut identity = self.identities.get(identity)?;
+        let mut identity = self.identity(identity)?;
         loop {
             if let Some((_, session)) = identity.user_session() {
                 return Some((identity, Arc::clone(session)));

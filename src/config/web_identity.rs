@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ::toml::Spanned;
 use ::toml::de::DeValue;
 
-use super::own::variables;
+use super::own::{azure::check, variables};
 use super::toml::{Keys, Reader, Written};
 use crate::credential::{IdentityName, Resource};
 
@@ -62,16 +62,26 @@ impl TokenSource {
         });
         let github = table.get("github").and_then(|item| reader.boolean("github", item));
         let audience = table.get("audience").and_then(|item| reader.parsed("audience", item, checked));
+        let from = table.get("from").and_then(|item| reader.text("from", item));
+        let resource = table.get("resource").and_then(|item| {
+            reader.parsed("resource", item, |text| {
+                variables::check(text)?;
+                if text.contains("${") { Ok(()) } else { check("resource", text) }.map(|()| text.to_owned())
+            })
+        });
         let start = item.span().start;
-        let source = match (file, command, github, &audience) {
-            (Some(file), None, None, None) => Self::File(file.value.into()),
-            (None, Some(command), None, None) if !command.value.is_empty() => Self::Command(command.value),
-            (None, None, Some(github), _) if github.value => Self::GitHubActions {
+        let source = match (file, command, github, &audience, from, resource) {
+            (Some(file), None, None, None, None, None) => Self::File(file.value.into()),
+            (None, Some(command), None, None, None, None) if !command.value.is_empty() => Self::Command(command.value),
+            (None, None, Some(github), _, None, None) if github.value => Self::GitHubActions {
                 audience: audience.map_or_else(|| Self::AUDIENCE.to_owned(), |audience| audience.value),
             },
+            (None, None, None, None, Some(from), Some(resource)) => {
+                Self::Azure { from: from.value.as_str().into(), resource: resource.value.as_str().into() }
+            }
             _ => {
-                let text = "`web_identity` is one of { file = \"...\" }, { command = [\"...\"] } and { github = true }, the \
-                            last with an audience if need be";
+                let text = "`web_identity` is one of { file = \"...\" }, { command = [\"...\"] }, { github = true }, perhaps \
+                            with an audience, and { from = \"...\", resource = \"...\" } of an Azure identity";
                 reader.complain(start, text.to_owned());
                 return None;
             }
@@ -86,4 +96,5 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-const KEYS: Keys = Keys { table: "web_identity", known: &["file", "command", "github", "audience"], later: &[] };
+const KEYS: Keys =
+    Keys { table: "web_identity", known: &["file", "command", "github", "audience", "from", "resource"], later: &[] };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use credenza::config::AzureAccounts;
 use credenza::config::child_files::{child_files, shell_word};
 use credenza::config::own::Own;
 use credenza::config::resolve::{Surroundings, resolve};
@@ -26,7 +27,7 @@ fn what_we_write_is_what_other_readers_are_tested_with() {
     let shared = ours(&read("given.config"), &read("given.credentials"));
     let environment = Environment::default();
     let surroundings = Surroundings::of(&environment);
-    let (identities, _) = resolve(&shared, &Own::default(), &surroundings);
+    let (identities, _) = resolve(&shared, &Own::default(), &AzureAccounts::default(), &surroundings);
     let files = child_files(&shared, &identities, Path::new(PROGRAM)).unwrap();
     assert_eq!(files.config, String::from_utf8(read("config")).unwrap());
     assert_eq!(files.credentials, String::from_utf8(read("credentials")).unwrap());

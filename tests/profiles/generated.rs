@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use credenza::config::SharedFiles;
 use credenza::config::child_files::{ChildFiles, child_files};
 use credenza::config::own::Own;
 use credenza::config::resolve::{Surroundings, resolve};
+use credenza::config::{AzureAccounts, SharedFiles};
 use credenza::world::Environment;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,7 +80,7 @@ fn file() -> impl Strategy<Value = String> {
 fn for_child(shared: &SharedFiles) -> ChildFiles {
     let environment = Environment::default();
     let surroundings = Surroundings::of(&environment);
-    let (identities, _) = resolve(shared, &Own::default(), &surroundings);
+    let (identities, _) = resolve(shared, &Own::default(), &AzureAccounts::default(), &surroundings);
     child_files(shared, &identities, Path::new("/opt/it's #1/credenza")).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use credenza::config::own::Own;
 use credenza::config::resolve::{Surroundings, resolve};
-use credenza::config::{Identity, Kind};
+use credenza::config::{AzureAccounts, Identity, Kind};
 use credenza::world::Environment;
 use serde::Deserialize;
 
@@ -34,7 +34,7 @@ fn cases() -> Vec<(String, Expected, Identity)> {
     let read = |name: &str, kind: &str| std::fs::read(folder.join(format!("sources/{name}.{kind}"))).unwrap();
     let identity = |name: &str| {
         let shared = ours(&read(name, "config"), &read(name, "credentials"));
-        resolve(&shared, &Own::default(), &surroundings).0.remove("x").unwrap()
+        resolve(&shared, &Own::default(), &AzureAccounts::default(), &surroundings).0.remove("x").unwrap()
     };
     expected.into_iter().map(|(name, expected)| (name.clone(), expected, identity(&name))).collect()
 }

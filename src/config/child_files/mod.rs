@@ -47,7 +47,7 @@ pub fn child_files(
 ) -> Option<ChildFiles> {
     let program = program.to_str().filter(|path| !path.contains(char::is_control))?;
     let mut writer = Writer::new();
-    for (name, identity) in identities {
+    for (name, identity) in identities.iter().filter(|(_, identity)| !identity.is_azure()) {
         let section = shared.profiles.get(&identity.profile);
         let process = (**name != *"default").then(|| process(program, name));
         if process.is_none() && section.is_none() {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::resolve::{Surroundings, resolve};
-use crate::config::{Config, Places, own::Own};
+use crate::config::{AzureAccounts, Config, Places, own::Own};
 use crate::world::Environment;
 use crate::world::simulated::MemoryFiles;
 
@@ -22,12 +22,24 @@ fn files(config: &str, credentials: &str) -> ChildFiles {
     let shared = shared(config, credentials);
     let environment = Environment::default();
     let surroundings = Surroundings::of(&environment);
-    let (identities, _) = resolve(&shared, &Own::default(), &surroundings);
+    let (identities, _) = resolve(&shared, &Own::default(), &AzureAccounts::default(), &surroundings);
     child_files(&shared, &identities, Path::new(PROGRAM)).unwrap()
 }
 
 fn body(config: &str, credentials: &str) -> String {
     files(config, credentials).config.strip_prefix(HEADER).unwrap().trim_start().to_owned()
+}
+
+#[test]
+fn an_azure_identity_is_no_profile() {
+    let environment = Environment::from_iter([("HOME", "/h")]);
+    let places = Places::from(&environment).unwrap();
+    let toml = "[identity.graph]\nazure = { source = \"azd\" }\n[identity.mine]\nkeys = \"keyring:x\"\n";
+    let files = MemoryFiles::default().with(&*places.config, toml);
+    let config = Config::read(&places, &files, &Surroundings::of(&environment)).unwrap();
+    assert!(config.identities["graph"].definition.is_ok());
+    let text = child_files(&config.shared, &config.identities, Path::new(PROGRAM)).unwrap().config;
+    assert!(text.contains("[profile mine]") && !text.contains("graph"), "{text}");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! Called by [`super::Own`]; what comes of it is [`Config::listeners`](crate::config::Config).
 
 mod address;
+pub(super) mod azure;
+mod doubts;
 pub(super) mod kubernetes;
 mod metadata;
 mod task;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
@@ -16,10 +18,9 @@ use ::toml::de::DeTable;
 
 use super::{DEFAULT_ADDRESS, Own, Server};
 use crate::config::complaint::Complaint;
-use crate::config::identity::{Identity, Place};
+use crate::config::identity::Place;
 use crate::config::listener::{Dialect, IssuerKeys, ListenerDefinition, Peers};
-use crate::config::toml::{Item, Keys, Reader, Written, meant, nearest};
-use crate::credential::IdentityName;
+use crate::config::toml::{Item, Keys, Reader, Written, meant};
 use crate::world::{Environment, places};
 
 /// One `[[listener]]`, and where its parts stand.
@@ -43,32 +44,6 @@ impl Own {
             }
         }
         listeners
-    }
-
-    /// A complaint about each identity that a listener names and nobody has, or that cannot be served: profiles come and go,
-    /// so the listener stays. And one about each listener that is open to everybody.
-    pub(in crate::config) fn doubts_about_listeners(
-        &self,
-        identities: &BTreeMap<IdentityName, Identity>,
-    ) -> Vec<Complaint> {
-        let missing = |(name, place): (&IdentityName, &Place)| {
-            if let Some(identity) = identities.get(name) {
-                let unusable = identity.definition.as_ref().err()?;
-                let text = format!("`{name}`, which this listener is to serve, is not usable: {unusable}");
-                return Some(Complaint::at(place.clone(), text));
-            }
-            let mend = match nearest(name, identities.keys().map(|known| &**known)) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => "write it into the shared config file".to_owned(),
-            };
-            let text = format!("there is no profile `{name}`, which this listener is to serve: {mend}");
-            Some(Complaint::at(place.clone(), text))
-        };
-        let doubts = |said: &SaidOfListener| {
-            let names = said.definition.identities.iter().zip(&said.identities);
-            names.filter_map(missing).chain(said.open_to_everybody()).collect::<Vec<_>>()
-        };
-        self.listeners.iter().flat_map(doubts).collect()
     }
 
     /// The upper file's listener takes the place of the lower one's at the same address.
@@ -110,6 +85,7 @@ impl SaidOfListener {
         let (require_token, enabled) = (switch("require_token", false), switch("enabled", true));
         let (imds_v1, faithful) = (switch("imds_v1", false), switch("faithful", false));
         let metadata = get("metadata").map(|item| metadata::read(reader, item)).unwrap_or_default();
+        let vm = get("azure").map(|item| azure::read(reader, item)).unwrap_or_default();
         let task = get("task").map(|item| task::read(reader, item)).unwrap_or_default();
         let kubernetes = get("kubernetes").and_then(|item| kubernetes::read(reader, item, identities.as_deref()));
 
@@ -127,6 +103,7 @@ impl SaidOfListener {
             enabled,
             metadata,
             task,
+            vm,
             kubernetes,
         };
         if dialects.is_some() {
@@ -167,18 +144,6 @@ impl SaidOfListener {
         };
         Some(Complaint::at(self.address.clone(), format!("`address`: {address} is {whose}: write another")))
     }
-
-    /// What `peers = "any"` means.
-    fn open_to_everybody(&self) -> Option<Complaint> {
-        let place = self.peers.clone().filter(|_| self.definition.peers == Peers::Any)?;
-        let ListenerDefinition { address, dialects, identities, .. } = &self.definition;
-        let open = |dialect: &&Dialect| !self.definition.wants_token(**dialect);
-        let what = match dialects.iter().filter(open).any(|dialect| *dialect != Dialect::EcsTask) {
-            true => format!("gets the credentials of `{}`", identities.join("`, `")),
-            false => "is told which task this is".to_owned(),
-        };
-        Some(Complaint::at(place, format!("`peers = \"any\"`: whoever can reach {address} {what}")))
-    }
 }
 
 pub(super) const LISTENER: Keys = Keys {
@@ -195,6 +160,7 @@ pub(super) const LISTENER: Keys = Keys {
         "enabled",
         "metadata",
         "task",
+        "azure",
         "kubernetes",
     ],
     later: &[],
@@ -215,6 +181,7 @@ const OF_ONE_DIALECT: &[(&str, Dialect)] = &[
     ("enabled", Dialect::Ec2),
     ("metadata", Dialect::Ec2),
     ("task", Dialect::EcsTask),
+    ("azure", Dialect::AzureImds),
     ("kubernetes", Dialect::PodIdentity),
 ];
 
@@ -238,13 +205,16 @@ fn dialects<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<BTreeSet<Dia
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {
-    match LATER_DIALECTS.contains(&text) {
-        true => Err(format!("`{text}` is not in this version: take it out, or use a later one")),
+    match OF_GRANTS.iter().any(|dialect| dialect.word() == text) {
+        true => Err(format!(
+            "`{text}` needs no listener: `credenza exec` and `credenza env` have an address for it; for machines there is `{}`",
+            Dialect::AzureImds.word()
+        )),
         false => meant(text, &Dialect::ALL.map(|dialect| (dialect.word(), dialect))),
     }
 }
 
-const LATER_DIALECTS: &[&str] = &["azure-imds", "app-service"];
+const OF_GRANTS: &[Dialect] = &[Dialect::AppService, Dialect::Terraform, Dialect::WorkloadIdentity];
 
 fn words() -> Vec<&'static str> {
     Dialect::ALL.iter().map(|dialect| dialect.word()).collect()
@@ -280,7 +250,10 @@ fn check_together(reader: &mut Reader<'_>, table: &DeTable<'_>, definition: &Lis
         }
     }
     let count = definition.identities.len();
-    if let Some(item) = table.get("identities").filter(|_| definition.dialects.contains(&Dialect::Ec2) && count > 1) {
+    let has = |dialect| definition.dialects.contains(&dialect);
+    // beside `azure-imds` there may be Azure identities: which those are shows later
+    let one_alone = has(Dialect::Ec2) && !has(Dialect::AzureImds);
+    if let Some(item) = table.get("identities").filter(|_| one_alone && count > 1) {
         let text = format!(
             "`identities`: an instance has one role, so with `ec2` one identity is served, and these are {count}: write a \
              [[listener]] for each"

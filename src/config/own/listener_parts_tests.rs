@@ -8,6 +8,24 @@ use super::tests::{complaints, read};
 use crate::config::IssuerKeys;
 
 #[test]
+fn what_is_said_of_a_machine_of_azure_is_text() {
+    let azure = |lines: &str| with("\"azure-imds\"", &format!("[listener.azure]\n{lines}"));
+    let all = listeners(&azure("vm = { location = \"westeurope\", tagsList = [{ name = \"a\", value = \"b\" }] }"));
+    let expected = serde_json::json!({ "location": "westeurope", "tagsList": [{ "name": "a", "value": "b" }] });
+    assert_eq!(serde_json::Value::Object(all[0].vm.clone()), expected);
+    assert!(listeners(&with("\"azure-imds\"", ""))[0].vm.is_empty());
+    each(&[
+        (azure("vm = { vmId = 7 }"), ":6: `vmId` is an integer, and a text in quotes is wanted"),
+        (azure("vmm = {}"), ":6: unknown key `vmm` in [listener.azure]: did you mean `vm`?"),
+        (azure("vm = \"x\""), ":6: `vm` is a string, and a table is wanted"),
+        (
+            with("\"ec2\"", "[listener.azure]\nvm = {}"),
+            ":5: `azure` is about `azure-imds`, which is not among this listener's `dialects`: add it there, or take `azure` out",
+        ),
+    ]);
+}
+
+#[test]
 fn metadata_is_texts_by_path() {
     let lines = "[listener.metadata]\nami-id = \"ami-1\"\nplacement = { region = \"r\", \"availability-zone\" = \"z\" }\n\
                  \"/tags//instance/Name/\" = \"\"\ntags.instance.\"a/b\" = \"c\"\nspot = false\nuser-data = '''\na\n\tb'''\nempty = {}";

@@ -42,7 +42,7 @@ fn what_is_not_written_has_its_default() {
 
 #[test]
 fn what_is_written_is_meant() {
-    let text = "[[listener]]\ndialects = [\"ec2\", \"ecs\", \"ecs-task\", \"pod-identity\"]\naddress = \"[fd00:ec2::254]:80\"\n\
+    let text = "[[listener]]\ndialects = [\"ec2\", \"ecs\", \"ecs-task\", \"pod-identity\", \"azure-imds\"]\naddress = \"[fd00:ec2::254]:80\"\n\
                 identities = [\"a\"]\npeers = \"any\"\nhop_limit = 2\nrequire_token = true\nimds_v1 = true\nfaithful = true\nenabled = false\n\
                 [listener.metadata]\nami-id = \"ami-1\"\n[listener.task]\nFamily = \"x\"\n[listener.kubernetes]\nissuer = \"i\"\n\
                 jwks = \"/k\"\nidentities = { \"n/s\" = \"a\" }\n[[listener]]\ndialects = [\"ecs\"]\n\
@@ -86,22 +86,23 @@ fn what_a_listener_cannot_be_without_is_said_at_once() {
 }
 
 #[test]
-fn a_dialect_is_one_of_four() {
+fn a_dialect_is_one_of_five() {
     each(&[
-        (with("", ""), ":2: `dialects` is empty: known are ecs, pod-identity, ecs-task, ec2"),
+        (with("", ""), ":2: `dialects` is empty: known are ecs, pod-identity, ecs-task, ec2, azure-imds"),
         (with("\"esc\"", ""), ":2: `dialects`: `esc` means nothing here: did you mean `ecs`?"),
         (
             with("\"pod_identity\"", ""),
             ":2: `dialects`: `pod_identity` means nothing here: did you mean `pod-identity`?",
         ),
-        (with("\"gcp\"", ""), ":2: `dialects`: `gcp` means nothing here: known are ecs, pod-identity, ecs-task, ec2"),
         (
-            with("\"ec2\", \"azure-imds\"", ""),
-            ":2: `dialects`: `azure-imds` is not in this version: take it out, or use a later one",
+            with("\"gcp\"", ""),
+            ":2: `dialects`: `gcp` means nothing here: known are ecs, pod-identity, ecs-task, ec2, azure-imds",
         ),
+        (with("\"azure_imds\"", ""), ":2: `dialects`: `azure_imds` means nothing here: did you mean `azure-imds`?"),
         (
             with("\"app-service\"", ""),
-            ":2: `dialects`: `app-service` is not in this version: take it out, or use a later one",
+            ":2: `dialects`: `app-service` needs no listener: `credenza exec` and `credenza env` have an address for it; for \
+             machines there is `azure-imds`",
         ),
         (with("\"ecs\",\n\"ecs\"", ""), ":3: `dialects` names `ecs` twice: take one of them out"),
         (with("1", ""), ":2: `dialects` is an integer, and a text in quotes is wanted"),

@@ -3,11 +3,14 @@
 //! Strict, unlike the shared AWS files: a key that means nothing is an error with its line and the nearest known key.
 //! `config/example.toml` shows every key, and a test loads it.
 
+pub(super) mod azure;
 mod listener;
 mod sso;
 mod user;
 pub(super) mod variables;
 
+#[cfg(test)]
+mod azure_tests;
 #[cfg(test)]
 mod listener_parts_tests;
 #[cfg(test)]
@@ -34,6 +37,7 @@ use super::web_identity::TokenSource;
 use super::{duration, limits};
 use crate::credential::IdentityName;
 use crate::world::Files;
+pub use azure::{SaidOfAzure, SaidOfCertificateKey, SaidOfToken, SourceWord};
 pub use listener::SaidOfListener;
 pub use sso::SaidOfSession;
 pub use user::{SaidOfKeys, SaidOfUser};
@@ -76,7 +80,8 @@ impl Server {
 /// Where the main listener is when nothing was written.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9711);
 
-/// What `[identity.X]` says beyond the profile. Everything but `keep_warm` is about a role.
+/// What `[identity.X]` says beyond the profile, or that it is an Azure identity. Everything but `keep_warm` and `azure` is about a
+/// role.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// Where the table begins.
@@ -111,6 +116,8 @@ pub struct Said {
     pub unset: Option<Unusable>,
     /// Where the token comes from that a role is assumed with.
     pub web_identity: Option<Written<TokenSource>>,
+    /// That it is an Azure identity, and which.
+    pub azure: Option<SaidOfAzure>,
 }
 
 impl Own {
@@ -133,11 +140,13 @@ impl Own {
     }
 
     /// A complaint about each identity whose profile is not there, and each sign-in: what is said would hold for nobody.
-    pub(super) fn missing(&self, shared: &SharedFiles) -> Vec<Complaint> {
+    /// `built_in` knows the accounts of the Azure CLI by their names.
+    pub(super) fn missing(&self, shared: &SharedFiles, built_in: &dyn Fn(&IdentityName) -> bool) -> Vec<Complaint> {
         let complaint = |(name, said): (&IdentityName, &Said)| {
             let written = said.profile.as_ref();
             let profile = written.map_or(&**name, |written| written.value.as_str());
-            if shared.profiles.contains_key(profile) || said.stands_alone() {
+            let is_there = shared.profiles.contains_key(profile) || built_in(name) && said.is_about_warmth_alone();
+            if is_there || said.stands_alone() || said.azure.is_some() {
                 return None;
             }
             let place = written.map_or(&said.place, |written| &written.place).clone();
@@ -199,8 +208,44 @@ impl Said {
         self.profile.is_none() && says
     }
 
-    /// What cannot hold at once: long-term keys, and a token in place of any.
+    /// Whether it says when credentials are made, and nothing of how: that holds for an account of the Azure CLI too.
+    pub(super) fn is_about_warmth_alone(&self) -> bool {
+        self.azure.is_none() && self.key_of_aws().is_none()
+    }
+
+    /// The first key that is about AWS, and its place.
+    fn key_of_aws(&self) -> Option<(&'static str, &Place)> {
+        let user = &self.user;
+        let places = [
+            ("profile", at(&self.profile)),
+            ("role_arn", self.role_arn.as_ref().map(|value| &value.place)),
+            ("region", self.region.as_ref().map(|value| &value.place)),
+            ("web_identity", at(&self.web_identity)),
+            ("keys", at(&user.keys)),
+            ("otp", at(&user.otp)),
+            ("mfa_serial", user.mfa_serial.as_ref().map(|value| &value.place)),
+            ("strategy", at(&user.strategy)),
+            ("session_duration", at(&user.session_duration)),
+            ("duration", at(&self.duration)),
+            ("session_name", at(&self.session_name)),
+            ("tags", at(&self.tags)),
+            ("transitive_tags", at(&self.transitive_tags)),
+            ("source_identity", at(&self.source_identity)),
+            ("policy", at(&self.policy)),
+            ("policy_arns", at(&self.policy_arns)),
+            ("external_id", at(&self.external_id)),
+        ];
+        places.into_iter().find_map(|(key, place)| Some((key, place?)))
+    }
+
+    /// What cannot hold at once: long-term keys, and a token in place of any; an Azure identity, and a key of AWS.
     fn contradiction((name, said): (&IdentityName, &Self)) -> Option<Complaint> {
+        if said.azure.is_some()
+            && let Some((key, place)) = said.key_of_aws()
+        {
+            let text = format!("`{name}` has `azure` and `{key}`, which is about AWS: take one of them out");
+            return Some(Complaint::at(place.clone(), text));
+        }
         let (_, token) = (said.user.keys.as_ref()?, said.web_identity.as_ref()?);
         let text = format!("`{name}` has `keys` and `web_identity`: take one of them out");
         Some(Complaint::at(token.place.clone(), text))
@@ -224,6 +269,7 @@ impl Said {
             user: SaidOfUser::default(),
             unset: None,
             web_identity: None,
+            azure: None,
         }
     }
 
@@ -243,7 +289,12 @@ impl Said {
         self.region = upper.region.or(self.region.take());
         self.user.lay_over(upper.user);
         self.web_identity = upper.web_identity.or(self.web_identity.take());
+        self.azure = upper.azure.or(self.azure.take());
     }
+}
+
+fn at<T>(written: &Option<Written<T>>) -> Option<&Place> {
+    written.as_ref().map(|written| &written.place)
 }
 
 const ROOT: Keys =
@@ -270,8 +321,9 @@ const IDENTITY: Keys = Keys {
         "strategy",
         "session_duration",
         "web_identity",
+        "azure",
     ],
-    later: &["azure"],
+    later: &[],
 };
 
 /// Reads one file's text.
@@ -337,6 +389,7 @@ fn said<'a>(reader: &mut Reader<'a>, place: Place, table: &DeTable<'a>) -> Said 
     said.region = item("region").and_then(|item| user::value(reader, "region", item));
     said.user = SaidOfUser::read(reader, table);
     said.web_identity = item("web_identity").and_then(|item| TokenSource::read(reader, item));
+    said.azure = item("azure").and_then(|item| SaidOfAzure::read(reader, item));
     said
 }
 

@@ -75,7 +75,16 @@ pub(super) fn replace(identity: &IdentityName, said: &mut Said, variable: &dyn F
             }
             TokenSource::Command(argv) => argv.iter_mut().for_each(|word| one("web_identity", &written.place, word)),
             TokenSource::GitHubActions { audience } => one("web_identity", &written.place, audience),
-            TokenSource::Azure { .. } => {}
+            TokenSource::Azure { from: _, resource } => {
+                let mut text = resource.to_string();
+                one("web_identity", &written.place, &mut text);
+                *resource = text.into();
+            }
+        }
+    }
+    if let Some(azure) = &mut said.azure {
+        for (key, place, text) in azure.texts_mut() {
+            one(key, &place, text);
         }
     }
     if unset.is_some() {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::names::Whose;
 use super::view::View;
-use super::{Failed, Resolved, Resolver};
+use super::{Failed, Resolved, Resolver, azure, token};
 use crate::config::identity::{Definition, Identity, Kind, RoleBase};
 use crate::config::own::Said;
 use crate::credential::IdentityName;
@@ -20,7 +21,7 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let view = self.view(name);
-            match self.base_identity(&view).filter(|base| !self.done.contains_key(base)) {
+            match self.made_from(&view).filter(|base| !self.done.contains_key(base)) {
                 Some(base) if on_path.contains(&base) => {
                     let start = path.iter().position(|name| *name == base).unwrap_or_default();
                     self.finish_loop(&path[start..]);
@@ -45,8 +46,18 @@ impl<'a> Resolver<'a> {
             let turn = members.iter().cycle().skip(index).take(members.len() + 1);
             let chain = turn.map(|name| &**name).collect::<Vec<_>>().join(" -> ");
             let view = self.view(name);
-            let reason = format!("source_profile goes round in a circle: {chain}; one of them needs keys of its own");
-            let outcome = Err(Failed::new(Kind::Role, view.unusable("source_profile", reason)));
+            let over_both = members.iter().any(|name| self.view(name).azure.is_some());
+            let reason = match over_both {
+                false => format!("source_profile goes round in a circle: {chain}; one of them needs keys of its own"),
+                true => format!(
+                    "each is made from the next, round in a circle: {chain}; one of them must get its credentials elsewhere"
+                ),
+            };
+            let outcome = Err(match view.azure {
+                Some(azure) => Failed::new(azure.kind(), azure::at(&view, "from", reason)),
+                None if view.has_token() => Failed::new(Kind::WebIdentity, token::unusable(&view, reason)),
+                None => Failed::new(Kind::Role, view.unusable("source_profile", reason)),
+            });
             let resolved = self.identity(&view, None, outcome, Vec::new());
             self.done.insert(name.clone(), resolved);
         }
@@ -68,6 +79,18 @@ impl<'a> Resolver<'a> {
             view.profile
         );
         Failed::new(Kind::Role, view.unusable("source_profile", reason))
+    }
+
+    /// The identity whose credential this one is made from, whole or not: what a role is assumed from, whom AWS signs for, whose
+    /// token a role is assumed with.
+    fn made_from(&self, view: &View<'_>) -> Option<IdentityName> {
+        if let Some(azure) = view.azure {
+            return self.signed_for(azure);
+        }
+        match token::of_azure(view) {
+            Some((from, _)) => self.names.meant(from).filter(|name| self.names.is_azure(name)).cloned(),
+            None => self.base_identity(view),
+        }
     }
 
     /// The identity whose credential this one is assumed from: a source profile that is itself a role, or has a web
@@ -99,10 +122,18 @@ impl<'a> Resolver<'a> {
     /// A source, with what our TOML says of it by its own name.
     pub(super) fn source_view(&self, source: &IdentityName) -> View<'a> {
         let itself = |said: &&Said| said.profile.as_ref().is_none_or(|profile| profile.value == **source);
-        View::new(self.shared, self.own.identities.get(source).filter(itself), source)
+        View::new(self.shared, self.said(source).filter(itself), source)
     }
 
     pub(super) fn view(&self, name: &IdentityName) -> View<'a> {
-        View::new(self.shared, self.own.identities.get(name), name)
+        match self.names.of(name) {
+            Some(Whose::Azure { azure, said }) => View::of_azure(azure, said, name),
+            Some(Whose::Aws) | None => View::new(self.shared, self.said(name), name),
+        }
+    }
+
+    /// What our TOML says of an AWS identity.
+    fn said(&self, name: &IdentityName) -> Option<&'a Said> {
+        self.own.identities.get(name).filter(|said| said.azure.is_none())
     }
 }

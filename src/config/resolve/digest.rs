@@ -6,13 +6,14 @@
 use std::path::Path;
 
 use super::view::View;
-use super::{Resolver, token};
+use super::{Resolver, azure, token};
+use crate::config::azure::{AssertionSource, AzureDefinition, AzureSource, CertificateKey};
 use crate::config::identity::{Definition, KeysOrigin, RoleBase, StsEndpoint, Unusable};
 use crate::config::user_session::{KeysReference, UserSession};
 use crate::config::web_identity::TokenSource;
 use crate::secret::Digest;
 
-/// The digest of a definition, whole or not. `base` is the digest of the identity that a role is assumed from. `without`: as
+/// The digest of a definition, whole or not. `base` is the digest of the identity that it is made from. `without`: as
 /// somebody has it who lacks the variables of `keys = "env:PREFIX"`.
 pub(super) fn of(
     view: &View<'_>,
@@ -46,7 +47,7 @@ pub(super) fn of(
                 }
                 (RoleBase::Identity(name), base) => {
                     fields.add("base", &**name);
-                    fields.add("base digest", base.map(|digest| digest.0).unwrap_or_default());
+                    fields.base(base);
                 }
             }
             let role = &role.request;
@@ -65,6 +66,7 @@ pub(super) fn of(
         Ok(Definition::WebIdentity(role)) => {
             fields.add("web identity", &role.role_arn);
             fields.token(&role.token, resolver);
+            fields.base(base);
             fields.session_name(view, &role.session_name);
             fields.add("duration", role.duration.as_secs().to_be_bytes());
             fields.policies(role.policy.as_deref(), &role.policy_arns);
@@ -76,8 +78,10 @@ pub(super) fn of(
             fields.add("role name", &sso.role_name);
             fields.add("endpoints", [u8::from(sso.session.fips), u8::from(sso.session.dualstack)]);
         }
-        // the keys are whole words and texts: what it prints for debugging tells all of it, and holds no secret
-        Ok(Definition::Azure(azure)) => fields.add("azure", format!("{azure:?}")),
+        Ok(Definition::Azure(azure)) => {
+            fields.azure(azure, view, resolver);
+            fields.base(base);
+        }
     }
     Digest::of(&fields.bytes)
 }
@@ -161,12 +165,37 @@ impl Fields {
                 self.add("token of github", audience);
                 self.variables(resolver, token::VARIABLES);
             }
-            // what the Azure identity is, is its own digest's: the engine puts the two together
+            // what the Azure identity is, its own digest says
             TokenSource::Azure { from, resource } => {
                 self.add("token of azure", &**from);
                 self.add("resource", &**resource);
             }
         }
+    }
+
+    /// The digest of what it is made from: without it a daemon that knows another base by the same name would supply.
+    fn base(&mut self, base: Option<Digest>) {
+        self.add("base digest", base.map(|digest| digest.0).unwrap_or_default());
+    }
+
+    fn azure(&mut self, azure: &AzureDefinition, view: &View<'_>, resolver: &Resolver<'_>) {
+        let mut azure = azure.clone();
+        if let AzureSource::Federated { assertion: AssertionSource::Aws { from, sts, .. }, .. } = &mut azure.source {
+            // the same account signs in every region: which one it is by default decides nothing
+            let of_base = || resolver.done.get(from)?.region.clone();
+            sts.region = azure::written_region(view).map(str::to_owned).or_else(of_base).unwrap_or_default();
+        }
+        // of whole words and texts: what it prints for debugging tells all of it but the arguments of programs
+        self.add("azure", format!("{azure:?}"));
+        let argv = match &azure.source {
+            AzureSource::Certificate { key: CertificateKey::Command(argv), .. } => argv,
+            AzureSource::Federated { assertion: AssertionSource::Command(argv), .. } => argv,
+            AzureSource::Federated { assertion: AssertionSource::GitHubActions { .. }, .. } => {
+                return self.variables(resolver, token::VARIABLES);
+            }
+            _ => return,
+        };
+        argv.iter().for_each(|word| self.add("word", Digest::of(word.as_bytes()).0));
     }
 
     /// Where its code comes from decides nothing of what is served.

@@ -4,10 +4,12 @@
 //! Pure: files, environment and names come in as [`Surroundings`]. A profile is resolved after what it is assumed from, so
 //! chains have any length; a loop is found on the way and named in full. Called by [`super::Config`].
 
+mod azure;
 mod chain;
 mod digest;
 pub(super) mod endpoint;
 mod keys;
+pub(super) mod names;
 mod params;
 mod relative;
 mod role;
@@ -19,11 +21,12 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::azure_accounts::AzureAccounts;
 use super::complaint::Complaint;
 use super::env_file::Variables;
 use super::identity::{Definition, Identity, Kind, RoleBase, RoleDefinition, Unusable};
@@ -74,12 +77,15 @@ impl<'a> Surroundings<'a> {
 pub fn resolve(
     shared: &SharedFiles,
     own: &Own,
+    accounts: &AzureAccounts,
     surroundings: &Surroundings<'_>,
 ) -> (BTreeMap<IdentityName, Identity>, Vec<Complaint>) {
-    let mut resolver = Resolver::new(shared, own, surroundings);
-    let names: BTreeSet<_> = shared.profiles.keys().chain(own.identities.keys()).collect();
-    resolver.uses = resolver.uses(&names);
-    for name in names {
+    let mut resolver = Resolver::new(shared, own, accounts, surroundings);
+    let (names, complaints) = names::all(shared, own, accounts);
+    let order: Vec<IdentityName> = names.keys().cloned().collect();
+    (resolver.names, resolver.complaints) = (names, complaints);
+    resolver.uses = resolver.uses();
+    for name in &order {
         resolver.resolve_with_bases(name);
     }
     let identities = resolver.done.into_iter().map(|(name, resolved)| (name, resolved.identity)).collect();
@@ -89,7 +95,10 @@ pub fn resolve(
 struct Resolver<'a> {
     shared: &'a SharedFiles,
     own: &'a Own,
+    accounts: &'a AzureAccounts,
     surroundings: &'a Surroundings<'a>,
+    /// Every name, and whose it is.
+    names: names::Names<'a>,
     done: BTreeMap<IdentityName, Resolved>,
     /// Every distinct sign-in so far.
     sessions: Vec<Arc<SsoSession>>,
@@ -123,9 +132,14 @@ impl Failed {
 }
 
 impl<'a> Resolver<'a> {
-    fn new(shared: &'a SharedFiles, own: &'a Own, surroundings: &'a Surroundings<'a>) -> Self {
-        let (done, sessions, uses, complaints) = Default::default();
-        Self { shared, own, surroundings, done, sessions, uses, complaints }
+    fn new(
+        shared: &'a SharedFiles,
+        own: &'a Own,
+        accounts: &'a AzureAccounts,
+        surroundings: &'a Surroundings<'a>,
+    ) -> Self {
+        let (names, done, sessions, uses, complaints) = Default::default();
+        Self { shared, own, accounts, surroundings, names, done, sessions, uses, complaints }
     }
 
     /// An identity whole, usable or not. Its base is in `done` already.
@@ -140,18 +154,20 @@ impl<'a> Resolver<'a> {
             Ok((kind, definition)) => (kind, Ok(definition), None),
             Err(failed) => (failed.kind, Err(failed.unusable), failed.root),
         };
-        let ca_bundle = endpoint::ca_bundle(Some(view), self.surroundings);
         let warnings = warnings.into_iter().chain(relative::warnings(view, kind)).collect();
-        let base = match &definition {
-            Ok(Definition::Role(RoleDefinition { base: RoleBase::Identity(name), .. })) => self.done.get(name),
-            _ => None,
+        let base = definition.as_ref().ok().and_then(Definition::made_from).and_then(|name| self.done.get(name));
+        let ca_bundle = match view.azure {
+            None => endpoint::ca_bundle(Some(view), self.surroundings),
+            // it is for AWS alone: of the two, only what is asked for the AWS identity goes there
+            Some(_) => base.and_then(|base| base.identity.ca_bundle.clone()),
         };
         let rests_on = match &definition {
             Ok(Definition::Role(RoleDefinition { base: RoleBase::Keys(origin), .. })) => origin.profile().cloned(),
             Ok(Definition::Role(RoleDefinition {
                 base: RoleBase::Session(session) | RoleBase::Code(session), ..
             })) => session.keys.profile().cloned(),
-            _ => base.and_then(|base| base.rests_on.clone()),
+            Ok(Definition::Role(_)) => base.and_then(|base| base.rests_on.clone()),
+            _ => None,
         };
         let digest_of = |base, without| digest::of(view, &definition, self, base, ca_bundle.as_deref(), without);
         let digest = digest_of(base.map(|base| base.identity.digest), false);
@@ -162,6 +178,7 @@ impl<'a> Resolver<'a> {
             place: view.place(),
             kind,
             account: view.account(definition.as_ref().ok()),
+            person: self.person(view),
             region: view.text("region").map(str::to_owned),
             digest,
             digest_without: (without != digest).then_some(without),

@@ -2,12 +2,13 @@
 
 use super::keys::OwnSource;
 use super::view::View;
-use super::{Failed, Resolver, params, token};
+use super::{Failed, Resolver, azure, params, token};
 use crate::config::identity::{
     Definition, Kind, RoleBase, RoleDefinition, RoleRequest, Unusable, WebIdentityDefinition,
 };
 use crate::config::limits;
 use crate::config::sso::SsoDefinition;
+use crate::config::web_identity::TokenSource;
 use crate::credential::IdentityName;
 
 impl Resolver<'_> {
@@ -17,6 +18,9 @@ impl Resolver<'_> {
         region: Option<&str>,
         warnings: &mut Vec<String>,
     ) -> Result<(Kind, Definition), Failed> {
+        if let Some(written) = view.azure {
+            return self.azure(view, written, warnings);
+        }
         self.refuse_shadowing(view)?;
         if view.assumes_role() {
             let role = self.role(view, region, warnings)?;
@@ -109,12 +113,34 @@ impl Resolver<'_> {
         Ok(WebIdentityDefinition {
             sts: self.sts(view, region, Some(role_arn)).map_err(failed)?,
             role_arn: role_arn.to_owned(),
-            token: token::source(view, self.surroundings).map_err(failed)?,
+            token: self.token(view)?,
             session_name: self.session_name(view, warnings),
             duration: self.duration(view, warnings).unwrap_or(limits::DEFAULT_DURATION),
             policy,
             policy_arns,
         })
+    }
+
+    /// Where the token comes from; of an Azure identity, by its whole name, and only if it can be used.
+    fn token(&self, view: &View<'_>) -> Result<TokenSource, Failed> {
+        let failed = |reason| Failed::new(Kind::WebIdentity, token::unusable(view, reason));
+        let Some((typed, resource)) = token::of_azure(view) else {
+            return token::source(view, self.surroundings).map_err(|why| Failed::new(Kind::WebIdentity, why));
+        };
+        let from = self.base_of(typed, true).map_err(failed)?;
+        azure::resource(resource).map_err(failed)?;
+        if let Some(root) = self.unusable_base(&from) {
+            let reason = format!("its token is of `{}`, which cannot be used: {}", root.0, root.1);
+            return Err(Failed { root: Some(root), ..failed(reason) });
+        }
+        if let Some(azure) = self.done.get(&from).and_then(|base| base.identity.azure())
+            && !azure.resources.give(resource)
+        {
+            return Err(failed(format!(
+                "`resources` of {from} says that it gives no tokens for {resource}: add it to `allow`"
+            )));
+        }
+        Ok(TokenSource::Azure { from, resource: resource.into() })
     }
 
     /// What a role is assumed from: exactly one of `source_profile` and `credential_source` says so.
@@ -155,7 +181,14 @@ impl Resolver<'_> {
             };
         }
         let Some(name) = self.source_name(source) else {
-            return Err(failed("source_profile", format!("source_profile = {source}, but there is no such profile")));
+            let reason = match self.names.meant(source).filter(|name| self.names.is_azure(name)) {
+                None => format!("source_profile = {source}, but there is no such profile"),
+                Some(azure) => format!(
+                    "source_profile = {source}, which is an Azure identity: its token assumes a role by web_identity = {{ from = \
+                     \"{azure}\", resource = \"api://...\" }}"
+                ),
+            };
+            return Err(failed("source_profile", reason));
         };
         match self.own_source(&self.source_view(name)) {
             Ok(OwnSource::Keys(_, origin)) => Ok(RoleBase::Keys(origin)),

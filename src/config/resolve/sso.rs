@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::endpoint::{self, Service};
 use super::view::View;
 use super::{Failed, Resolver, Surroundings};
+use crate::config::azure_accounts::AzureAccounts;
 use crate::config::complaint::Complaint;
 use crate::config::identity::{Definition, Identity, Kind, Unusable};
 use crate::config::limits;
@@ -26,7 +27,8 @@ pub(in crate::config) fn sessions<'i>(
     surroundings: &Surroundings<'_>,
     identities: impl Iterator<Item = &'i Identity>,
 ) -> (Vec<Arc<SsoSession>>, Vec<Complaint>) {
-    let resolver = Resolver::new(shared, own, surroundings);
+    let accounts = AzureAccounts::default();
+    let resolver = Resolver::new(shared, own, &accounts, surroundings);
     let (mut found, mut complaints) = (Vec::new(), Vec::new());
     for identity in identities {
         if let Ok(Definition::Sso(sso)) = &identity.definition {

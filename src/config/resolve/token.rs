@@ -44,20 +44,34 @@ pub(super) fn source(view: &View<'_>, surroundings: &Surroundings<'_>) -> Result
             Ok(TokenSource::Command(argv))
         }
         // as it is for the surroundings of `credential_source`: what is missing shows before anybody asks
-        TokenSource::GitHubActions { .. }
-            if VARIABLES.iter().any(|name| surroundings.environment.text(name).is_none()) =>
-        {
-            Err(failed(format!(
-                "{key} asks GitHub Actions, but {} are not both set: run it in a job whose workflow has `permissions: id-token: \
-                 write`",
-                VARIABLES.join(" and ")
-            )))
-        }
-        known @ (TokenSource::GitHubActions { .. } | TokenSource::Azure { .. }) => Ok(known),
+        known @ TokenSource::GitHubActions { .. } => match no_job(surroundings) {
+            Some(why) => Err(failed(format!("{key} {why}"))),
+            None => Ok(known),
+        },
+        known @ TokenSource::Azure { .. } => Ok(known),
     }
 }
 
-/// Who asks, and as whom: `source/github_token.rs`.
+/// Why GitHub Actions cannot be asked, if it cannot: the end of a sentence.
+pub(super) fn no_job(surroundings: &Surroundings<'_>) -> Option<String> {
+    let unset = VARIABLES.iter().any(|name| surroundings.environment.text(name).is_none());
+    unset.then(|| {
+        format!(
+            "asks GitHub Actions, but {} are not both set: run it in a job whose workflow has `permissions: id-token: write`",
+            VARIABLES.join(" and ")
+        )
+    })
+}
+
+/// The Azure identity whose token counts, as it is written, and what that is for.
+pub(super) fn of_azure<'a>(view: &View<'a>) -> Option<(&'a str, &'a str)> {
+    match &view.said.filter(|_| view.has_token())?.web_identity.as_ref()?.value {
+        TokenSource::Azure { from, resource } => Some((from, resource)),
+        TokenSource::File(_) | TokenSource::Command(_) | TokenSource::GitHubActions { .. } => None,
+    }
+}
+
+/// Who asks, and as whom: `source/foreign_token/github.rs`.
 pub(super) const VARIABLES: &[&str] = &["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
 const FILE: &str = "web_identity_token_file";

@@ -4,7 +4,7 @@
 //! As AWS tools have it, `mfa_serial` counts where it stands in the role's own profile, never in that of its source. Our
 //! TOML may say it of either. Called by `resolve/role.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ use crate::config::shared::Value;
 use crate::config::toml::Written;
 use crate::config::user_session::{Device, KeysReference, Otp, Strategy, UserSession};
 use crate::config::{limits, own};
-use crate::credential::IdentityName;
 
 /// What a device, or keys that need a person, are there for.
 #[derive(Default)]
@@ -34,9 +33,9 @@ pub(super) type UsesOf = BTreeMap<String, Uses>;
 
 impl Resolver<'_> {
     /// What each device is there for; before anything is resolved, since that is about all identities together.
-    pub(super) fn uses(&self, names: &BTreeSet<&IdentityName>) -> UsesOf {
+    pub(super) fn uses(&self) -> UsesOf {
         let mut uses = UsesOf::new();
-        for name in names {
+        for name in self.names.keys() {
             let view = self.view(name);
             let Some(of) = self.rests_on(&view) else { continue };
             let uses: &mut Uses = uses.entry(of).or_default();

@@ -1,7 +1,8 @@
 //! [`View`]: one identity as it was written: what our TOML says, then its profile, then the profile that it includes.
 
-use crate::config::identity::{Definition, Place, Unusable};
-use crate::config::own::{Said, SaidOfKeys};
+use crate::config::azure_accounts::AzureAccount;
+use crate::config::identity::{Definition, Kind, Place, Unusable};
+use crate::config::own::{Said, SaidOfAzure, SaidOfKeys};
 use crate::config::shared::{Section, SharedFiles, Value};
 use crate::config::toml::Written;
 use crate::credential::IdentityName;
@@ -18,6 +19,32 @@ pub(super) struct View<'a> {
     pub(super) included: Vec<&'a Section>,
     /// What our TOML says.
     pub(super) said: Option<&'a Said>,
+    /// That it is an Azure identity, and which: then nothing else is said of it but when its tokens are made.
+    pub(super) azure: Option<Azure<'a>>,
+}
+
+/// An Azure identity as it was written.
+#[derive(Clone, Copy)]
+pub(super) enum Azure<'a> {
+    /// In our TOML.
+    Said(&'a SaidOfAzure),
+    /// By `az login`: the account, and whether it is named by its tenant.
+    Account {
+        /// The account.
+        account: &'a AzureAccount,
+        /// Named by its tenant, rather than the default.
+        by_tenant: bool,
+    },
+}
+
+impl Azure<'_> {
+    /// Known before anything else is, and where it cannot be used too.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Said(said) => said.source.kind(),
+            Self::Account { .. } => Kind::AzureCli,
+        }
+    }
 }
 
 impl<'a> View<'a> {
@@ -27,7 +54,13 @@ impl<'a> View<'a> {
             None => name.clone(),
         };
         let section = shared.profiles.get(&profile);
-        Self { name: name.clone(), included: included(shared, section), section, profile, said }
+        Self { name: name.clone(), included: included(shared, section), section, profile, said, azure: None }
+    }
+
+    /// An Azure identity: no profile has to do with it.
+    pub(super) fn of_azure(azure: Azure<'a>, said: Option<&'a Said>, name: &IdentityName) -> Self {
+        let (name, profile) = (name.clone(), name.clone());
+        Self { name, profile, section: None, included: Vec::new(), said, azure: Some(azure) }
     }
 
     /// The value of a key: what our TOML says instead, else the profile's own, else that of an included profile. Keys and

@@ -46,7 +46,8 @@ pub struct SharedFiles {
     pub services: BTreeMap<String, Section>,
     /// What could not be read, in the order of files and lines.
     pub complaints: Vec<Complaint>,
-    /// Those of `complaints` that are about a whole file which is there and cannot be read: what it says is not known.
+    /// Those of `complaints` that are about a whole file which is there and cannot be read: what it says is not known. And that
+    /// about the Azure CLI's file, where it is so.
     pub unread: Vec<Complaint>,
 }
 

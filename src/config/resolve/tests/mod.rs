@@ -1,5 +1,7 @@
 //! What profiles mean: each source, chains and loops, and every reason for which one cannot be served.
 
+mod azure;
+mod azure_names;
 mod bases;
 mod mfa;
 mod params;
