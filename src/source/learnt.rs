@@ -1,5 +1,6 @@
-//! [`Learnt`]: which durations AWS refused, so that each is asked for in vain once a day and not at every renewal; and how
-//! often the access portal of each sign-in was asked, so that all that ask it keep to one pace.
+//! [`Learnt`]: which durations AWS refused, so that each is asked for in vain once a day and not at every renewal; how often the
+//! access portal of each sign-in was asked, so that all that ask it keep to one pace; how long Entra ID wants to be left alone; and since
+//! when it has known no trust for what an identity shows.
 //!
 //! It outlives the sources that fill it: whoever makes sources keeps it, and hands it on when others take their place.
 
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::aws_sso::bucket::Bucket;
+use super::federated::Untrusted;
 use crate::credential::SessionKey;
 use crate::secret::Digest;
 
@@ -18,6 +20,10 @@ pub struct Learnt {
     refused: Arc<Mutex<HashMap<Digest, Duration>>>,
     /// The pace at which each sign-in's access portal is asked.
     buckets: Arc<Mutex<HashMap<SessionKey, Bucket>>>,
+    /// Until when, in boot time, an upstream said that it is not to be asked, by its address and who asks.
+    pauses: Arc<Mutex<HashMap<String, Duration>>>,
+    /// Which federated identities Entra ID lets in no more, by the digest of their definition.
+    untrusted: Arc<Mutex<HashMap<Digest, Untrusted>>>,
 }
 
 /// What was learnt is believed for a day: then somebody may have raised the role's limit.
@@ -43,6 +49,33 @@ impl Learnt {
         buckets.entry(session.clone()).or_default().clone()
     }
 
+    /// An upstream said just now that it is to be left alone for so long (`Retry-After`).
+    pub(super) fn pause(&self, upstream: String, boot: Duration, pause: Duration) {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.retain(|_, until| *until > boot);
+        pauses.insert(upstream, boot.saturating_add(pause));
+    }
+
+    /// For how long it is to be left alone still.
+    pub(super) fn pause_left(&self, upstream: &str, boot: Duration) -> Option<Duration> {
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(upstream).map(|until| until.saturating_sub(boot)).filter(|left| !left.is_zero())
+    }
+
+    /// Entra ID said just now that it knows no trust for what this definition shows; since when it has.
+    pub(super) fn note_untrusted(&self, definition: Digest, boot: Duration) -> Untrusted {
+        let mut untrusted = self.untrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        untrusted.retain(|_, before| before.counts(boot));
+        let now = Untrusted::again(untrusted.get(&definition).copied(), boot);
+        untrusted.insert(definition, now);
+        now
+    }
+
+    /// It let this definition in.
+    pub(super) fn note_trusted(&self, definition: Digest) {
+        self.untrusted.lock().unwrap_or_else(PoisonError::into_inner).remove(&definition);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Duration>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,5 +99,14 @@ mod tests {
         assert!(!learnt.is_too_long(other, hours(5)));
         learnt.note(other, hours(29));
         assert_eq!(learnt.lock().len(), 1, "what is believed no more is kept no more");
+    }
+
+    #[test]
+    fn an_upstream_is_left_alone_for_as_long_as_it_said() {
+        let secs = Duration::from_secs;
+        let learnt = Learnt::default();
+        learnt.pause("one".to_owned(), secs(100), secs(30));
+        assert_eq!(learnt.clone().pause_left("one", secs(110)), Some(secs(20)));
+        assert_eq!((learnt.pause_left("other", secs(110)), learnt.pause_left("one", secs(130))), (None, None));
     }
 }

@@ -48,8 +48,11 @@ fn secrets_in(output: &[u8]) -> Vec<Secret> {
     let Some(Ok(printed)) = printed.next() else { return Vec::new() };
     let printed: BTreeMap<String, &RawValue> = printed;
     let text = |name: &&str| serde_json::from_str(printed.get(*name)?.get()).ok();
-    ["SecretAccessKey", "SessionToken"].iter().filter_map(text).collect()
+    SECRETS.iter().filter_map(text).collect()
 }
+
+/// What a program calls them that prints keys of AWS, and those that print tokens of Azure.
+const SECRETS: [&str; 4] = ["SecretAccessKey", "SessionToken", "accessToken", "token"];
 
 fn one_line(text: &str) -> Zeroizing<String> {
     // as long as it can become: a text that grew would leave copies behind

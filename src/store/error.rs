@@ -61,7 +61,7 @@ impl StoreError {
 }
 
 /// Whether it is as it is until a person changes it. What the machine lacks now, such as room, it may have later.
-fn stays_so(kind: io::ErrorKind) -> bool {
+pub(super) fn stays_so(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{
         FileTooLarge, InvalidFilename, InvalidInput, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem,
         Unsupported,

@@ -1,5 +1,5 @@
 //! Sign-ins at rest: the folder of the AWS CLI, which all its friends share, or the system's keyring. And user sessions
-//! ([`SessionStore`]), which are ours alone.
+//! ([`SessionStore`]) and the logins of Entra ID accounts ([`AccountStore`]), which are ours alone.
 //!
 //! Who signed in with `aws sso login` needs no login here, and the other way round. Nothing here asks an upstream or a
 //! person. Called by the source that renews sign-ins, and by the commands that begin and end them.
@@ -10,6 +10,7 @@
 //! searched: other tools keep tokens of other things there. Files that others may read or write are used as the AWS CLI uses
 //! them, without a look at their mode: to refuse them would part us from what `aws` sees, and ours are 0600.
 
+mod accounts;
 mod at_rest;
 mod error;
 mod kept;
@@ -31,6 +32,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
+pub use accounts::{AccountError, AccountStore, KeptAccount, KeptToken, Lies};
 pub use at_rest::Standing;
 pub use error::StoreError;
 pub use record::SignInRecord;

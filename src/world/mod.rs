@@ -26,6 +26,7 @@ pub mod local_socket;
 pub mod notice;
 pub mod ourselves;
 pub mod peer;
+pub mod pem;
 pub mod person;
 pub mod places;
 pub mod port;

@@ -50,6 +50,9 @@ pub enum Seat {
     /// The same, but what it says passes through us: shown as it comes, and told. It need not know that its standard error is
     /// no terminal.
     Overheard,
+    /// As [`Seat::Background`], in the root folder: for programs that take code or settings from the folder that they are
+    /// started in, as Python does with `-m`. Who could write to ours would have their say otherwise.
+    Apart,
 }
 
 /// What came of it.

@@ -85,7 +85,9 @@ impl SimulatedRedirects {
     /// `None`: nobody listens there, or not any more.
     pub async fn follow(&self, url: &str) -> Option<http::Response<Bytes>> {
         let url: http::Uri = url.parse().ok()?;
-        let request = http::Request::get(url.path_and_query()?.as_str()).header("host", url.authority()?.as_str());
+        // a browser asks for the root where an address has no path
+        let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+        let request = http::Request::get(target).header("host", url.authority()?.as_str());
         let request = request.header("sec-fetch-mode", "navigate").header("sec-fetch-site", "cross-site");
         self.ask(url.port_u16()?, request.body(()).ok()?).await
     }

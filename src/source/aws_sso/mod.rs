@@ -10,7 +10,6 @@ pub(super) mod oidc;
 pub(super) mod portal;
 pub(super) mod problem;
 mod renewal;
-mod sane;
 
 use std::sync::Arc;
 use std::time::Duration;

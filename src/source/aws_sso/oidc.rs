@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use super::center::{Center, LIMITS, client};
 use super::problem::{Call, Problem, SsoProblem};
-use super::sane;
 use crate::config::SsoSession;
 use crate::credential::{ClockOffset, IdentityName};
 use crate::secret::Secret;
 use crate::source::aws_wire::Wire;
+use crate::source::sign_in::sane;
 use crate::store::Registration;
 use crate::world::{World, ourselves};
 

@@ -12,12 +12,12 @@ use aws_sdk_sso::error::ProvideErrorMetadata;
 use super::bucket::Bucket;
 use super::center::{Center, LIMITS, LIST_LIMITS, Sent, client};
 use super::problem::{Call, SsoProblem, What};
-use super::sane;
 use crate::config::SsoSession;
 use crate::credential::{AwsKeys, IdentityName, Issued};
 use crate::secret::Secret;
 use crate::source::aws_wire::{Noted, Wire};
 use crate::source::shape;
+use crate::source::sign_in::sane;
 use crate::world::http::HttpLimits;
 use crate::world::{BoxFuture, World};
 

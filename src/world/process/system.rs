@@ -45,7 +45,7 @@ async fn run_to_its_end(run: Run) -> Result<Ran, RunError> {
     let program = run.argv.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     let deadline = Instant::now() + run.time_limit;
     let lent = match run.seat {
-        Seat::Background => None,
+        Seat::Background | Seat::Apart => None,
         Seat::Terminal | Seat::Overheard => {
             Some(Lent::new().ok_or_else(|| RunError::NoTerminal { program: program.clone() })?)
         }
@@ -136,6 +136,9 @@ impl ChildGroup {
         command.args(arguments).env_clear().envs(run.environment.all());
         command.stdin(if run.input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        if run.seat == Seat::Apart {
+            command.current_dir("/");
+        }
         if let Some(lent) = &lent {
             command.stdin(lent.end()?);
             if run.seat == Seat::Terminal {

@@ -63,6 +63,15 @@ async fn the_program_is_looked_for_in_its_own_path() {
 }
 
 #[tokio::test]
+async fn a_program_runs_in_our_folder_unless_it_is_to_run_apart() {
+    let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+    for (seat, folder) in [(Seat::Background, here.to_str().unwrap()), (Seat::Apart, "/")] {
+        let ran = SystemProcesses.run(Run { seat, ..shell("pwd -P") }).await.unwrap();
+        assert_eq!(text(&ran).trim_end(), folder, "{seat:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_program_that_is_not_there_is_named() {
     let mut run = shell("");
     run.argv = vec!["/no/such/helper".into(), "--secret".into()];

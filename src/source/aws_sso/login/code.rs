@@ -4,20 +4,18 @@
 //! The address is handed to the browser as an argument and shown, as every native application does. Who can read it there knows
 //! the state and the challenge, but not the verifier, without which our code buys nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::super::oidc::{Flow, Grant, Minted};
 use super::super::problem::{SsoProblem, What};
 use super::Desk;
-use super::pkce::Pkce;
-use super::redirect::{Callback, Came, WITHOUT_PORT, with_port};
 use crate::credential::{Failure, FailureClass};
-use crate::secret::Secret;
+use crate::source::sign_in::browser::brought;
+use crate::source::sign_in::pkce::Pkce;
+use crate::source::sign_in::redirect::{Back, Callback, Came};
 use crate::store::Registration;
-use crate::world::redirect::{Answer, Listening};
 
 /// Sends the person to their browser, and waits for them up to 10 min.
 ///
@@ -36,10 +34,11 @@ pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registration, Minted), F
             );
             Failure::new(FailureClass::TryLater, "SurroundingsUnusable", text)
         })?;
-        let redirect_uri = with_port(listening.port());
+        let redirect_uri = format!("http://127.0.0.1:{}{}", listening.port(), BACK.path);
         let (pkce, state) = (Pkce::new(&*world.random), world.random.token());
         let url = desk.oidc.authorize_url(&client, &redirect_uri, &state, &pkce.challenge)?;
-        let came = brought(desk, listening, state, &url).await;
+        let callback = Callback::new(BACK, listening.port(), state);
+        let came = brought(world, listening, callback, desk.session.label(), &url, desk.browser).await;
         let code = match came {
             Some(Came::Code(code)) => code,
             Some(Came::Refused(why)) => return Err(refused(desk, &why)),
@@ -57,47 +56,11 @@ pub(super) async fn sign_in(desk: &Desk<'_>) -> Result<(Registration, Minted), F
     }
 }
 
-/// As long as the AWS CLI waits (`awscli/customizations/sso/utils.py`, `AuthCodeFetcher`).
-pub(super) const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// Where the browser comes back to, as it is registered: AWS takes any port with it, and refuses `[::1]`
+/// (`awscli/customizations/sso/utils.py`, `AuthCodeFetcher`).
+const WITHOUT_PORT: &str = "http://127.0.0.1/oauth/callback";
 
-/// What the browser comes back with; `None`: it does not.
-async fn brought(desk: &Desk<'_>, listening: Box<dyn Listening>, state: Secret, url: &str) -> Option<Came> {
-    let came = Arc::new(Mutex::new(None));
-    let mut callback = Callback::new(listening.port(), state);
-    let slot = Arc::clone(&came);
-    let serving = listening.serve(Box::new(move |request| {
-        let (response, brought) = callback.answer(request);
-        let last = brought.is_some();
-        if last {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = brought;
-        }
-        Answer { response, last }
-    }));
-    let waiting = async {
-        // the browser may be back before its opener has ended
-        let mut serving = serving;
-        tokio::select! {
-            biased;
-            () = &mut serving => return,
-            () = show(desk, url) => {}
-        }
-        serving.await;
-    };
-    let _ = timeout(PATIENCE, waiting).await;
-    came.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-async fn show(desk: &Desk<'_>, url: &str) {
-    let person = &desk.world.person;
-    person.tell(&format!("To sign in to {}, open this address in a browser of this machine:", desk.session.label()));
-    person.tell(url);
-    if desk.browser {
-        person.tell(match person.open(url).await {
-            true => "Your browser was opened there.",
-            false => "No browser could be opened; please open it yourself.",
-        });
-    }
-}
+const BACK: Back = Back { path: "/oauth/callback", from: "AWS" };
 
 /// A token for the code. A person has just signed in: trouble on the way does not make them do so again. A code is taken
 /// once, so where a try did arrive the next one is told that the code is dead, and the trouble is what is reported.

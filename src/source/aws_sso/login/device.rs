@@ -9,6 +9,7 @@ use super::super::oidc::{DeviceCode, Flow, Grant, Minted};
 use super::super::problem::{SsoProblem, What};
 use super::Desk;
 use crate::credential::Failure;
+use crate::source::sign_in::pace::{Pace, Poll, Step};
 use crate::store::Registration;
 
 /// Shows codes until one is confirmed.
@@ -76,7 +77,7 @@ async fn confirmed(
     code: &DeviceCode,
     started: Duration,
 ) -> Result<Minted, Unconfirmed> {
-    let mut pace = Pace { interval: code.interval, deadline: started + code.expires_in, failures: 0 };
+    let mut pace = Pace::new(code.interval, started + code.expires_in);
     let mut wait = code.interval;
     loop {
         sleep(wait).await;
@@ -84,125 +85,22 @@ async fn confirmed(
             Ok(minted) => return Ok(minted),
             Err(problem) => problem,
         };
-        match pace.next(problem.what, problem.retry_after, desk.world.clock.now().boot) {
+        match pace.next(step(problem.what), problem.retry_after, desk.world.clock.now().boot) {
             Poll::Again(after) => wait = after,
             Poll::NewCode => return Err(Unconfirmed::NewCode),
-            Poll::NewClient => return Err(Unconfirmed::NewClient(problem)),
+            Poll::Stop if problem.what == What::ClientDead => return Err(Unconfirmed::NewClient(problem)),
             Poll::Stop => return Err(Unconfirmed::Stop(problem)),
         }
     }
 }
 
-/// When to ask again. Pure.
-#[derive(Debug)]
-struct Pace {
-    interval: Duration,
-    /// When the code ends, by boot time: a machine that slept must not ask for ever.
-    deadline: Duration,
-    /// Failures in a row.
-    failures: u32,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Poll {
-    /// After so long.
-    Again(Duration),
-    NewCode,
-    NewClient,
-    Stop,
-}
-
-impl Pace {
-    /// What comes after an answer that was no token. Waiting for the person and trouble on the way go on; whatever says no
-    /// does not. SlowDown counts for good (RFC 8628 section 3.5).
-    fn next(&mut self, what: What, retry_after: Option<Duration>, now: Duration) -> Poll {
-        match what {
-            What::Pending => self.failures = 0,
-            What::SlowDown => {
-                self.failures = 0;
-                self.interval += SLOWER;
-            }
-            What::Throttled | What::Later => {
-                self.failures += 1;
-                if self.failures >= MOST_FAILURES {
-                    return Poll::Stop;
-                }
-            }
-            What::CodeExpired => return Poll::NewCode,
-            What::ClientDead => return Poll::NewClient,
-            What::Denied | What::GrantDead | What::TokenDead | What::NoAccess | What::Ours => return Poll::Stop,
-        }
-        if now >= self.deadline {
-            return Poll::NewCode;
-        }
-        // not past its end by more than an interval, whatever the upstream asks for
-        let left = (self.deadline - now).max(self.interval);
-        Poll::Again(retry_after.unwrap_or_default().max(self.interval).min(left))
-    }
-}
-
-const SLOWER: Duration = Duration::from_secs(5);
-
-/// A minute and more of silence: by then the person is to be told.
-const MOST_FAILURES: u32 = 12;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn secs(secs: u64) -> Duration {
-        Duration::from_secs(secs)
-    }
-
-    fn pace() -> Pace {
-        Pace { interval: secs(5), deadline: secs(1600), failures: 0 }
-    }
-
-    #[test]
-    fn every_answer_has_its_next_step() {
-        for (what, retry_after, now, expected) in [
-            (What::Pending, None, 1000, Poll::Again(secs(5))),
-            (What::SlowDown, None, 1000, Poll::Again(secs(10))),
-            (What::Later, None, 1000, Poll::Again(secs(5))),
-            (What::Throttled, None, 1000, Poll::Again(secs(5))),
-            (What::Throttled, Some(30), 1000, Poll::Again(secs(30))),
-            (What::Throttled, Some(1), 1000, Poll::Again(secs(5))),
-            (What::Throttled, Some(9999), 1000, Poll::Again(secs(600))),
-            (What::Pending, None, 1599, Poll::Again(secs(5))),
-            (What::Pending, None, 1600, Poll::NewCode),
-            (What::SlowDown, None, 9999, Poll::NewCode),
-            (What::Later, None, 1600, Poll::NewCode),
-            (What::CodeExpired, None, 1000, Poll::NewCode),
-            (What::ClientDead, None, 1000, Poll::NewClient),
-            (What::Denied, None, 1000, Poll::Stop),
-            (What::GrantDead, None, 1000, Poll::Stop),
-            (What::TokenDead, None, 1000, Poll::Stop),
-            (What::NoAccess, None, 1000, Poll::Stop),
-            (What::Ours, None, 1000, Poll::Stop),
-        ] {
-            let next = pace().next(what, retry_after.map(secs), secs(now));
-            assert_eq!(next, expected, "{what:?} {retry_after:?} at {now}");
-        }
-    }
-
-    #[test]
-    fn slower_is_for_good() {
-        let mut pace = pace();
-        let steps = [What::SlowDown, What::Pending, What::Later, What::SlowDown, What::Pending];
-        let waits = steps.map(|what| pace.next(what, None, secs(1000)));
-        assert_eq!(waits, [10, 10, 10, 15, 15].map(|wait| Poll::Again(secs(wait))));
-    }
-
-    #[test]
-    fn only_failures_in_a_row_end_it() {
-        let mut pace = pace();
-        for _ in 0..MOST_FAILURES - 1 {
-            assert_eq!(pace.next(What::Later, None, secs(1000)), Poll::Again(secs(5)));
-        }
-        assert_eq!(pace.next(What::Pending, None, secs(1000)), Poll::Again(secs(5)));
-        for _ in 0..MOST_FAILURES - 1 {
-            assert_eq!(pace.next(What::Throttled, None, secs(1000)), Poll::Again(secs(5)));
-        }
-        assert_eq!(pace.next(What::Later, None, secs(1000)), Poll::Stop);
+/// What an answer that was no token means for the pace. Whatever says no ends it.
+fn step(what: What) -> Step {
+    match what {
+        What::Pending => Step::Pending,
+        What::SlowDown => Step::SlowDown,
+        What::Throttled | What::Later => Step::Trouble,
+        What::CodeExpired => Step::Expired,
+        What::ClientDead | What::Denied | What::GrantDead | What::TokenDead | What::NoAccess | What::Ours => Step::No,
     }
 }

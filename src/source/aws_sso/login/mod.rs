@@ -7,8 +7,6 @@
 
 mod code;
 mod device;
-mod pkce;
-mod redirect;
 mod vanity;
 
 use std::sync::Arc;
@@ -18,6 +16,7 @@ use super::oidc::{self, Minted, Oidc};
 use super::problem::{SsoProblem, What};
 use crate::config::{SsoSession, sso};
 use crate::credential::{Failure, FailureClass};
+use crate::source::sign_in::browser::PATIENCE;
 use crate::store::{Flow, Lock, LockFor, Registration, StoredToken, TokenStore};
 use crate::world::World;
 
@@ -90,7 +89,7 @@ async fn turn(
     }
     let label = session.label();
     world.person.tell(&format!("Waiting for the sign-in to {label} that another terminal has begun."));
-    let lock = store.lock(LockFor::Login, code::PATIENCE).await.map_err(|error| error.failure())?;
+    let lock = store.lock(LockFor::Login, PATIENCE).await.map_err(|error| error.failure())?;
     let Some(lock) = lock else {
         let text = format!(
             "cannot sign in to `{label}`: another terminal has been at it for 10 min; end it there, then run `{}`",
