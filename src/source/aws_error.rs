@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::aws_transport::{Upstream, Why};
 use super::aws_words::with_words;
+use super::{aws_identity_token_error, aws_web_identity_error};
 use crate::config::sso::login_command;
+use crate::credential::claims::Claims;
 use crate::credential::{ClockOffset, Failure, FailureClass};
 use crate::world::http::HttpError;
 
@@ -32,7 +34,17 @@ pub(super) enum Asked<'a> {
     /// `AssumeRole`.
     Role { arn: &'a str },
     /// `AssumeRoleWithWebIdentity`.
-    WebIdentity { arn: &'a str, token: &'a str },
+    WebIdentity {
+        arn: &'a str,
+        /// What follows `the token`: `in /run/token`.
+        token: &'a str,
+        /// What it says of itself.
+        claims: &'a Claims,
+        /// It is of an identity of ours: another one can be had.
+        ours: bool,
+    },
+    /// `GetWebIdentityToken`.
+    IdentityToken { audience: &'a str },
     /// `GetSessionToken`.
     Session,
     /// `GetCallerIdentity`.
@@ -88,6 +100,8 @@ pub(super) enum Action {
     ClampToAnHour,
     /// Read the token file again, and ask again, once, if it holds another token.
     ReadTokenAgain,
+    /// Ask again for a token that ends sooner.
+    AskForLess,
 }
 
 /// A clock that is off by less cannot be why a signature was refused: aws-runtime corrects from here on
@@ -123,9 +137,23 @@ pub(super) fn judge(problem: &Problem, call: &Call<'_>) -> Verdict {
 }
 
 fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, call: &Call<'_>) -> Verdict {
-    use FailureClass::{NeedsPerson, Refused, TryLater};
+    use FailureClass::{NeedsPerson, Refused};
     let key = call.key();
     let says = |text: &str| message.contains(text);
+    let of_its_own = match call.asked {
+        Asked::IdentityToken { audience } => aws_identity_token_error::judge(code, message, audience, call),
+        Asked::WebIdentity { arn, claims, ours, .. } => {
+            aws_web_identity_error::judge(code, message, arn, claims, ours, call)
+        }
+        Asked::Role { .. } | Asked::Session | Asked::Caller if code.starts_with("AccessDenied") => None,
+        // no other call has a token to be refused, but the codes mean the same wherever they come from
+        Asked::Role { .. } | Asked::Session | Asked::Caller => {
+            aws_web_identity_error::judge(code, message, "", &Claims::default(), false, call)
+        }
+    };
+    if let Some(verdict) = of_its_own {
+        return verdict.with_words(status, code, message);
+    }
     let verdict = match code {
         // before the next row, whose clue its sentence may hold as well
         "AccessDenied" if says("must provide both MFA serial number and one time pass code") => {
@@ -153,12 +181,6 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
             &format!("{key} is temporary, and only an IAM user's long-term keys make a session"),
             "name those, or write aws_session_token beside the key and leave mfa_serial out",
         ),
-        "AccessDenied" | "AccessDeniedException" if matches!(call.asked, Asked::WebIdentity { .. }) => call.verdict(
-            Refused,
-            "AccessDenied",
-            &format!("the role's trust policy does not let in the token {}", call.token()),
-            "compare the token's issuer, audience and subject with those that the trust policy names",
-        ),
         "AccessDenied" if says("not authorized to perform: sts:AssumeRole") => call.verdict(
             Refused,
             "AccessDenied",
@@ -174,20 +196,6 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
         ),
         "ExpiredToken" => {
             call.verdict(Refused, "ExpiredToken", &format!("{key} is over"), "renew the keys that it is made with")
-        }
-        "ExpiredTokenException" => {
-            // what is held still lives, and whoever writes the file will write it again: not for us to give up
-            let why = format!("the token {} is over", call.token());
-            call.verdict(TryLater, "ExpiredTokenException", &why, "have a new one made").and(Action::ReadTokenAgain)
-        }
-        "InvalidIdentityToken" | "IDPRejectedClaim" => {
-            let why = format!("AWS does not accept the token {}", call.token());
-            let remedy = "check its issuer and audience against the role's trust policy, and have a new one made";
-            call.verdict(Refused, "InvalidIdentityToken", &why, remedy).and(Action::ReadTokenAgain)
-        }
-        "IDPCommunicationError" => {
-            let why = "AWS cannot reach the identity provider that the token is from";
-            call.verdict(TryLater, "IdentityProviderUnreachable", why, "check that its address answers the world")
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" => call.verdict(
             Refused,
@@ -217,6 +225,7 @@ fn judge_answer(status: u16, code: &str, message: &str, of_signature: Verdict, c
             let (why, remedy) = match call.asked {
                 Asked::Role { .. } | Asked::WebIdentity { .. } => ("a setting of the role", "correct the profile"),
                 Asked::Session => ("a setting of the session", "correct mfa_serial and session_duration"),
+                Asked::IdentityToken { .. } => ("the audience of the token", "correct the identity's audience"),
                 Asked::Caller => ("the question whose the keys are", "correct them"),
             };
             let why = format!("AWS does not accept {why}");
@@ -298,18 +307,19 @@ const STS: Upstream =
 
 impl Call<'_> {
     /// A verdict that gives up, with the sentence of this call.
-    fn verdict(&self, class: FailureClass, code: &'static str, why: &str, remedy: &str) -> Verdict {
+    pub(super) fn verdict(&self, class: FailureClass, code: &'static str, why: &str, remedy: &str) -> Verdict {
         let doing = match self.asked {
             Asked::Role { arn } | Asked::WebIdentity { arn, .. } => format!("assume {arn} for"),
             Asked::Session => "make a session of the long-term keys of".to_owned(),
             Asked::Caller => "verify the keys of".to_owned(),
+            Asked::IdentityToken { .. } => "have AWS STS sign a token for".to_owned(),
         };
         let text = format!("cannot {doing} `{}`: {why}; {remedy}", self.identity);
         Verdict { action: Action::GiveUp, failure: Failure::new(class, code, text) }
     }
 
     /// The key that the request was signed with, as people may see it.
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         let id = self.key_id.unwrap_or_default();
         match id.char_indices().rev().nth(3) {
             Some((start, _)) => format!("access key ...{}", &id[start..]),
@@ -317,7 +327,8 @@ impl Call<'_> {
         }
     }
 
-    fn token(&self) -> &str {
+    /// The token that was shown, as people may hear of it.
+    pub(super) fn token(&self) -> &str {
         match self.asked {
             Asked::WebIdentity { token, .. } => token,
             _ => "of its source",
@@ -326,7 +337,7 @@ impl Call<'_> {
 }
 
 impl Verdict {
-    fn and(mut self, action: Action) -> Self {
+    pub(super) fn and(mut self, action: Action) -> Self {
         self.action = action;
         self
     }

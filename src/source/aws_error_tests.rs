@@ -1,5 +1,7 @@
 //! The table, one row a test case: code, status and clue; class, our code, action, and words that must be in the sentence.
 
+use std::sync::LazyLock;
+
 use super::*;
 use FailureClass::{NeedsPerson, Refused, TryLater};
 
@@ -20,8 +22,15 @@ fn role() -> Call<'static> {
 }
 
 fn web_identity() -> Call<'static> {
-    let asked = Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token: FILE };
-    Call { key_id: None, ..call(asked) }
+    shown(&NOTHING, false)
+}
+
+/// A token that says nothing of itself.
+static NOTHING: LazyLock<Claims> = LazyLock::new(Claims::default);
+
+fn shown(claims: &Claims, ours: bool) -> Call<'_> {
+    let asked = Asked::WebIdentity { arn: "arn:aws:iam::111122223333:role/deploy", token: FILE, claims, ours };
+    Call { key_id: None, asked, ..call(Asked::Caller) }
 }
 
 fn answer(status: u16, code: &str, message: &str, offset: ClockOffset) -> Problem {

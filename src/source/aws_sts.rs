@@ -24,7 +24,8 @@ use super::aws_wire::{Noted, ServerTime, Wire};
 use super::aws_words::words;
 use super::learnt::Learnt;
 use super::shape;
-use crate::config::{RoleRequest, StsEndpoint, WebIdentityDefinition};
+use crate::config::{RoleRequest, StsEndpoint, TokenSource, WebIdentityDefinition};
+use crate::credential::claims::Claims;
 use crate::credential::{AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued};
 use crate::secret::{Digest, Secret};
 use crate::world::http::HttpLimits;
@@ -136,8 +137,9 @@ impl Sts {
         duration: Duration,
         token: &Secret,
     ) -> Result<Issued, Verdict> {
-        let label = role.token.label();
-        let asked = Asked::WebIdentity { arn: &role.role_arn, token: &label };
+        let (label, claims) = (role.token.label(), Claims::read(token.expose()).unwrap_or_default());
+        let ours = matches!(role.token, TokenSource::Azure { .. });
+        let asked = Asked::WebIdentity { arn: &role.role_arn, token: &label, claims: &claims, ours };
         let call = self.call(asked, None, Some(duration));
         let (asked, proof) = (role.clone(), token.clone());
         let (output, noted) = self
@@ -200,7 +202,7 @@ impl Sts {
 
     /// Sends a request; once more, signed by the server's clock, where that is what was wrong with it. `secrets`: what
     /// the request holds beside its keys that an error's words must not show.
-    async fn send<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
+    pub(super) async fn send<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
         &self,
         call: &Call<'_>,
         keys: Option<&AwsKeys>,
@@ -324,7 +326,7 @@ impl Sts {
         })
     }
 
-    fn unusable(&self, why: &str) -> Failure {
+    pub(super) fn unusable(&self, why: &str) -> Failure {
         let text = format!(
             "AWS STS sent something that cannot be used for `{}`: {why}; it is asked again soon",
             self.identity

@@ -3,19 +3,16 @@
 //! The token is got anew at every issue, since it lives for minutes and whoever writes a file rotates it. When AWS refuses it,
 //! it is got again at once, and asked with again only if it is another one by then.
 
-use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::aws_error::{Action, Verdict};
 use super::aws_sts::Sts;
-use super::{Ingredient, Need, Renewal, Source, github_token, said, wrong_ingredient};
-use crate::config::{TokenSource, WebIdentityDefinition, asked};
-use crate::credential::{Ask, Failure, FailureClass, Made, Renewed, SessionKey};
+use super::foreign_token::ForeignToken;
+use super::{Ingredient, Need, Renewal, Source, wrong_ingredient};
+use crate::config::{TokenSource, WebIdentityDefinition};
+use crate::credential::{Ask, Failure, Made, Renewed, SessionKey};
 use crate::secret::Secret;
 use crate::world::BoxFuture;
-use crate::world::process::{Run, RunError, Seat};
 
 /// A role with a token.
 pub(super) struct WebIdentity {
@@ -61,8 +58,9 @@ impl Source for WebIdentity {
     }
 }
 
-/// A token as it is now: 4 to 20,000 characters (API_AssumeRoleWithWebIdentity).
+/// A token as it is now.
 async fn token(sts: &Sts, definition: &WebIdentityDefinition, ingredient: &Ingredient) -> Result<Secret, Failure> {
+    let foreign = ForeignToken { world: &sts.world, identity: &sts.identity, called: "web-identity token" };
     match &definition.token {
         TokenSource::Azure { .. } => match ingredient {
             Ingredient::Credential(credential) => {
@@ -70,75 +68,8 @@ async fn token(sts: &Sts, definition: &WebIdentityDefinition, ingredient: &Ingre
             }
             Ingredient::Nothing | Ingredient::Session(_) => Err(wrong_ingredient()),
         },
-        TokenSource::File(path) => of_file(sts, path),
-        TokenSource::Command(argv) => of_command(sts, argv).await,
-        TokenSource::GitHubActions { audience } => {
-            let token = github_token::token(&sts.world, audience).await?;
-            shaped(token.expose().as_bytes()).map_err(|why| {
-                let text = format!("the OIDC endpoint of GitHub Actions gave no token: {why}; it is asked again soon");
-                Failure::new(FailureClass::TryLater, "UpstreamUnavailable", text)
-            })
-        }
-    }
-}
-
-fn of_file(sts: &Sts, path: &Path) -> Result<Secret, Failure> {
-    let failed = |why: String| {
-        let path = path.display();
-        let text = format!("the web-identity token of `{}` cannot be read from {path}: {why}", sts.identity);
-        // it is somebody's to write: what is held goes on until its end
-        Failure::new(FailureClass::TryLater, "TokenFileUnusable", text)
-    };
-    let content = sts.world.files.read(path).map_err(|error| failed(error.to_string()))?;
-    shaped(&zeroize::Zeroizing::new(content)).map_err(|why| failed(why.to_owned()))
-}
-
-/// What a program prints. One that fails may have wanted its person: it is run again when a client asks.
-async fn of_command(sts: &Sts, argv: &[String]) -> Result<Secret, Failure> {
-    let failed = |why: &str| {
-        let text = format!(
-            "the command that gives the web-identity token of `{}` {why}; run it by hand, and correct what it says",
-            sts.identity
-        );
-        Failure::new(FailureClass::NeedsPerson, "ProcessFailed", text)
-    };
-    let mark = format!("web-identity:{}", sts.identity);
-    if asked::by(&sts.world.environment, &mark) {
-        return Err(failed("asks for itself"));
-    }
-    let run = Run {
-        argv: argv.iter().map(OsString::from).collect(),
-        environment: asked::told(&sts.world.environment, &mark),
-        input: None,
-        time_limit: TIME_LIMIT,
-        output_limit: OUTPUT_LIMIT,
-        seat: Seat::Background,
-    };
-    let ran = sts.world.processes.run(run).await.map_err(|error| match error {
-        RunError::Start { .. } => failed("could not be started").because(error.to_string()),
-        RunError::NoRoom { .. } => Failure { class: FailureClass::TryLater, ..failed("could not be started now") },
-        RunError::TimedOut { .. } => failed("took too long and was ended"),
-        RunError::TooMuch { .. } => failed("printed too much and was ended"),
-        RunError::NoTerminal { .. } | RunError::Interrupted { .. } => failed("wanted a terminal"),
-    })?;
-    if ran.code != Some(0) {
-        let how = ran.code.map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with code {code}"));
-        let failure = failed(&how);
-        let private = format!("{} ({})", failure.public, said::by_a_program(&ran.stderr, &[]));
-        return Err(failure.because(private));
-    }
-    shaped(&ran.stdout).map_err(|why| failed(&format!("printed no token: {why}")))
-}
-
-/// As for a `credential_process`.
-const TIME_LIMIT: Duration = Duration::from_secs(55);
-const OUTPUT_LIMIT: usize = 64 << 10;
-
-/// The token in a text, without what is blank around it; the error says what is wrong, in words that hold nothing of it.
-fn shaped(content: &[u8]) -> Result<Secret, &'static str> {
-    let text = std::str::from_utf8(content).map_err(|_| "it is no text")?.trim();
-    match (4..=20_000).contains(&text.len()) {
-        true => Ok(Secret::new(text)),
-        false => Err("it holds no token"),
+        TokenSource::File(path) => foreign.of_file(path),
+        TokenSource::Command(argv) => foreign.of_command(argv).await,
+        TokenSource::GitHubActions { audience } => foreign.of_github(audience).await,
     }
 }

@@ -42,7 +42,9 @@ pub fn build(
 ) -> Result<Arc<dyn Source>, Failure> {
     let name = &identity.name;
     let source = match (definition, want) {
-        (Definition::Azure(azure), Want::Token(_) | Want::Assertion) => azure_build::build(azure, name, want, means)?,
+        (Definition::Azure(azure), Want::Token(_) | Want::Assertion) => {
+            azure_build::build(azure, identity, want, means)?
+        }
         (Definition::Azure(_), Want::Keys) => {
             return Err(not_such(format!("{name} is an Azure identity, and has no AWS keys: name an AWS identity")));
         }

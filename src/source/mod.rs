@@ -5,6 +5,7 @@
 //! beyond its definition but what it [`Learnt`] with others, and makes no retry: whether and when to try again is the
 //! engine's to decide.
 
+pub mod account;
 pub mod daemon;
 pub mod keys;
 pub mod mfa;
@@ -22,6 +23,8 @@ mod aws_build;
 mod aws_container;
 mod aws_error;
 mod aws_iam;
+mod aws_identity_token;
+mod aws_identity_token_error;
 mod aws_instance;
 mod aws_keys;
 mod aws_mfa;
@@ -34,15 +37,21 @@ mod aws_sts;
 mod aws_sts_code;
 mod aws_transport;
 mod aws_web_identity;
+mod aws_web_identity_error;
 mod aws_wire;
 mod aws_words;
+mod azd;
 mod azure_build;
+mod azure_cli;
 mod build;
-mod github_token;
+mod entra;
+mod federated;
+mod foreign_token;
 mod learnt;
 mod op_words;
 mod said;
 mod shape;
+mod sign_in;
 mod surroundings;
 mod warned;
 

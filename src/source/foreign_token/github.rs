@@ -1,7 +1,7 @@
 //! The OIDC endpoint of a job of GitHub Actions (GitHub, "OpenID Connect reference"): `GET $ACTIONS_ID_TOKEN_REQUEST_URL` with
 //! the audience, and with `$ACTIONS_ID_TOKEN_REQUEST_TOKEN` as bearer, answers `{"value": TOKEN}`.
 //!
-//! A token lives for minutes, so each exchange asks for one of its own. Called by [`super::aws_web_identity`].
+//! A token lives for minutes, so each exchange asks for one of its own. Called by [`super`].
 
 use std::time::Duration;
 
