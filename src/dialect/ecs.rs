@@ -31,7 +31,12 @@ use crate::secret::wiped;
 /// assert_eq!(ecs::path("my profile/eu"), "/creds/my%20profile%2Feu");
 /// ```
 pub fn path(identity: &str) -> String {
-    format!("/creds/{}", utf8_percent_encode(identity, KEPT))
+    format!("/creds/{}", escaped(identity))
+}
+
+/// A name as one part of a path.
+pub(super) fn escaped(name: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(name, KEPT)
 }
 
 /// RFC 3986's unreserved characters stand for themselves; all others, `/` among them, are escaped.
@@ -43,7 +48,7 @@ pub fn read(path: &str) -> Result<Asked<'_>, Refusal> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     match (segments.next(), segments.next()) {
         (Some("creds"), Some(first)) => {
-            let joined = |name, segment| Ok(Cow::Owned(format!("{name}/{}", decode(segment)?)));
+            let joined = |name, segment| Ok::<_, Refusal>(Cow::Owned(format!("{name}/{}", decode(segment)?)));
             let name = segments.try_fold(decode(first)?, joined)?;
             Ok(Asked::Identity(name))
         }
@@ -110,13 +115,7 @@ pub(super) struct Whole<'c> {
 
 impl<'c> Whole<'c> {
     pub(super) fn of(credential: &'c Credential, now: Now) -> Result<Self, Refusal> {
-        if credential.remaining(now) <= LEAST_LIFE {
-            return Err(Refusal::Failed(Failure::new(
-                FailureClass::TryLater,
-                "CredentialExpired",
-                "the credential at hand has ended and no new one could be had yet: see `credenza status`",
-            )));
-        }
+        alive(credential, now)?;
         let keys = &credential.aws().ok_or(Refusal::Bug("a token is no AWS credential"))?.keys;
         let token =
             keys.session_token.as_ref().ok_or(Refusal::Bug("long-term keys never leave through an endpoint"))?;
@@ -131,6 +130,18 @@ impl<'c> Whole<'c> {
                 .ok_or(Refusal::Bug("a credential that ends beyond all time"))?,
         })
     }
+}
+
+/// Whether there is life left in a credential to speak of.
+pub(super) fn alive(credential: &Credential, now: Now) -> Result<(), Refusal> {
+    if credential.remaining(now) > LEAST_LIFE {
+        return Ok(());
+    }
+    Err(Refusal::Failed(Failure::new(
+        FailureClass::TryLater,
+        "CredentialExpired",
+        "the credential at hand has ended and no new one could be had yet: see `credenza status`",
+    )))
 }
 
 /// A credential with no more than this left is not handed out: the request that it would sign may come too late.

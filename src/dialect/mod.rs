@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::StatusCode;
 
+pub mod azure;
 pub mod ec2;
 pub mod ecs;
 pub mod ecs_task;
@@ -30,8 +31,8 @@ pub enum Asked<'p> {
 /// A whole answer. Cheap to clone, so that one can be kept as long as its credential.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// 200, or the status of a refusal; never 429 or 3xx, which clients multiply or follow. 404 only where a dialect's
-    /// clients read it as "there is none".
+    /// 200, or the status of a refusal; never 3xx, which clients follow, and 429, which they multiply, only where a dialect's
+    /// clients wait as they are told. 404 only where they read it as "there is none".
     pub status: StatusCode,
     /// The reason phrase, where the usual one would say less: some clients show nothing else.
     pub reason: Option<&'static str>,
@@ -39,6 +40,8 @@ pub struct Answer {
     pub allow: Option<&'static str>,
     /// EC2: what `X-aws-ec2-metadata-token-ttl-seconds` says, such as 21600.
     pub ticket_life_secs: Option<u32>,
+    /// What `Retry-After` says: where clients wait for so long and ask again, rather than giving up.
+    pub retry_after_secs: Option<u32>,
     /// What the body is.
     pub form: Form,
     /// The body.
@@ -50,13 +53,21 @@ pub struct Answer {
 pub enum Form {
     /// `application/json`
     Json,
-    /// `text/plain`: everything of the instance metadata service, its JSON too.
+    /// `text/plain`: everything of EC2's instance metadata service, its JSON too, and single values of Azure's.
     Text,
 }
 
 impl Answer {
     /// 200 with a body.
     pub fn ok(form: Form, body: Bytes) -> Self {
-        Self { status: StatusCode::OK, reason: None, allow: None, ticket_life_secs: None, form, body }
+        Self {
+            status: StatusCode::OK,
+            reason: None,
+            allow: None,
+            ticket_life_secs: None,
+            retry_after_secs: None,
+            form,
+            body,
+        }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{Answer, Form};
+use super::{Answer, Form, azure};
 use crate::credential::{Failure, FailureClass};
 
 /// Why a request gets no credential. Each dialect has its own words for them.
@@ -67,6 +67,8 @@ pub enum Refusal {
     NoDefault,
     /// The engine has no credential.
     Failed(Failure),
+    /// Azure: what is wrong with a request for a token or for metadata.
+    Azure(azure::Fault),
     /// A fault of ours.
     Bug(&'static str),
 }
@@ -99,6 +101,7 @@ impl Refusal {
             Self::NotServed(_) => "not-served",
             Self::NoDefault => "no-default",
             Self::Failed(failure) => failure.code,
+            Self::Azure(fault) => fault.word(),
             Self::Bug(_) => "bug",
         }
     }
@@ -262,6 +265,7 @@ impl Refusal {
                 };
                 (status, reason, failure.code, one_line(&failure.public))
             }
+            Self::Azure(fault) => return fault.said(),
             Self::Bug(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Internal Error",
@@ -296,7 +300,7 @@ impl Said<'_> {
         let body = ErrorBody { code: self.code, message: &self.message, code_2: self.code, message_2: &self.message };
         let body = Bytes::from(serde_json::to_vec(&body).unwrap_or_default());
         let Self { status, reason, allow, .. } = *self;
-        Answer { status, reason: Some(reason), allow, ticket_life_secs: None, form, body }
+        Answer { status, reason: Some(reason), allow, ..Answer::ok(form, body) }
     }
 }
 
@@ -308,6 +312,12 @@ struct ErrorBody<'a> {
     code_2: &'a str,
     #[serde(rename = "Message")]
     message_2: &'a str,
+}
+
+impl From<azure::Fault> for Refusal {
+    fn from(fault: azure::Fault) -> Self {
+        Self::Azure(fault)
+    }
 }
 
 /// A name that a client chose, as a shell takes it and as a line can hold it: no control characters, 128 letters at most.
