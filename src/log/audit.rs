@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::capped::CappedFile;
 use super::strangers::Strangers;
 use super::window::{Noted, Repeats, Window};
-use crate::credential::{Credential, IdentityName, Now};
+use crate::credential::{Credential, IdentityName, Now, Want};
 use crate::world::Clock;
 use crate::world::peer::PeerProcess;
 
@@ -56,7 +56,7 @@ pub struct Known {
 pub struct Handed {
     /// The whole temporary access key id, `ASIA...`; `None`: it is a token.
     pub access_key_id: Option<Arc<str>>,
-    /// What the token is for, such as `https://graph.microsoft.com`.
+    /// What a token was asked for, such as `https://graph.microsoft.com`, to the letter; where nobody said it, what it says itself.
     pub audience: Option<Arc<str>>,
     /// The account, where it is known.
     pub account_id: Option<Arc<str>>,
@@ -73,6 +73,15 @@ impl Handed {
             audience: credential.token().and_then(|token| token.claims.audience.as_deref()).map(Into::into),
             account_id: aws.and_then(|aws| aws.account_id.as_deref()).map(Into::into),
             role_arn: aws.and_then(|aws| aws.role_arn.as_deref()).map(Into::into),
+        }
+    }
+
+    /// The same of one that was asked for so.
+    #[must_use]
+    pub fn asked_for(self, want: &Want) -> Self {
+        match want {
+            Want::Token(resource) => Self { audience: Some(Arc::clone(resource)), ..self },
+            Want::Keys | Want::Assertion => self,
         }
     }
 }

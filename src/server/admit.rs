@@ -11,10 +11,12 @@ use http::request::Parts;
 use super::gate::{self, Head, Proofs};
 use super::grant::Grant;
 use super::peers::PeerOwner;
+use super::right::{By, Right};
 use super::service::Service;
 use super::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms};
 use crate::config::Dialect;
-use crate::credential::{Ask, Credential, IdentityName, Now};
+use crate::credential::{Ask, Credential, IdentityName, Now, Resource};
+use crate::dialect::azure::{self, app_service, imds, terraform};
 use crate::dialect::service_account::ServiceAccount;
 use crate::dialect::{Answer, Asked, Refusal, ec2, ecs, ecs_task, pod_identity};
 use crate::engine::lifetime::{CONTAINER_LIFE, INSTANCE_LIFE};
@@ -33,45 +35,12 @@ pub(super) enum Step {
     Verify(Arc<Cluster>, Secret),
 }
 
+/// How long who wants a token is let wait for a fetch: every client of Azure waits longer, and what is slower is answered with a
+/// 503 by then.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(20);
+
 /// The audit trail's word for a session token that was given.
 pub(super) const TICKET: &str = "token";
-
-/// What opened it: for who answers the same request again.
-#[derive(Clone)]
-pub(super) enum Right {
-    /// Nothing yet.
-    Nothing,
-    /// A grant's token.
-    Grant(Arc<Grant>),
-    /// Its being ours.
-    Peer,
-    /// A session token, until then by the boot clock.
-    Ticket(Duration),
-    /// The token of this `NAMESPACE/NAME`: verified each time.
-    Account(Arc<str>),
-}
-
-impl Right {
-    /// Whether it opens something at this time.
-    pub(super) fn lives(&self, now: Now) -> bool {
-        match self {
-            Self::Nothing | Self::Account(_) => false,
-            Self::Grant(grant) => grant.lives(now),
-            Self::Peer => true,
-            Self::Ticket(until) => now.boot < *until,
-        }
-    }
-
-    /// What of a request's proofs it rests on.
-    pub(super) fn proof<'r>(&self, proofs: Proofs<'r>) -> Option<&'r [u8]> {
-        let proof = match self {
-            Self::Nothing | Self::Peer | Self::Account(_) => None,
-            Self::Grant(_) => proofs.token,
-            Self::Ticket(_) => proofs.ticket,
-        };
-        proof.map(http::HeaderValue::as_bytes)
-    }
-}
 
 /// What is known of a request so far: for the audit trail, whatever comes of it, and how it is answered.
 pub(super) struct Told {
@@ -85,6 +54,22 @@ pub(super) struct Told {
     pub(super) writing: Writing,
     /// Of what an EC2 path is.
     about: ec2::About,
+    pub(super) azure: AzureTold,
+}
+
+/// How one of Azure's clients is spoken to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AzureTold {
+    style: azure::Style,
+    /// It shows nothing of a 400.
+    pub(super) mute: bool,
+}
+
+impl AzureTold {
+    fn at(path: &str, dialect: Dialect) -> Self {
+        let style = if dialect == Dialect::AzureImds { imds::read(path).style() } else { azure::Style::AppService };
+        Self { style, mute: false }
+    }
 }
 
 /// What of a credential the answer says.
@@ -100,19 +85,48 @@ pub(super) enum Writing {
     IdentityDocument,
     /// The account in what this path says of the task.
     Task(String),
+    /// A token of Azure, for this; and the client id of its identity, where the configuration tells one.
+    Token { resource: Resource, client_id: Option<String> },
 }
 
 impl Told {
     /// Nothing but where it is asked.
     pub(super) fn at(path: &str, query: Option<&str>, terms: &Terms) -> Self {
+        let dialect = terms.dialect_of(path, query);
         Self {
-            dialect: terms.dialect_of(path, query),
+            dialect,
             right: Right::Nothing,
             identity: None,
             plays: false,
             known: Known::default(),
             writing: Writing::Container,
             about: ec2::About::default(),
+            azure: AzureTold::at(path, dialect),
+        }
+    }
+
+    /// What is asked for is of whom the address plays.
+    pub(super) fn plays(&mut self) {
+        self.plays = true;
+    }
+
+    /// Whether a request like it must say `Metadata: true`.
+    pub(super) fn wants_mark(&self) -> bool {
+        matches!(self.dialect, Dialect::AzureImds | Dialect::Terraform)
+    }
+
+    /// How long its client waits: SDKs of AWS give up after a second, those of Azure wait for 30 s and more, and a token of
+    /// `az` takes some seconds. Where that passes first, the token is there when the client asks again.
+    pub(super) fn patience(&self, usual: Duration) -> Duration {
+        if matches!(self.writing, Writing::Token { .. }) { usual.max(TOKEN_PATIENCE) } else { usual }
+    }
+
+    /// For the audit trail, as it is handed out.
+    pub(super) fn handed(&self, credential: &Credential) -> Handed {
+        let handed = Handed::of(credential);
+        match &self.writing {
+            Writing::Token { resource, .. } => Handed { audience: Some(resource.clone()), ..handed },
+            _ => handed,
         }
     }
 
@@ -130,6 +144,10 @@ impl Told {
     ) -> Result<(Answer, Option<&'c Credential>), Refusal> {
         let account = outcome.as_ref().ok().and_then(|credential| ec2::account_of(credential));
         match (&self.writing, &terms.ec2, &terms.task) {
+            (Writing::Token { resource, client_id }, ..) => {
+                let credential = outcome?;
+                Ok((azure::write_token(credential, resource, client_id.as_deref(), now)?, Some(credential)))
+            }
             (Writing::Instance { extended }, ..) => {
                 let credential = outcome?;
                 Ok((ec2::write_credential(credential, *extended, now)?, Some(credential)))
@@ -159,6 +177,10 @@ impl Told {
             Dialect::PodIdentity if matches!(terms.pod_identity, Some(PodIdentity::ByGrant)) => ecs::refuse(refusal),
             Dialect::PodIdentity => pod_identity::refuse(refusal),
             Dialect::EcsTask => ecs_task::refuse(refusal),
+            Dialect::Terraform => terraform::refuse(refusal, now),
+            // nobody asks for a file
+            Dialect::AppService | Dialect::WorkloadIdentity => app_service::refuse(refusal, self.azure.mute, now),
+            Dialect::AzureImds => imds::refuse(refusal, self.azure.style, self.azure.mute, now),
             Dialect::Ec2 => {
                 let faithful = terms.ec2.as_ref().is_some_and(|instance| instance.faithful);
                 ec2::refuse(refusal, self.about, faithful, now)
@@ -174,7 +196,7 @@ impl Told {
     pub(super) fn deed(&self, terms: &Terms, outcome: &'static str, issued: Option<Handed>) -> Deed {
         Deed {
             grant: match &self.right {
-                Right::Grant(grant) => Some(Arc::clone(&grant.name)),
+                Right::Grant(grant, _) => Some(Arc::clone(&grant.name)),
                 Right::Account(account) => Some(Arc::clone(account)),
                 _ => None,
             },
@@ -198,7 +220,7 @@ impl Service {
         told: &mut Told,
     ) -> Result<Step, Refusal> {
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
-        let proofs = gate::examine(head, peer.to().ip(), terms.puts())?;
+        let proofs = gate::examine(head, peer.to().ip(), terms.takes())?;
         let path = parts.uri.path();
         if path == "/healthz" && parts.method != Method::PUT {
             return Ok(Step::Health);
@@ -210,6 +232,14 @@ impl Service {
             (Dialect::Ec2, Some(instance), _) => {
                 peer.may_ask(terms.peers)?;
                 self.admit_instance(parts, instance, proofs, told, now)
+            }
+            (Dialect::AppService | Dialect::Terraform, ..) if terms.azure.is_some() => {
+                self.admit_azure_grant(parts, terms, proofs, told)
+            }
+            (Dialect::AzureImds, ..) => {
+                let machine = terms.azure_imds.as_ref().ok_or(Refusal::Path)?;
+                peer.may_ask(terms.peers)?;
+                self.admit_azure_machine(parts, machine, proofs, told)
             }
             (Dialect::EcsTask, _, Some(task)) => {
                 peer.may_ask(terms.peers)?;
@@ -223,7 +253,7 @@ impl Service {
             (Dialect::Ecs, ..) => match terms.ecs {
                 Some(Ecs::ByGrant) => self.admit_grant(path, terms, proofs, told),
                 Some(Ecs::RelativeByGrant) => {
-                    self.take_grant(proofs, told)?;
+                    self.take_grant(shown(proofs), By::Authorization, told)?;
                     self.admit_relative(parts, terms, told)
                 }
                 Some(Ecs::Relative) => {
@@ -239,24 +269,25 @@ impl Service {
 
     /// `/creds/NAME`, or `/v1/credentials` for the grant's default identity.
     fn admit_grant(&self, path: &str, terms: &Terms, proofs: Proofs<'_>, told: &mut Told) -> Result<Step, Refusal> {
-        let grant = self.take_grant(proofs, told)?;
+        let grant = self.take_grant(shown(proofs), By::Authorization, told)?;
         let identity = match ecs::read(path)? {
             Asked::Identity(name) => name.into(),
             Asked::GrantDefault => grant.default_aws.clone().ok_or(Refusal::NoDefault)?,
         };
-        self.admit_identity(identity, terms, told).map(Step::Ask)
+        self.admit_identity(identity, terms, told).map(keys_of)
     }
 
-    fn take_grant(&self, proofs: Proofs<'_>, told: &mut Told) -> Result<Arc<Grant>, Refusal> {
-        let token = proofs.token.filter(|token| !token.is_empty()).ok_or(Refusal::TokenMissing)?;
-        let grant = self.grants.admit(token.as_bytes()).ok_or(Refusal::TokenUnknown)?;
-        told.right = Right::Grant(Arc::clone(&grant));
+    /// The grant that a token opens, which was shown so.
+    pub(super) fn take_grant(&self, token: Option<&[u8]>, by: By, told: &mut Told) -> Result<Arc<Grant>, Refusal> {
+        let token = token.filter(|token| !token.is_empty()).ok_or(Refusal::TokenMissing)?;
+        let grant = self.grants.admit(token).ok_or(Refusal::TokenUnknown)?;
+        told.right = Right::Grant(Arc::clone(&grant), by);
         Ok(grant)
     }
 
     fn admit_relative(&self, parts: &Parts, terms: &Terms, told: &mut Told) -> Result<Step, Refusal> {
         let identity = ecs::read_relative(parts.uri.path(), parts.uri.query())?;
-        self.admit_identity(identity.into(), terms, told).map(Step::Ask)
+        self.admit_identity(identity.into(), terms, told).map(keys_of)
     }
 
     /// The token is looked at by who may wait.
@@ -288,7 +319,7 @@ impl Service {
         let Some(identity) = cluster.identities.get(&key).cloned() else {
             return Err(Refusal::NotMapped(named));
         };
-        self.admit_identity(identity, terms, told)
+        self.admit_identity(identity, terms, told).map(Ask::aws)
     }
 
     fn admit_instance(
@@ -337,7 +368,7 @@ impl Service {
             };
             return Ok(Step::Say(answer, "described"));
         }
-        self.known_identity(Arc::clone(&instance.identity), told).map(Step::Ask)
+        self.known_identity(Arc::clone(&instance.identity), told).map(keys_of)
     }
 
     fn admit_task(&self, path: &str, task: &Task, told: &mut Told) -> Result<Step, Refusal> {
@@ -348,33 +379,46 @@ impl Service {
         }
         ecs_task::read(path)?;
         told.writing = Writing::Task(path.to_owned());
-        self.known_identity(Arc::clone(&task.identity), told).map(Step::Ask)
+        self.known_identity(Arc::clone(&task.identity), told).map(keys_of)
     }
 
     /// An identity that was asked for by its name, or that an account was given.
-    fn admit_identity(&self, identity: IdentityName, terms: &Terms, told: &mut Told) -> Result<Ask, Refusal> {
-        let ask = self.known_identity(identity, told)?;
+    pub(super) fn admit_identity(
+        &self,
+        identity: IdentityName,
+        terms: &Terms,
+        told: &mut Told,
+    ) -> Result<IdentityName, Refusal> {
+        let identity = self.known_identity(identity, told)?;
         let granted = match &told.right {
-            Right::Grant(grant) => grant.scope.covers(&ask.identity),
+            Right::Grant(grant, _) => grant.scope.covers(&identity),
             _ => true,
         };
         if !granted {
-            return Err(Refusal::NotGranted(ask.identity.to_string()));
+            return Err(Refusal::NotGranted(identity.to_string()));
         }
-        if !terms.serves(&ask.identity) {
-            return Err(Refusal::NotServed(ask.identity.to_string()));
+        if !terms.serves(&identity) {
+            return Err(Refusal::NotServed(identity.to_string()));
         }
-        Ok(ask)
+        Ok(identity)
     }
 
-    fn known_identity(&self, identity: IdentityName, told: &mut Told) -> Result<Ask, Refusal> {
+    pub(super) fn known_identity(&self, identity: IdentityName, told: &mut Told) -> Result<IdentityName, Refusal> {
         match self.names.borrow().get(&identity) {
-            Some(known) => told.known = known.clone(),
+            Some(named) => told.known = named.known.clone(),
             None => return Err(Refusal::UnknownIdentity(identity.to_string())),
         }
         told.identity = Some(Arc::clone(&identity));
-        Ok(Ask::aws(identity))
+        Ok(identity)
     }
+}
+
+fn keys_of(identity: IdentityName) -> Step {
+    Step::Ask(Ask::aws(identity))
+}
+
+fn shown(proofs: Proofs<'_>) -> Option<&[u8]> {
+    proofs.token.map(http::HeaderValue::as_bytes)
 }
 
 impl Task {

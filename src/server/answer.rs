@@ -1,7 +1,7 @@
 //! Answers as HTTP responses, and the one route that no dialect has: `/healthz`.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
@@ -25,6 +25,9 @@ pub(super) fn reply(answer: Answer) -> Reply {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(methods) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if let Some(secs) = answer.retry_after_secs {
+        headers.insert(RETRY_AFTER, secs.into());
     }
     if let Some(secs) = answer.ticket_life_secs {
         // nearly all ask for the longest, which is not written out each time

@@ -20,14 +20,16 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::admit::{Right, Step, TICKET, Told};
+use super::admit::{Step, TICKET, Told};
 use super::answer::{Health, Reply, reply};
 use super::crowd::Standing;
-use super::gate::{self, Head};
+use super::gate::{self, Head, Takes};
 use super::peers::PeerOwner;
+use super::right::Right;
 use super::service::Service;
 use super::terms::{InForce, Terms};
 use crate::credential::{Ask, Now};
+use crate::dialect::azure::{app_service, imds};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Lease;
 use crate::log::audit::{Entry, Peer};
@@ -73,37 +75,51 @@ impl Desk {
         let recall = self.recall.borrow();
         let recall = recall.as_ref()?;
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
-        let proofs = gate::examine(head, self.owner.to().ip(), false).ok()?;
+        let takes = Takes { puts: false, ..self.terms.borrow().terms().takes() };
+        let proofs = gate::examine(head, self.owner.to().ip(), takes).ok()?;
         let same_proof = match (&recall.proof, recall.right.proof(proofs)) {
             (Some(remembered), Some(shown)) => remembered.same_as(shown),
             // one that is shown where none is needed may be wrong
             (None, None) => proofs.ticket.is_none(),
             _ => false,
         };
-        let same = asked(parts) == &*recall.asked && same_proof;
-        if !same || !recall.right.lives(now) || !recall.lease.holds(now) {
+        // what is asked for may hold a secret
+        let same = recall.asked.same_as(asked(parts).as_bytes()) && same_proof;
+        let marked = !recall.marked || imds::is_marked(proofs.mark);
+        // who asks for the head alone may be told something else
+        let same = same && recall.method == parts.method;
+        if !same || !marked || !recall.right.lives(now) || !recall.lease.holds(now) {
             return None;
         }
-        if let Right::Grant(grant) = &recall.right {
+        // it says how many seconds are left, and is written anew when that is not true any more
+        if recall.left_secs.is_some_and(|secs| secs != left_secs(&recall.lease, now)) {
+            return None;
+        }
+        if let Right::Grant(grant, _) = &recall.right {
             grant.use_at(now);
         }
         self.service.audit.note(&recall.entry, &self.peer, now, 0);
         Some(reply(recall.answer.clone()))
     }
 
-    fn remember(&self, parts: &Parts, told: &Told, lease: Lease, answer: Answer, entry: Entry) {
+    fn remember(&self, parts: &Parts, told: &Told, lease: Lease, answer: Answer, entry: Entry, now: Now) {
+        let headers = &parts.headers;
         let proofs = gate::Proofs {
-            token: parts.headers.get(http::header::AUTHORIZATION),
-            ticket: parts.headers.get(crate::dialect::ec2::TICKET),
-            ticket_life: None,
+            token: headers.get(http::header::AUTHORIZATION),
+            ticket: headers.get(crate::dialect::ec2::TICKET),
+            identity_header: headers.get(app_service::HEADER),
+            secret: headers.get(app_service::OLD_HEADER),
+            ..gate::Proofs::default()
         };
         let proof = match told.right.proof(proofs).map(std::str::from_utf8) {
             Some(Ok(proof)) => Some(Secret::new(proof)),
             Some(Err(_)) => return,
             None => None,
         };
-        let (asked, right) = (asked(parts).into(), told.right.clone());
-        self.recall.replace(Some(Recall { proof, asked, right, lease, answer, entry }));
+        let (asked, right, marked) = (Secret::new(asked(parts)), told.right.clone(), told.wants_mark());
+        let left_secs = lease.credential().token().map(|_| left_secs(&lease, now));
+        let method = parts.method.clone();
+        self.recall.replace(Some(Recall { proof, method, asked, marked, right, lease, left_secs, answer, entry }));
     }
 
     /// What can be answered from memory is, now; the rest waits for the engine.
@@ -112,13 +128,13 @@ impl Desk {
         if let Some(lease) = service.engine.lease_with(&ask, told.min_life(), since) {
             let (answer, entry) = service.settle(terms, &told, Ok(lease.credential()), peer, since);
             if answer.status.is_success() {
-                self.remember(parts, &told, lease, answer.clone(), entry);
+                self.remember(parts, &told, lease, answer.clone(), entry, since);
             }
             return Answering::Ready(Some(reply(answer)));
         }
         let (service, terms, peer) = (Arc::clone(service), Arc::clone(terms), Arc::clone(peer));
         Answering::Waiting(Box::pin(async move {
-            let patience = service.engine.settings().patience;
+            let patience = told.patience(service.engine.settings().patience);
             service.obtain(&ask, &terms, &told, &peer, since, patience).await
         }))
     }
@@ -166,12 +182,22 @@ fn asked(parts: &Parts) -> &str {
     parts.uri.path_and_query().map_or("", |asked| asked.as_str())
 }
 
+/// The whole seconds that are left of what was leased.
+fn left_secs(lease: &Lease, now: Now) -> u64 {
+    lease.credential().remaining(now).as_secs()
+}
+
 /// An answer, and all that led to it.
 struct Recall {
     proof: Option<Secret>,
-    asked: Box<str>,
+    method: Method,
+    asked: Secret,
+    /// `Metadata: true` must be there each time.
+    marked: bool,
     right: Right,
     lease: Lease,
+    /// Of a token: what the answer says is left of it.
+    left_secs: Option<u64>,
     answer: Answer,
     entry: Entry,
 }

@@ -10,8 +10,10 @@ use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER,
     TRANSFER_ENCODING,
 };
+use http::uri::Scheme;
 use http::{Method, Uri, Version};
 
+use crate::dialect::azure::{app_service, imds};
 use crate::dialect::{Refusal, ec2};
 
 /// What of a request the gate looks at.
@@ -36,12 +38,32 @@ pub struct Proofs<'r> {
     pub ticket: Option<&'r HeaderValue>,
     /// `X-aws-ec2-metadata-token-ttl-seconds`: for how long a session token is wanted.
     pub ticket_life: Option<&'r HeaderValue>,
+    /// `X-IDENTITY-HEADER`: a grant's token, as App Service has it.
+    pub identity_header: Option<&'r HeaderValue>,
+    /// `secret`: a grant's token, as App Service had it.
+    pub secret: Option<&'r HeaderValue>,
+    /// `Metadata`: no secret, but nothing that a URL alone brings along.
+    pub mark: Option<&'r HeaderValue>,
+}
+
+/// What an address takes beyond what all of them do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// Somebody takes PUT.
+    pub puts: bool,
+    /// It is Azure's metadata service: it is called 169.254.169.254, whoever brought the request here. Go sends requests for that
+    /// address to `HTTP_PROXY`, which is us then, with the whole URL (`net/http`, `ProxyFromEnvironment`).
+    pub azure_address: bool,
 }
 
 /// Lets a request in, and hands back what it proves itself by, or says why not. `bound` is the address that the client
-/// reached us at; `puts`: somebody here takes PUT.
-pub fn examine<'r>(head: Head<'r>, bound: IpAddr, puts: bool) -> Result<Proofs<'r>, Refusal> {
-    if head.target.authority().is_some() || !head.target.path().starts_with('/') {
+/// reached us at.
+pub fn examine<'r>(head: Head<'r>, bound: IpAddr, takes: Takes) -> Result<Proofs<'r>, Refusal> {
+    let whole = head.target.authority().map(http::uri::Authority::as_str);
+    let for_azure = takes.azure_address
+        && head.target.scheme() == Some(&Scheme::HTTP)
+        && whole.is_some_and(|whole| is_azure(whole.as_bytes()));
+    if whole.is_some() && !for_azure || !head.target.path().starts_with('/') {
         return Err(Refusal::Malformed("the target must be a path"));
     }
     let seen = survey(head.headers)?;
@@ -50,7 +72,10 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr, puts: bool) -> Result<Proofs<'
         return Err(Refusal::HeadTooLarge);
     }
     match seen.host {
+        // whoever sends a whole URL means what it says, and not the Host header (RFC 9112, 3.2.2)
+        _ if for_azure => {}
         Some(host) if names_us(host.as_bytes(), bound) => {}
+        Some(host) if takes.azure_address && is_azure(host.as_bytes()) => {}
         Some(_) => return Err(Refusal::Host),
         // Browsers speak HTTP/1.1; what is left of HTTP/1.0 may send no Host (RFC 9112, 3.2).
         None if head.version == Version::HTTP_10 => {}
@@ -62,7 +87,7 @@ pub fn examine<'r>(head: Head<'r>, bound: IpAddr, puts: bool) -> Result<Proofs<'
     if seen.browser {
         return Err(Refusal::Browser);
     }
-    if !(matches!(*head.method, Method::GET | Method::HEAD) || puts && *head.method == Method::PUT) {
+    if !(matches!(*head.method, Method::GET | Method::HEAD) || takes.puts && *head.method == Method::PUT) {
         return Err(Refusal::Method);
     }
     if seen.chunked {
@@ -113,6 +138,18 @@ fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
             if seen.proofs.ticket_life.replace(value).is_some() {
                 return Err(Refusal::TicketLife);
             }
+        } else if name == IDENTITY_HEADER {
+            if seen.proofs.identity_header.replace(value).is_some() {
+                return Err(Refusal::Malformed("two X-IDENTITY-HEADER headers"));
+            }
+        } else if name == SECRET {
+            if seen.proofs.secret.replace(value).is_some() {
+                return Err(Refusal::Malformed("two secret headers"));
+            }
+        } else if name == MARK {
+            if seen.proofs.mark.replace(value).is_some() {
+                return Err(Refusal::Malformed("two Metadata headers"));
+            }
         } else if name == CONTENT_LENGTH {
             seen.body_bytes = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
         } else if name == TRANSFER_ENCODING {
@@ -124,6 +161,10 @@ fn survey(headers: &HeaderMap) -> Result<Seen<'_>, Refusal> {
     }
     Ok(seen)
 }
+
+const IDENTITY_HEADER: HeaderName = HeaderName::from_static(app_service::HEADER);
+const SECRET: HeaderName = HeaderName::from_static(app_service::OLD_HEADER);
+const MARK: HeaderName = HeaderName::from_static(imds::MARK);
 
 fn forwards(name: &HeaderName) -> bool {
     name == FORWARDED || name.as_str().starts_with("x-forwarded-")
@@ -156,6 +197,11 @@ fn names_us(host: &[u8], bound: IpAddr) -> bool {
         && (name.parse::<IpAddr>().is_ok_and(|address| is_us(address, bound)) || name.eq_ignore_ascii_case("localhost"))
 }
 
+/// Whether an authority or a `Host` is Azure's metadata service.
+fn is_azure(host: &[u8]) -> bool {
+    matches!(host, b"169.254.169.254" | b"169.254.169.254:80")
+}
+
 fn is_us(address: IpAddr, bound: IpAddr) -> bool {
     address.is_loopback() || (address == bound && !address.is_unspecified())
 }
@@ -176,6 +222,7 @@ mod tests {
         target: &'static str,
         version: Version,
         headers: Vec<(&'static str, &'static str)>,
+        azure_address: bool,
     }
 
     impl Request {
@@ -185,6 +232,7 @@ mod tests {
                 target: "/creds/prod",
                 version: Version::HTTP_11,
                 headers: [("host", "127.0.0.1:9711"), ("authorization", "T")].iter().chain(headers).copied().collect(),
+                azure_address: false,
             }
         }
 
@@ -203,7 +251,7 @@ mod tests {
                 });
             let target: Uri = self.target.parse().unwrap();
             let head = Head { method: &self.method, target: &target, version: self.version, headers: &headers };
-            examine(head, bound.parse().unwrap(), false)
+            examine(head, bound.parse().unwrap(), Takes { azure_address: self.azure_address, ..Takes::default() })
                 .map(|proofs| proofs.token.map(|token| token.to_str().unwrap().into()))
         }
     }
@@ -275,6 +323,9 @@ mod tests {
         for request in [
             Request::with(&[("host", "127.0.0.1:9711")]),
             Request::with(&[("authorization", "T")]),
+            Request::with(&[("x-identity-header", "T"), ("x-identity-header", "T")]),
+            Request::with(&[("secret", "T"), ("secret", "T")]),
+            Request::with(&[("metadata", "true"), ("metadata", "true")]),
             Request { target: "http://127.0.0.1:9711/creds/prod", ..Request::with(&[]) },
             Request { target: "*", ..Request::with(&[]) },
             Request { target: "127.0.0.1:443", method: Method::CONNECT, ..Request::with(&[]) },
@@ -325,7 +376,42 @@ mod tests {
             target: "/nothing/here",
             headers: vec![("host", "evil.example"), ("origin", "https://evil.example"), ("x-forwarded-for", "1.2.3.4")],
             version: Version::HTTP_11,
+            azure_address: true,
         };
         assert_eq!(request.examine(LOOPBACK), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn c15_a_whole_url_is_taken_for_the_one_address_where_azure_is_played() {
+        let whole = |target| Request { target, azure_address: true, ..Request::with(&[]) };
+        for target in ["http://169.254.169.254/metadata/instance", "http://169.254.169.254:80/metadata?x=1"] {
+            assert!(whole(target).examine(LOOPBACK).is_ok(), "{target}");
+            // the Host header says nothing then (RFC 9112, 3.2.2)
+            let other = Request { headers: vec![("host", "evil.example")], ..whole(target) };
+            assert!(other.examine(LOOPBACK).is_ok(), "{target}");
+            let elsewhere = Request { azure_address: false, ..whole(target) };
+            assert!(matches!(elsewhere.examine(LOOPBACK), Err(Refusal::Malformed(_))), "{target}");
+        }
+        for target in [
+            "https://169.254.169.254/metadata/instance",
+            "http://169.254.169.254:8080/metadata/instance",
+            "http://user@169.254.169.254/metadata/instance",
+            "http://169.254.169.254.example/metadata/instance",
+            "http://127.0.0.1:9711/metadata/instance",
+            "http://example.com/",
+            "169.254.169.254:80",
+        ] {
+            assert!(matches!(whole(target).examine(LOOPBACK), Err(Refusal::Malformed(_))), "{target}");
+        }
+    }
+
+    #[test]
+    fn c44_azures_address_is_a_name_where_azure_is_played() {
+        for host in ["169.254.169.254", "169.254.169.254:80"] {
+            assert!(Request { azure_address: true, ..Request::host(host) }.examine(LOOPBACK).is_ok(), "{host}");
+            assert_eq!(Request::host(host).examine(LOOPBACK), Err(Refusal::Host), "{host}");
+        }
+        let other = Request { azure_address: true, ..Request::host("169.254.169.254:8080") };
+        assert_eq!(other.examine(LOOPBACK), Err(Refusal::Host));
     }
 }

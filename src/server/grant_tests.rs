@@ -157,6 +157,7 @@ async fn grants_outlive_a_restart_as_digests_only() {
         (grant.default_aws.as_deref(), &grant.holder),
         (Some("prod"), &Holder::Shell { pid: 7, started: "77".into() })
     );
+    assert_eq!(grant.azure_client_id.as_deref(), Some("11111111-0000-0000-0000-000000000000"));
     for gone in [passing, revoked] {
         assert!(second.admit(gone.expose().as_bytes()).is_none());
     }

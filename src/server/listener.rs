@@ -305,7 +305,8 @@ pub const MOST_CONNECTIONS: usize = 12_000;
 const MOST_BESIDE: usize = 512;
 const LEAST_BESIDE: usize = 16;
 
-/// How long what is in progress may take after a stop: more than any request may wait for the engine.
+/// How long what is in progress may take after a stop: more than any request may wait for the engine, but for one that wants a token
+/// of Azure. That one is let go of.
 pub const DRAIN: Duration = Duration::from_secs(2);
 
 const BACKLOG: u32 = 4096;

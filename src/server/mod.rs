@@ -4,6 +4,7 @@
 //! identities?), a dialect's `read`, the engine, the dialect's `write`, the audit trail, and leaves.
 
 mod admit;
+mod admit_azure;
 mod answer;
 mod bind_error;
 pub mod conn;
@@ -16,5 +17,6 @@ pub mod issuer_keys;
 pub mod listener;
 mod peers;
 mod pulse;
+mod right;
 pub mod service;
 pub mod terms;

@@ -19,15 +19,46 @@ use super::desk::Desk;
 use super::grant::Grants;
 use super::listener::Listener;
 use super::terms::Terms;
-use crate::config::Identity;
+use crate::config::azure::PrincipalIds;
+use crate::config::{AzureSource, Identity};
 use crate::credential::{Credential, IdentityName, Now};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Engine;
-use crate::log::audit::{Audit, Entry, Handed, Known, Peer};
+use crate::log::audit::{Audit, Entry, Known, Peer};
 use crate::world::Clock;
 
 /// The names of all identities, usable or not, and what is known of each: what is not among them is unknown.
-pub type Names = Arc<BTreeMap<IdentityName, Known>>;
+pub type Names = Arc<BTreeMap<IdentityName, Named>>;
+
+/// What is known of an identity.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// For the audit trail.
+    pub known: Known,
+    /// By which ids clients may call it, where it is one of Azure.
+    pub azure: Option<PrincipalIds>,
+}
+
+impl From<Known> for Named {
+    fn from(known: Known) -> Self {
+        Self { known, azure: None }
+    }
+}
+
+/// What is known of an identity by its definition.
+pub fn named(identity: &Identity) -> Named {
+    let azure = identity.azure().map(|azure| {
+        let of_source = match &azure.source {
+            AzureSource::Entra { client_id }
+            | AzureSource::Certificate { client_id, .. }
+            | AzureSource::Federated { client_id, .. } => Some(client_id.clone()),
+            AzureSource::AzureCli { .. } | AzureSource::Azd { .. } => None,
+        };
+        let client_id = azure.ids.client_id.clone().or(of_source);
+        PrincipalIds { client_id, ..azure.ids.clone() }
+    });
+    Named { known: known(identity), azure }
+}
 
 /// What the audit trail says of an identity where no credential tells it.
 pub fn known(identity: &Identity) -> Known {
@@ -107,7 +138,7 @@ impl Service {
     ) -> (Answer, Entry) {
         let now = self.clock.now();
         let (answer, deed) = match told.write(terms, outcome, now) {
-            Ok((answer, Some(credential))) => (answer, told.deed(terms, "issued", Some(Handed::of(credential)))),
+            Ok((answer, Some(credential))) => (answer, told.deed(terms, "issued", Some(told.handed(credential)))),
             Ok((answer, None)) => (answer, told.deed(terms, "described", None)),
             Err(refusal) => {
                 if let Refusal::Bug(reason) = refusal {

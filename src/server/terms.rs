@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::gate::Takes;
 use super::issuer_keys::IssuerKeys;
 use crate::config::{Dialect, Peers};
 use crate::credential::IdentityName;
+use crate::dialect::azure::instance::InstanceMetadata;
+use crate::dialect::azure::{self, imds, terraform};
 use crate::dialect::ec2::Metadata;
 use crate::dialect::ecs_task::{self, Documents, TaskFacts};
 use crate::dialect::service_account::Rules;
@@ -30,6 +33,24 @@ pub struct Terms {
     pub ec2: Option<Instance>,
     /// Task metadata.
     pub task: Option<Task>,
+    /// `/azure/IDENTITY/token`.
+    pub azure: Option<AzureByGrant>,
+    /// Azure's instance metadata service.
+    pub azure_imds: Option<AzureMachine>,
+}
+
+/// The tokens of Azure identities, with a grant's token: in a header, or in the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AzureByGrant;
+
+/// The machine that an Azure listener plays.
+pub struct AzureMachine {
+    /// The identities that it has, the default first: at least one.
+    pub identities: Vec<IdentityName>,
+    /// What it says of itself.
+    pub metadata: InstanceMetadata,
+    /// The client id that its clients' environment names (`AZURE_CLIENT_ID`), where it is known: it stands for the default.
+    pub own_client_id: Option<String>,
 }
 
 /// By what container credentials are had.
@@ -103,12 +124,23 @@ impl Terms {
             pod_identity: Some(PodIdentity::ByGrant),
             ec2: None,
             task: None,
+            azure: Some(AzureByGrant),
+            azure_imds: None,
         }
     }
 
     /// Those of an address at which nothing is served yet.
     pub fn of_nothing(peers: Peers, identities: Vec<IdentityName>) -> Self {
-        Self { peers, identities: Some(identities), ecs: None, pod_identity: None, ec2: None, task: None }
+        Self {
+            peers,
+            identities: Some(identities),
+            ecs: None,
+            pod_identity: None,
+            ec2: None,
+            task: None,
+            azure: None,
+            azure_imds: None,
+        }
     }
 
     /// Whether an identity may be had here at all.
@@ -121,17 +153,24 @@ impl Terms {
         match dialect {
             Dialect::Ec2 => self.ec2.as_ref().map(|instance| &instance.identity),
             Dialect::EcsTask => self.task.as_ref().map(|task| &task.identity),
+            Dialect::AzureImds => self.azure_imds.as_ref().and_then(|machine| machine.identities.first()),
             _ => None,
         }
     }
 
-    /// Whether somebody here takes PUT.
-    pub(super) fn puts(&self) -> bool {
-        self.ec2.is_some()
+    /// What is taken here that is not everywhere.
+    pub(super) fn takes(&self) -> Takes {
+        Takes { puts: self.ec2.is_some(), azure_address: self.azure_imds.is_some() }
     }
 
     /// In which dialect a request for this path is answered, if only to be told that there is no such path.
     pub(super) fn dialect_of(&self, path: &str, query: Option<&str>) -> Dialect {
+        if self.azure.is_some() && azure::owns(path) {
+            return if terraform::read(path).is_some() { Dialect::Terraform } else { Dialect::AppService };
+        }
+        if self.azure_imds.is_some() && imds::owns(path) {
+            return Dialect::AzureImds;
+        }
         if self.ecs.is_none() && self.pod_identity.is_none() && self.task.is_none() {
             return self.main_dialect();
         }
@@ -156,8 +195,12 @@ impl Terms {
             Dialect::Ecs
         } else if self.pod_identity.is_some() {
             Dialect::PodIdentity
-        } else {
+        } else if self.task.is_some() {
             Dialect::EcsTask
+        } else if self.azure.is_some() {
+            Dialect::AppService
+        } else {
+            Dialect::AzureImds
         }
     }
 }
