@@ -6,6 +6,7 @@
 //! - [`background`]: the daemon started, found and ended by commands
 //! - [`user_sessions`]: sessions of IAM users, which a person begins and the daemon keeps
 //! - [`keys`]: long-term keys in the keyring, and how they are rotated
+//! - [`federation`]: the trust that a federated identity needs, as a real token shows it
 //! - [`link_local`]: the fixed addresses of metadata services, on this machine's loopback
 //! - [`portal`], [`aws_config`]: what a sign-in gives, and the file that it is written into
 //!
@@ -19,13 +20,16 @@ use crate::server::grant::GrantError;
 use crate::server::grant_store::StoreError;
 use crate::world::folder::FolderError;
 
+pub mod accounts;
 mod address;
 pub mod assertion_file;
 pub mod aws_config;
 pub mod background;
 mod beside;
+mod cli_logins;
 mod daemon;
 mod endpoint;
+pub mod federation;
 pub mod generated;
 pub mod keys;
 pub mod link_local;

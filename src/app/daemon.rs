@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::cli_logins::CliLogins;
 use super::generated::AwsFiles;
 use super::listeners::Listeners;
 use super::marker::Marker;
@@ -48,6 +49,7 @@ pub struct App {
     socket: Arc<LocalSocket>,
     reload: Reload,
     sign_ins: SignIns,
+    cli_logins: CliLogins,
     announcer: Announcer,
     state: Arc<Folder>,
     _locks: [Lock; 2],
@@ -122,6 +124,14 @@ impl App {
             supplied: false,
             watch_after: Duration::ZERO,
         };
+        let cli_logins = CliLogins {
+            world: world.clone(),
+            engine: engine.clone(),
+            config: followed.clone(),
+            identities: None,
+            supplied: false,
+            watch_after: Duration::ZERO,
+        };
         let daemon = Daemon {
             listeners: {
                 let listeners = listeners.clone();
@@ -160,7 +170,19 @@ impl App {
             sessions: Arc::new(keeper),
             listeners: listeners.clone(),
         };
-        Ok(Self { daemon, service, listener, listeners, socket, reload, sign_ins, announcer, state, _locks: locks })
+        Ok(Self {
+            daemon,
+            service,
+            listener,
+            listeners,
+            socket,
+            reload,
+            sign_ins,
+            cli_logins,
+            announcer,
+            state,
+            _locks: locks,
+        })
     }
 
     /// Where clients are answered, such as `127.0.0.1:9711`.
@@ -179,7 +201,19 @@ impl App {
     ///
     /// Where a part of it ended before its time: a fault of ours, and no daemon is better than half a one.
     pub async fn run(self) -> Result<(), AppError> {
-        let Self { daemon, service, listener, listeners, socket, reload, sign_ins, announcer, state, _locks } = self;
+        let Self {
+            daemon,
+            service,
+            listener,
+            listeners,
+            socket,
+            reload,
+            sign_ins,
+            cli_logins,
+            announcer,
+            state,
+            _locks,
+        } = self;
         reload::tell_complaints(&daemon.config(), None);
         reload::warm(&daemon);
         let mut stop = daemon.stop.subscribe();
@@ -192,6 +226,7 @@ impl App {
         background.spawn(listeners.clone().run(reload.configs.subscribe()));
         background.spawn(reload.run());
         background.spawn(sign_ins.run());
+        background.spawn(cli_logins.run());
         background.spawn(announcer.run());
         background.spawn(super::smallness::stay_small(thinned));
         tracing::info!(address = %daemon.address, version = env!("CARGO_PKG_VERSION"), "serving");

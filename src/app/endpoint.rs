@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::AppError;
-use super::beside::{Beside, Metadata};
+use super::beside::{Beside, Metadata, Whose};
+use super::cli_logins::CliLogins;
 use super::notes;
 use super::recipes::names;
 use super::sign_ins::SignIns;
@@ -66,7 +67,7 @@ pub struct Endpoint {
     beside: Option<Beside>,
     supplying: JoinHandle<()>,
     staying_small: JoinHandle<()>,
-    following: JoinHandle<((), ())>,
+    following: JoinHandle<((), (), ())>,
     configs: watch::Sender<Arc<Config>>,
     news: mpsc::UnboundedSender<News>,
 }
@@ -98,7 +99,7 @@ impl Endpoint {
                     name: Some(format!("{name}-azure")),
                     scope: Scope::of(azure.iter().cloned()),
                     default_aws: None,
-                    azure_client_id,
+                    azure_client_id: azure_client_id.clone(),
                     life: None,
                     holder: Holder::Connection,
                 })?;
@@ -107,6 +108,7 @@ impl Endpoint {
             None => (None, None),
         };
         let default = aws.first().cloned();
+        let whose = Whose { aws: default.clone(), azure, azure_client_id };
         let (token, grant) = grants.issue(GrantSpec {
             name: Some(name),
             scope: Scope::of(aws),
@@ -141,10 +143,7 @@ impl Endpoint {
         let (names, known) = watch::channel(names(&config));
         let stop = watch::Sender::new(false);
         let service = Service::new(engine.clone(), Arc::clone(&grants), known, audit.clone(), world.clock.clone());
-        let beside = match &default {
-            Some(default) => Beside::open(metadata, default, &config, &service, &*world.random, stop.subscribe())?,
-            None => None,
-        };
+        let beside = Beside::open(metadata, whose, &config, &service, &*world.random, stop.subscribe())?;
         let serving = tokio::spawn(service.serve(listener, stop.subscribe()));
         let supplying = tokio::spawn(supply.keep(engine.clone(), supplier, heard));
         let staying_small = tokio::spawn(stay_small(thinned));
@@ -164,7 +163,16 @@ impl Endpoint {
             identities: sign_ins.identities.clone().unwrap_or_default(),
             watch_after: MOST_ARE_OVER,
         };
-        let following = tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run()) });
+        let cli_logins = CliLogins {
+            world: world.clone(),
+            engine: engine.clone(),
+            config: sign_ins.config.clone(),
+            identities: sign_ins.identities.clone(),
+            supplied: true,
+            watch_after: MOST_ARE_OVER,
+        };
+        let following =
+            tokio::spawn(async move { tokio::join!(sign_ins.run(), user_sessions.run(), cli_logins.run()) });
         Ok(Self {
             address,
             token,
@@ -261,8 +269,9 @@ impl Endpoint {
     /// Writes down that a process was given the keys themselves, past the endpoint.
     pub fn handed_out(&self, identity: &IdentityName, credential: &Arc<Credential>, to: u32, now: Now) {
         let outcome = Ok(Arc::clone(credential));
-        let known = self.names.borrow().get(identity).cloned().unwrap_or_default();
-        HandedOut { dialect: "static-env", identity, known, outcome: &outcome, to: Some(to), since: now }
+        let known = self.names.borrow().get(identity).map(|named| named.known.clone()).unwrap_or_default();
+        let ask = &Ask::aws(Arc::clone(identity));
+        HandedOut { dialect: "static-env", ask, known, outcome: &outcome, to: Some(to), since: now }
             .note(&self.audit, now);
     }
 

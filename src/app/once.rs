@@ -41,7 +41,7 @@ pub async fn once(world: &World, config: Arc<Config>, identity: IdentityName, wa
         Ok(audit) => {
             let to = ourselves::parent().ok().map(|parent| parent.pid);
             let dialect = "process";
-            let handed_out = HandedOut { dialect, identity: &ask.identity, known, outcome: &outcome, to, since };
+            let handed_out = HandedOut { dialect, ask: &ask, known, outcome: &outcome, to, since };
             handed_out.note(&audit, world.clock.now());
             audit.close().await;
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::{Config, Identity, Unusable};
 use crate::credential::{Ask, Failure, FailureClass, IdentityName, Want};
 use crate::engine;
-use crate::server::service::{Names, known};
+use crate::server::service::{Names, named};
 use crate::source::mfa::UserSessions;
 use crate::source::{self, Learnt, Means, Recipe, Recipes, Source};
 use crate::world::World;
@@ -51,7 +51,8 @@ impl Recipes for Book {
         let unusable =
             |why: &Unusable| Failure::new(FailureClass::Refused, "Unusable", format!("{}: {why}", identity.name));
         let definition = identity.definition.as_ref().map_err(unusable)?;
-        let keep_warm = identity.keep_warm;
+        // what else of it a client thinks of asking for stays no longer than it is used: it would fill the table for good
+        let keep_warm = identity.keep_warm && identity.ask() == *ask;
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
         if let Some(instead) = self.instead.get(&ask.identity) {
             let source = instead(&ask.want);
@@ -78,7 +79,7 @@ fn unknown(name: &str) -> String {
 
 /// The names that a server knows.
 pub(super) fn names(config: &Config) -> Names {
-    Arc::new(config.identities.iter().map(|(name, identity)| (Arc::clone(name), known(identity))).collect())
+    Arc::new(config.identities.iter().map(|(name, identity)| (Arc::clone(name), named(identity))).collect())
 }
 
 #[cfg(test)]

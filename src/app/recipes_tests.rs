@@ -76,3 +76,21 @@ async fn a_limit_that_was_learnt_is_known_after_the_configuration_was_read_again
     assert_eq!(answers(&engine, &cloud).await, ["ok"], "what was learnt before is still known");
     engine.stop().await;
 }
+
+#[test]
+fn what_a_client_thinks_of_asking_for_is_not_kept_warm() {
+    let graph = "[identity.graph]\nkeep_warm = true\n[identity.graph.azure]\nsource = \"azd\"\n";
+    let files = MemoryFiles::default().with("/home/ada/.config/credenza/config.toml", graph);
+    let world = World {
+        files: Arc::new(files),
+        environment: Arc::new(Environment::from_iter([("HOME", "/home/ada"), ("USER", "ada")])),
+        ..World::system()
+    };
+    let book = book(&world);
+    let own = book.config.identities.get("graph").unwrap().ask();
+    assert!(book.recipe(&own).unwrap().keep_warm);
+    for number in 0..3 {
+        let another = Ask::token("graph", format!("https://{number}.example"));
+        assert!(!book.recipe(&another).unwrap().keep_warm, "{another}");
+    }
+}

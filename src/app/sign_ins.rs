@@ -1,9 +1,11 @@
 //! Follows the sign-ins of IAM Identity Center that identities rest on: one that somebody else began is used at once, one
-//! that somebody ended takes along what was made of it, and one that is about to end is announced.
+//! that somebody ended takes along what was made of it, and one that is about to end is announced. And the logins at Entra ID
+//! ([`accounts`]), which have no end that anybody knows.
 //!
 //! The AWS CLI and our own commands change the files under us; nobody tells us but the file system. Called by the daemon and
 //! by `exec`, each for what it serves.
 
+mod accounts;
 mod announce;
 mod end;
 mod followed;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::accounts::FollowedAccount;
 use self::announce::Announcer;
 use self::followed::{Followed, News};
 use super::background;
@@ -50,7 +53,11 @@ impl SignIns {
             let config = self.config.borrow_and_update().clone();
             let mut followed = self.followed(&config).await;
             followed.iter().for_each(|one| self.catch_up(one));
-            let paths: Vec<PathBuf> = followed.iter().flat_map(Followed::paths).collect();
+            let mut accounts = FollowedAccount::all(&config, self.identities.as_deref(), &self.world);
+            accounts.iter().for_each(|one| one.catch_up(&self.engine));
+            let paths =
+                followed.iter().flat_map(Followed::paths).chain(accounts.iter().flat_map(FollowedAccount::paths));
+            let paths: Vec<PathBuf> = paths.collect();
             let mut files = (!paths.is_empty()).then(|| FileWatch::later(paths, self.watch_after).unsettled());
             loop {
                 tokio::select! {
@@ -61,6 +68,9 @@ impl SignIns {
                     () = changed(&mut files) => {
                         for one in &mut followed {
                             one.look().await;
+                        }
+                        for one in &mut accounts {
+                            one.look(&self.world, &self.engine, &config, self.supplied).await;
                         }
                     }
                     () = now_and_then(&followed) => {}

@@ -5,14 +5,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{Config, Dialect, Identity, Kubernetes, ListenerDefinition, Peers};
+use crate::config::{AzureSource, Config, Dialect, Identity, Kubernetes, ListenerDefinition, Peers};
 use crate::credential::IdentityName;
+use crate::dialect::azure::instance::{self, InstanceMetadata};
 use crate::dialect::ec2::{self, Facts, Metadata};
 use crate::dialect::ecs_task::{Documents, TaskFacts};
 use crate::dialect::service_account::Rules;
 use crate::dialect::ticket::Seal;
 use crate::server::issuer_keys::IssuerKeys;
-use crate::server::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms};
+use crate::server::terms::{AzureMachine, Cluster, Ecs, Instance, PodIdentity, Task, Terms};
 use crate::world::Random;
 
 /// What outlives a change of the configuration, because it is one listener's own.
@@ -65,14 +66,19 @@ pub(super) fn terms_of(definition: &ListenerDefinition, config: &Config, own: &O
         });
     }
     if speaks(Dialect::Ec2) {
-        let name = definition.identities.first().ok_or("no identity is named")?;
+        let name = config.aws_of(definition).into_iter().next().ok_or("no AWS identity is named")?;
         let machine = Machine { identity: name, region: None, address: definition.address };
         terms.ec2 = Some(machine.instance(Some(definition), config, own));
     }
     if speaks(Dialect::EcsTask) {
-        let name = definition.identities.first().ok_or("no identity is named")?;
+        let name = config.aws_of(definition).into_iter().next().ok_or("no AWS identity is named")?;
         let machine = Machine { identity: name, region: None, address: definition.address };
         terms.task = Some(machine.task(Some(definition), config)?);
+    }
+    if speaks(Dialect::AzureImds) {
+        let identities: Vec<IdentityName> = config.azure_of(definition).into_iter().cloned().collect();
+        let azure = AzureChild { identities: &identities, client_id: None };
+        terms.azure_imds = Some(azure.machine(Some(definition), definition.address, config)?);
     }
     Ok(terms)
 }
@@ -81,11 +87,14 @@ pub(super) fn terms_of(definition: &ListenerDefinition, config: &Config, own: &O
 /// serves the same identity in the same dialect.
 pub(super) fn terms_of_child(
     machine: &Machine<'_>,
+    azure: &AzureChild<'_>,
     dialects: &[Dialect],
     config: &Config,
     own: &Own,
 ) -> Result<Terms, String> {
-    let mut terms = Terms::of_nothing(Peers::Own, vec![Arc::clone(machine.identity)]);
+    let mut served = vec![Arc::clone(machine.identity)];
+    served.extend(azure.identities.iter().filter(|name| *name != machine.identity).cloned());
+    let mut terms = Terms::of_nothing(Peers::Own, served);
     let written = |dialect| config.listener_for(machine.identity, dialect);
     if dialects.contains(&Dialect::Ec2) {
         let instance = machine.instance(written(Dialect::Ec2), config, own);
@@ -94,7 +103,53 @@ pub(super) fn terms_of_child(
     if dialects.contains(&Dialect::EcsTask) {
         terms.task = Some(machine.task(written(Dialect::EcsTask), config)?);
     }
+    if dialects.contains(&Dialect::AzureImds) {
+        let default = azure.identities.first().ok_or("no Azure identity is named")?;
+        let written = config.listener_for(default, Dialect::AzureImds);
+        terms.azure_imds = Some(azure.machine(written, machine.address, config)?);
+    }
     Ok(terms)
+}
+
+/// The identities of Azure that are had at an address, the default first, and the client id that the environment of its clients
+/// names, where that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AzureChild<'a> {
+    pub(super) identities: &'a [IdentityName],
+    pub(super) client_id: Option<&'a str>,
+}
+
+impl AzureChild<'_> {
+    fn machine(
+        &self,
+        written: Option<&ListenerDefinition>,
+        address: SocketAddr,
+        config: &Config,
+    ) -> Result<AzureMachine, String> {
+        let default = self.identities.first().ok_or("no Azure identity is named")?;
+        let azure = config.identity(default).and_then(Identity::azure);
+        let subscription = azure.and_then(|azure| match &azure.source {
+            AzureSource::AzureCli { subscription, .. } => subscription.clone().filter(|named| is_guid(named)),
+            _ => None,
+        });
+        let facts = instance::Facts {
+            environment: azure.map(|azure| azure.cloud).unwrap_or_default().environment(),
+            tenant: azure.and_then(|azure| azure.tenant.clone()),
+            subscription,
+            address,
+            compute: written.map(|written| written.vm.clone()).unwrap_or_default(),
+        };
+        Ok(AzureMachine {
+            identities: self.identities.to_vec(),
+            metadata: InstanceMetadata::new(facts),
+            own_client_id: self.client_id.map(str::to_owned),
+        })
+    }
+}
+
+/// A subscription may be written by its name, which no document has in the place of the id.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// Whose machine, or task, is played where.
@@ -149,3 +204,7 @@ fn cluster(kubernetes: &Kubernetes, keys: &Arc<IssuerKeys>) -> Cluster {
     let rules = Rules { issuer: issuer.clone(), audience: audience.clone() };
     Cluster { keys: Arc::clone(keys), rules, identities: identities.clone() }
 }
+
+#[cfg(test)]
+#[path = "terms_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::AppError;
 use super::daemon::{AUDIT, AUDIT_CAP};
 use crate::config::Places;
-use crate::credential::{IdentityName, Now, Outcome};
+use crate::credential::{Ask, Now, Outcome};
 use crate::log::audit::{Audit, Deed, Handed, Known, Peer};
 use crate::log::capped::CappedFile;
 use crate::world::folder::Folder;
@@ -23,12 +23,12 @@ pub(super) fn open(world: &World, places: &Places, served_by: &'static str) -> R
     Ok(Audit::start(CappedFile::open(state, AUDIT, AUDIT_CAP)?, served_by, world.clock.clone()))
 }
 
-/// Keys that are handed out past every endpoint.
+/// What is handed out past every endpoint.
 pub(super) struct HandedOut<'a> {
     /// How: `process`, `static-env`.
     pub(super) dialect: &'static str,
-    /// Whose.
-    pub(super) identity: &'a IdentityName,
+    /// Whose, and what.
+    pub(super) ask: &'a Ask,
     /// What the configuration says of it.
     pub(super) known: Known,
     /// What came of it.
@@ -43,10 +43,10 @@ impl HandedOut<'_> {
     /// Writes it down.
     pub(super) fn note(self, audit: &Audit, now: Now) {
         let (word, issued) = match self.outcome {
-            Ok(credential) => ("issued", Some(Handed::of(credential))),
+            Ok(credential) => ("issued", Some(Handed::of(credential).asked_for(&self.ask.want))),
             Err(failure) => (failure.code, None),
         };
-        let identity = Some(Arc::clone(self.identity));
+        let identity = Some(Arc::clone(&self.ask.identity));
         let (dialect, known) = (self.dialect, self.known);
         let entry = audit.entry(Deed { grant: None, identity, dialect, outcome: word, known, issued });
         let to: Option<PeerProcess> = self.to.map(peer::of_pid);

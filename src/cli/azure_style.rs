@@ -119,6 +119,7 @@ mod tests {
             place: None,
             kind: Kind::AzureCli,
             account: None,
+            person: None,
             region: None,
             definition: Ok(Definition::Azure(Arc::new(azure))),
             keep_warm: false,

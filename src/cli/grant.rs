@@ -7,12 +7,14 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-use super::child::no_proxy;
+use super::child::wiring::{FULL_URI, TOKEN, TOKEN_FILE};
+use super::child::{address, no_proxy};
+use super::identities::Defaults;
 use super::table::table;
 use super::{Context, Trouble, runtime, say, status};
 use crate::app::background::{self, Found};
 use crate::app::{self, AppError};
-use crate::config::{Config, duration};
+use crate::config::{Config, Identity, duration};
 use crate::control::{Client, ClientError, wire};
 use crate::secret::Secret;
 use crate::world::places;
@@ -50,7 +52,7 @@ pub enum GrantAction {
 /// What `grant new` takes.
 #[derive(Debug, Args)]
 pub struct NewArgs {
-    /// The identities; the first is the default
+    /// The identities; the first of each cloud is its default
     #[arg(required = true, value_name = "IDENTITY")]
     pub identities: Vec<String>,
     /// Write the token to this file, which must not be there; it is removed with the grant
@@ -109,6 +111,9 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
     if let Some(path) = token_file.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
         return Err(there_already(path));
     }
+    // what nobody has stays as it was typed: the daemon says so
+    let whole = |name: String| config.name_of(&name).map_or(name.clone(), ToString::to_string);
+    let identities: Vec<String> = identities.into_iter().map(whole).collect();
     let named = |name: &String| {
         let digest = config.identities.get(name.as_str()).map(|identity| identity.digest.to_hex());
         wire::Named { name: name.clone(), digest }
@@ -131,12 +136,8 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
         let _ = client.revoke(&given.name).await;
         return Err(trouble);
     }
-    let default = identities.first().map(String::as_str).unwrap_or_default();
-    let mut text = format!("AWS_CONTAINER_CREDENTIALS_FULL_URI={}\n", app::url(&given.address, default));
-    text.push_str(&match &token_file {
-        Some(path) => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE={}\n", path.display()),
-        None => format!("AWS_CONTAINER_AUTHORIZATION_TOKEN={}\n", given.token.expose()),
-    });
+    let meant: Vec<&Identity> = identities.iter().filter_map(|name| config.identity(name)).collect();
+    let mut text = variables(Defaults::of(&meant), &given, token_file.as_deref());
     // a client that sends even loopback requests to a proxy would hand it the token
     for name in ["NO_PROXY", "no_proxy"] {
         text.push_str(&format!("{name}={}\n", no_proxy::of(&context.world.environment, name)));
@@ -149,13 +150,38 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
     }
     let ends = given.ends.map_or_else(|| "until it is revoked".to_owned(), |ends| format!("until {ends}"));
     say::err(&format!("grant {}: {ends}; credenza grant revoke {} ends it at once\n", given.name, given.name));
-    if config.identities.get("default").is_some_and(|identity| identity.definition.is_ok()) {
+    let defaults = Defaults::of(&meant);
+    if defaults.aws.is_some() && config.identities.get("default").is_some_and(|identity| identity.definition.is_ok()) {
         say::err(
             "on this machine SDKs take your profile `default` before it: a job that runs here needs \
              AWS_CONFIG_FILE=/dev/null and AWS_SHARED_CREDENTIALS_FILE=/dev/null as well, or `credenza exec`\n",
         );
     }
     Ok(())
+}
+
+/// What the job's clients find each cloud's default by. Azure's have no variable for a file with the token.
+fn variables(defaults: Defaults<'_>, given: &wire::GrantGiven, token_file: Option<&Path>) -> String {
+    let mut lines = Vec::new();
+    if let Some(aws) = defaults.aws {
+        lines.push(format!("{FULL_URI}={}", app::url(&given.address, &aws.name)));
+        lines.push(match token_file {
+            Some(path) => format!("{TOKEN_FILE}={}", path.display()),
+            None => format!("{TOKEN}={}", given.token.expose()),
+        });
+    }
+    if let Some(azure) = defaults.azure {
+        lines.push(format!("IDENTITY_ENDPOINT={}", address::azure(&given.address, &azure.name)));
+        match token_file {
+            Some(path) => say::err(&format!(
+                "clients of Azure read no file: give them IDENTITY_HEADER with what {} holds\n",
+                path.display()
+            )),
+            None => lines.push(format!("IDENTITY_HEADER={}", given.token.expose())),
+        }
+        lines.push("AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential".to_owned());
+    }
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// Writes the token to a fresh 0600 file, without a line's end (botocore and others would send it along), and gives it

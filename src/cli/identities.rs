@@ -77,11 +77,11 @@ pub(super) fn usable<'c>(
     environment: &Environment,
     what: &str,
 ) -> Result<&'c Identity, Trouble> {
-    let Some(identity) = config.identities.get(name) else { return Err(unknown(name, config, what)) };
+    let Some(identity) = config.identity(name) else { return Err(unknown(name, config, what)) };
     if let Err(unusable) = &identity.definition {
         return Err(Trouble::configuration(what, format!("{name} cannot be used: {unusable}")));
     }
-    if let Some(profile) = config.program_below(name).filter(|profile| asked::by(environment, profile)) {
+    if let Some(profile) = config.program_below(&identity.name).filter(|profile| asked::by(environment, profile)) {
         let why = format!(
             "this command was started by the credential_process of profile `{profile}`, which {name} rests on: it would ask \
              itself for ever; have that process get its keys from elsewhere"
@@ -102,11 +102,14 @@ pub(super) struct Meant {
 
 /// A command among the names; `None` where all are names of identities, or the first is none.
 pub(super) fn forgotten_dashes(names: &[String], config: &Config) -> Option<Meant> {
-    let at = names.iter().position(|name| !config.identities.contains_key(name.as_str()))?;
+    let at = names.iter().position(|name| config.identity(name).is_none())?;
     (at > 0).then(|| Meant { command: names[at].clone(), whole: exit::did_you_mean(&names[..at], &names[at..]) })
 }
 
 fn unknown(name: &str, config: &Config, what: &str) -> Trouble {
+    if let Some((why, mend)) = config.not_logged_in(name) {
+        return Trouble::configuration(what, format!("there is no identity {name}: {why}")).mend(mend);
+    }
     let why = format!("there is no identity {name}{}", said_of(name, config));
     Trouble::configuration(what, why).mend(meant(name, config.identities.keys().map(|known| &**known)))
 }
@@ -197,6 +200,18 @@ mod tests {
         assert!(left_out.contains("/h/.aws/config:10: section [staging] is left out: in this file"), "{left_out}");
         let broken = meant(&["prod", "broken"], None).unwrap_err();
         assert!(broken.why.contains("/h/.aws/config:") && broken.why.contains("nobody"), "{}", broken.why);
+    }
+
+    #[test]
+    fn a_name_may_say_its_cloud_and_az_says_how_to_log_in() {
+        assert_eq!(meant(&["aws:prod", "prod"], None), Ok(names(&["prod"])));
+        let unknown = meant(&["azure:prod"], None).unwrap_err();
+        assert_eq!(unknown.why, "there is no identity azure:prod");
+        for (typed, mend) in [("az", "az login"), ("az:contoso.com", "az login --tenant contoso.com")] {
+            let unknown = meant(&[typed], None).unwrap_err();
+            assert!(unknown.why.contains("nobody is logged in with the Azure CLI"), "{}", unknown.why);
+            assert_eq!(unknown.mend.as_deref(), Some(mend));
+        }
     }
 
     #[test]

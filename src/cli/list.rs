@@ -11,6 +11,7 @@ use super::login::FirstArgs;
 use super::table::table;
 use super::{Context, Trouble, accounts, runtime, say};
 use crate::app::AppError;
+use crate::config::azure::Cloud;
 use crate::config::{Config, Identity};
 
 /// What `list` takes.
@@ -69,6 +70,12 @@ struct Listed {
     kind: &'static str,
     account: Option<String>,
     region: Option<String>,
+    /// The Entra tenant of an Azure identity, by its id or a domain, where the files tell.
+    tenant: Option<String>,
+    /// The cloud of an Azure identity.
+    cloud: Option<&'static str>,
+    /// What a token of an Azure identity is for where nobody says.
+    resource: Option<String>,
     /// Where its section begins.
     file: Option<String>,
     line: Option<usize>,
@@ -89,11 +96,15 @@ impl List {
 
 impl Listed {
     fn of(identity: &Identity) -> Self {
+        let azure = identity.azure();
         Self {
             name: identity.name.to_string(),
             kind: identity.kind.word(),
             account: identity.account.clone(),
             region: identity.region.clone(),
+            tenant: azure.and_then(|azure| azure.tenant.clone()),
+            cloud: azure.map(|azure| azure.cloud.word()),
+            resource: azure.map(|azure| azure.resource.to_string()),
             file: identity.place.as_ref().map(|place| place.file.display().to_string()),
             line: identity.place.as_ref().map(|place| place.line),
             usable: identity.definition.is_ok(),
@@ -103,12 +114,15 @@ impl Listed {
         }
     }
 
+    /// An Azure identity's tenant is what an account is to one of AWS; clouds have regions of their own, but a token has none.
     fn row(&self) -> [String; 5] {
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+        let account = self.account.as_deref().or(self.tenant.as_deref());
+        let region = self.region.as_deref().or(self.cloud.filter(|cloud| *cloud != Cloud::Public.word()));
         let note = match &self.reason {
             Some(reason) => format!("not usable: {reason}"),
             None => self.warnings.join("; "),
         };
-        [self.name.clone(), self.kind.to_owned(), or_dash(&self.account), or_dash(&self.region), note]
+        [self.name.clone(), self.kind.to_owned(), or_dash(account), or_dash(region), note]
     }
 }

@@ -11,11 +11,12 @@ use super::env_files::EnvFileArgs;
 use super::mending::ends_while_away;
 use super::sign_ins::{self, SignsInTo};
 use super::{Context, Trouble, runtime, say, unlock};
+use crate::app::accounts::AccountLogin;
 use crate::app::login::{self, LoginOptions, SignedIn};
 use crate::app::user_sessions::{self, AtDaemon, Beginning, Begun, code as otp_code};
 use crate::config::sso::login_command;
 use crate::config::{Config, SsoSession};
-use crate::credential::Failure;
+use crate::credential::{Failure, Resource};
 use crate::secret::Secret;
 use crate::world::World;
 use crate::world::person::Terminal;
@@ -32,6 +33,9 @@ pub struct LoginArgs {
     /// Open no browser: print the address
     #[arg(long)]
     pub no_browser: bool,
+    /// What an Azure identity's login is for: consent and policies are asked for it [default: its own resource]
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Option<String>,
     /// The one-time code that the device shows, for an identity that needs one
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub code: Option<Secret>,
@@ -48,13 +52,27 @@ fn code(text: &str) -> Result<Secret, String> {
 pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
     runtime::begin(&context)?;
     runtime::wait_for_a_person(CANNOT, async {
-        let LoginArgs { name, device_code, no_browser, code, env_files } = arguments;
+        let LoginArgs { name, device_code, no_browser, resource, code, env_files } = arguments;
         let unusable = |error| Trouble::of_app(CANNOT, &error);
         let files = env_files.read(&context.world).map_err(unusable)?;
         let config = Config::load_with(&context.world, files.variables()).map_err(|error| unusable(error.into()))?;
         let name = name.or_else(|| files.variables().text("AWS_PROFILE").map(str::to_owned));
-        let session = match sign_ins::named(name.as_deref(), &config, &context, CANNOT)? {
+        let options = LoginOptions { device_code, browser: !no_browser, unless_since: None };
+        let meant = sign_ins::named(name.as_deref(), &config, &context, CANNOT)?;
+        if resource.is_some() && !matches!(meant, SignsInTo::Account(_)) {
+            let why = "--resource is for the login of an Azure identity (source = \"entra\")";
+            return Err(Trouble::usage(CANNOT, why).mend("credenza login, without --resource"));
+        }
+        let session = match meant {
             SignsInTo::IdentityCenter(session) => session,
+            SignsInTo::Account(login) if code.is_none() => {
+                log_in(&context, &config, &login, resource.map(Into::into), options).await?;
+                return Ok(0);
+            }
+            SignsInTo::Account(AccountLogin { identity, .. }) => {
+                let why = format!("{identity} logs in in a browser, not with a code");
+                return Err(Trouble::usage(CANNOT, why).mend(login_command(&identity)));
+            }
             // named by nobody: only what is ended is meant by it
             SignsInTo::Kept { .. } => return Ok(0),
             SignsInTo::User(identity) => {
@@ -70,7 +88,6 @@ pub fn run(arguments: LoginArgs, context: Context) -> Result<u8, Trouble> {
             let why = format!("{} is signed in to in a browser, not with a code", session.label());
             return Err(Trouble::usage(CANNOT, why).mend(login_command(session.label())));
         }
-        let options = LoginOptions { device_code, browser: !no_browser, unless_since: None };
         sign_in(&context, &Arc::new(config), &session, options).await?;
         Ok(0)
     })
@@ -90,6 +107,27 @@ pub(super) async fn sign_in(
     let signed_in = login::sign_in(&world, config, session, options).await;
     let signed_in = signed_in.map_err(|failure| Trouble::of_failure(what, &failure))?;
     say::err(&format!("credenza: {}\n", said(session, &signed_in, &context.world.clock.zone())));
+    Ok(())
+}
+
+/// Logs in at Entra ID and says so.
+pub(super) async fn log_in(
+    context: &Context,
+    config: &Config,
+    login: &AccountLogin,
+    resource: Option<Resource>,
+    options: LoginOptions,
+) -> Result<(), Trouble> {
+    let world = World { person: Arc::new(Terminal::new(context.outer.clone())), ..context.world.clone() };
+    let what = format!("cannot log in as {}", login.identity);
+    let logged_in = login.log_in(&world, config, resource, options).await;
+    let logged_in = logged_in.map_err(|failure| Trouble::of_failure(what, &failure))?;
+    let person = logged_in.name.map_or_else(String::new, |name| format!(" as {name}"));
+    let tenant = logged_in.tenant.map_or_else(String::new, |tenant| format!(", tenant {tenant}"));
+    say::err(&format!("credenza: {} is signed in to Entra ID{person}{tenant}\n", login.identity));
+    if let Some(note) = logged_in.note {
+        say::err(&format!("credenza: {note}\n"));
+    }
     Ok(())
 }
 
@@ -147,6 +185,19 @@ impl FirstArgs {
     /// Whether there is somebody who may be asked to sign in.
     pub(super) fn may_ask(self) -> bool {
         !self.no_login && somebody_is_there()
+    }
+
+    /// Logs in, for who only wants to go on: a login that somebody else began after `since` will do.
+    pub(super) async fn log_in(
+        self,
+        context: &Context,
+        config: &Config,
+        login: &AccountLogin,
+        since: SystemTime,
+    ) -> Result<(), Trouble> {
+        say::err(&format!("credenza: {} needs a login\n", login.identity));
+        let options = LoginOptions { device_code: false, browser: !self.no_browser, unless_since: Some(since) };
+        log_in(context, config, login, None, options).await
     }
 
     /// Signs in, for who only wants to go on: a sign-in that somebody else began after `since` will do.

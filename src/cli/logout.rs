@@ -10,6 +10,7 @@ use clap::Args;
 use super::env_files::EnvFileArgs;
 use super::sign_ins::{self, SignsInTo};
 use super::{Context, Trouble, runtime, say};
+use crate::app::accounts::AccountLogin;
 use crate::app::user_sessions::{self, AtDaemon};
 use crate::app::{background, login};
 use crate::config::{Config, SessionsAtRest, SsoSession};
@@ -46,7 +47,8 @@ pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
         let ended = match arguments.all {
             true => {
                 let center = config.sso_sessions().into_iter().map(SignsInTo::IdentityCenter);
-                center.chain(kept(&config).await).collect()
+                let accounts = AccountLogin::all(&config).into_iter().map(SignsInTo::Account);
+                center.chain(accounts).chain(kept(&config).await).collect()
             }
             false => vec![sign_ins::named(arguments.name.as_deref(), &config, &context, CANNOT)?],
         };
@@ -57,6 +59,7 @@ pub fn run(arguments: LogoutArgs, context: Context) -> Result<u8, Trouble> {
         for one in &ended {
             match one {
                 SignsInTo::IdentityCenter(session) => sign_out(&context, &config, session, arguments.all).await?,
+                SignsInTo::Account(login) => log_out(&context, &config, login, arguments.all).await?,
                 SignsInTo::User(identity) => {
                     if let Some(key) = user_sessions::key_of(&config, identity) {
                         forget(&context, &key, &label(&config, identity)).await?;
@@ -83,6 +86,21 @@ async fn sign_out(context: &Context, config: &Config, session: &Arc<SsoSession>,
         true => say::err(&format!("credenza: signed out of {label}\n")),
         false if of_all => {}
         false => say::err(&format!("credenza: nobody was signed in to {label}\n")),
+    }
+    Ok(())
+}
+
+/// Forgets a login at Entra ID, which is not told: a public client has no call for it, and the person's other programs go on.
+async fn log_out(context: &Context, config: &Config, login: &AccountLogin, of_all: bool) -> Result<(), Trouble> {
+    let identity = &login.identity;
+    let was_there = login.log_out(&context.world, config).await;
+    match was_there.map_err(|failure| Trouble::of_failure(format!("cannot log out {identity}"), &failure))? {
+        true => say::err(&format!(
+            "credenza: the login of {identity} is forgotten here; Entra ID is not told (tokens that were given live to their end, and \
+             https://mysignins.microsoft.com ends all of a person's sign-ins)\n"
+        )),
+        false if of_all => {}
+        false => say::err(&format!("credenza: {identity} was not logged in\n")),
     }
     Ok(())
 }
@@ -120,6 +138,10 @@ async fn agreed(config: &Config, ended: &[SignsInTo]) -> bool {
             SignsInTo::IdentityCenter(session) => {
                 labels.push(session.label().to_owned());
                 resting.extend(config.identities_of(session));
+            }
+            SignsInTo::Account(login) => {
+                labels.push(login.identity.to_string());
+                resting.extend(config.identities_of_account(&login.account));
             }
             SignsInTo::User(identity) => {
                 labels.push(label(config, identity));

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::login::{self, FirstArgs};
 use super::{Context, Trouble, runtime, say, unlock};
+use crate::app::accounts::{self, AccountLogin};
 use crate::app::background::{self, BackgroundError};
 use crate::app::login::is_mended_by_login;
 use crate::app::user_sessions::{self, AtDaemon, Beginning, CODE_REQUIRED, Standing};
@@ -42,6 +43,14 @@ impl Mending<'_> {
             && self.is_new(session.label())
         {
             self.asks.sign_in(self.context, self.config, session, self.since).await?;
+            return Ok(true);
+        }
+        if accounts::is_mended_by_login(code)
+            && self.asks.may_ask()
+            && let Some(login) = AccountLogin::of(self.config, identity)
+            && self.is_new(&login.account.key().0)
+        {
+            self.asks.log_in(self.context, self.config, &login, self.since).await?;
             return Ok(true);
         }
         if code == CODE_REQUIRED
@@ -105,7 +114,10 @@ impl Mending<'_> {
     pub(super) async fn mend_for_daemon(&mut self, identities: &[&Identity], what: &str) -> Result<(), Trouble> {
         for identity in identities {
             let name = &*identity.name;
-            if self.config.sso_session_of(name).is_none() && self.config.user_session_of(name).is_none() {
+            let rests_on_something = self.config.sso_session_of(name).is_some()
+                || self.config.user_session_of(name).is_some()
+                || self.config.account_of(name).is_some();
+            if !rests_on_something {
                 continue;
             }
             let wanted = Wanted::of(name, identity.digest, &identity.ask().want);
@@ -114,7 +126,7 @@ impl Mending<'_> {
                 background::ask(&self.context.world, &arguments, async |client| client.credential(&wanted).await);
             // whatever else is wrong is said by whoever is asked next
             if let Err(BackgroundError::Client(ClientError::Refused(refusal))) = asked.await
-                && (is_mended_by_login(&refusal.code) || refusal.code == CODE_REQUIRED)
+                && (accounts::is_mended_by_login(&refusal.code) || refusal.code == CODE_REQUIRED)
             {
                 let mended = self.mend(name, &refusal.code).await?;
                 if !mended && !self.asks.may_ask() {

@@ -10,7 +10,11 @@ use super::env::snippet::Snippet;
 use crate::credential::{AwsCredential, AwsKeys, Credential, Issued};
 use crate::secret::Secret;
 
-/// What there is to print of a credential, wherever it came from.
+mod token;
+
+pub(super) use token::PrintedToken;
+
+/// What there is to print of keys, wherever they came from.
 #[derive(Clone, Debug)]
 pub(super) struct Printed {
     /// The keys; temporary ones.

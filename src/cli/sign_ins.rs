@@ -1,16 +1,19 @@
-//! Which sign-in is meant: by the name of an identity that rests on it, by its own, or where there is only one.
+//! Which sign-in or login is meant: by the name of an identity that rests on it, by its own, or where there is only one.
 
 use std::sync::Arc;
 
 use super::{Context, Trouble, identities};
+use crate::app::accounts::AccountLogin;
 use crate::config::sso::login_command;
-use crate::config::{Config, SsoSession, UserSession};
+use crate::config::{Config, Kind, SsoSession, UserSession};
 use crate::credential::{IdentityName, SessionKey};
 
 /// What is begun by a name.
 pub(super) enum SignsInTo {
     /// A sign-in of IAM Identity Center.
     IdentityCenter(Arc<SsoSession>),
+    /// A login at Entra ID.
+    Account(AccountLogin),
     /// The session of a user that this identity rests on.
     User(IdentityName),
     /// One that a daemon keeps, whoever rests on it: to be forgotten.
@@ -30,6 +33,9 @@ pub(super) enum SignsInTo {
 pub(super) fn named(name: Option<&str>, config: &Config, context: &Context, what: &str) -> Result<SignsInTo, Trouble> {
     let inside = identities::inside(&context.outer, &context.world.environment);
     let meant = name.unwrap_or_else(|| inside.text("AWS_PROFILE").unwrap_or("default"));
+    if let Some(login) = AccountLogin::of(config, meant) {
+        return Ok(SignsInTo::Account(login));
+    }
     match user_sessions(meant, config).as_slice() {
         [] => {}
         [only] => return Ok(SignsInTo::User(Arc::clone(only))),
@@ -40,7 +46,15 @@ pub(super) fn named(name: Option<&str>, config: &Config, context: &Context, what
     }
     if name.is_none() && config.sso_session_of(meant).is_none() && config.sso_sessions().is_empty() {
         match users(config).as_slice() {
-            [] => {}
+            [] => match AccountLogin::all(config).as_slice() {
+                [] => {}
+                [only] => return Ok(SignsInTo::Account(only.clone())),
+                several => {
+                    let names: Vec<&str> = several.iter().map(|login| &*login.identity).collect();
+                    let why = format!("none is named, and there are several: {}", names.join(", "));
+                    return Err(Trouble::usage(what, why).mend(login_command(names[0])));
+                }
+            },
             [only] => return Ok(SignsInTo::User(Arc::clone(only))),
             several => {
                 let why = format!("none is named, and there are several: {}", several.join(", "));
@@ -112,9 +126,17 @@ pub(super) fn center(
     if let Some(session) = sessions.iter().find(|session| session.label() == name) {
         return Ok(Arc::clone(session));
     }
-    if let Some(identity) = config.identities.get(name) {
+    if let Some(identity) = config.identity(name) {
         let why = match &identity.definition {
             Err(unusable) => format!("{name}: {unusable}"),
+            Ok(_) if identity.kind == Kind::AzureCli => {
+                let why = format!("{name} is whoever is logged in at the Azure CLI");
+                return Err(Trouble::configuration(what, why).mend("az login"));
+            }
+            Ok(_) if identity.kind == Kind::Azd => {
+                let why = format!("{name} is whoever is logged in at the Azure Developer CLI");
+                return Err(Trouble::configuration(what, why).mend("azd auth login"));
+            }
             Ok(_) => format!("{name} needs no login: its keys come from {}", identity.kind.word()),
         };
         return Err(Trouble::configuration(what, why).mend("credenza list"));

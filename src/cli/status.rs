@@ -11,7 +11,7 @@ use super::{Context, Trouble, runtime, say};
 use crate::app::{background, link_local};
 use crate::config::Config;
 use crate::config::sso::login_command;
-use crate::control::view::{Ask, Grant, Job, Listener, SignIn, Status, UserSession};
+use crate::control::view::{ASSERTION, Ask, Grant, Job, Listener, SignIn, Status, TOKEN, UserSession};
 use crate::control::{Client, ClientError};
 
 /// What `status` takes.
@@ -108,11 +108,17 @@ fn as_text(status: &Status, now: SystemTime) -> String {
         let head = ["USER SESSION", "STATE", "BEGAN", "ENDS", "IDENTITIES", ""];
         section(table(head, &user_sessions.iter().map(|session| user_session_row(session, now)).collect::<Vec<_>>()));
     }
+    let (tokens, keys): (Vec<&Ask>, Vec<&Ask>) = asks.iter().partition(|ask| is_token(ask));
     if asks.is_empty() {
         section("nothing was asked for yet\n".to_owned());
-    } else {
+    }
+    if !keys.is_empty() {
         let head = ["IDENTITY", "STATE", "LEFT", "REFRESH", "USED", "ACCOUNT", "KEY", ""];
-        section(table(head, &asks.iter().map(|ask| ask_row(ask, now)).collect::<Vec<_>>()));
+        section(table(head, &keys.iter().map(|ask| ask_row(ask, now)).collect::<Vec<_>>()));
+    }
+    if !tokens.is_empty() {
+        let head = ["IDENTITY", "TOKEN FOR", "STATE", "LEFT", "REFRESH", "USED", "ACCOUNT", ""];
+        section(table(head, &token_rows(&tokens, now)));
     }
     if !grants.is_empty() {
         let head = ["GRANT", "IDENTITIES", "HELD BY", "ENDS", "USED"];
@@ -170,18 +176,61 @@ fn user_session_row(session: &UserSession, now: SystemTime) -> [String; 6] {
 }
 
 fn ask_row(ask: &Ask, now: SystemTime) -> [String; 8] {
-    let failure = ask.last_failure.as_ref().filter(|_| !matches!(ask.state.as_str(), "fresh" | "refreshing" | "idle"));
-    let note = failure.map(|failure| failure.message.clone()).unwrap_or_else(|| ask.warnings.join("; "));
+    let [state, left, refresh, used, account] = standing(ask, now);
+    // what is said of a base or of a sign-in stands in rows of its own
+    let by_way = by_way(ask).filter(|_| ask.chain.len() > 2);
+    let note = failure(ask).unwrap_or_else(|| joined(ask.warnings.iter().cloned().chain(by_way)));
+    [ask.identity.clone(), state, left, refresh, used, account, ask.access_key_id.clone().unwrap_or_else(dash), note]
+}
+
+/// What a daemon does not say is wanted are keys: it knows nothing else.
+fn is_token(ask: &Ask) -> bool {
+    matches!(ask.want.as_deref(), Some(TOKEN | ASSERTION))
+}
+
+/// A row for each resource, those of one identity below its name.
+fn token_rows(asks: &[&Ask], now: SystemTime) -> Vec<[String; 8]> {
+    let mut above = "";
+    let mut rows = Vec::new();
+    for ask in asks {
+        let [state, left, refresh, used, account] = standing(ask, now);
+        let name = if ask.identity == above { String::new() } else { ask.identity.clone() };
+        let by_way = by_way(ask).filter(|_| !name.is_empty());
+        let may = ask.scopes.iter().chain(&ask.roles);
+        let may = Some(may.map(String::as_str).collect::<Vec<_>>().join(" ")).filter(|may| !may.is_empty());
+        let note = failure(ask).unwrap_or_else(|| joined(ask.warnings.iter().cloned().chain(may).chain(by_way)));
+        let resource = ask.resource.clone().unwrap_or_else(|| "(shown in place of a secret)".to_owned());
+        rows.push([name, resource, state, left, refresh, used, account, note]);
+        above = &ask.identity;
+    }
+    rows
+}
+
+/// State, what is left, the next refresh, the last use, the account.
+fn standing(ask: &Ask, now: SystemTime) -> [String; 5] {
     [
-        ask.identity.clone(),
         ask.state.clone(),
         ask.remaining_secs.map_or_else(dash, |secs| span(Duration::from_secs(secs))),
         ask.next_refresh.as_deref().map_or_else(dash, |at| format!("in {}", until(at, now))),
         ago(ask.last_used.as_deref(), now),
         ask.account.clone().unwrap_or_else(dash),
-        ask.access_key_id.clone().unwrap_or_else(dash),
-        note,
     ]
+}
+
+/// The failure that stands.
+fn failure(ask: &Ask) -> Option<String> {
+    let mended = matches!(ask.state.as_str(), "fresh" | "refreshing" | "idle");
+    ask.last_failure.as_ref().filter(|_| !mended).map(|failure| failure.message.clone())
+}
+
+/// What it is made of beside itself: `by way of prod, the sign-in corp`.
+fn by_way(ask: &Ask) -> Option<String> {
+    let below = ask.chain.get(1..).filter(|below| !below.is_empty())?;
+    Some(format!("by way of {}", below.join(", ")))
+}
+
+fn joined(notes: impl Iterator<Item = String>) -> String {
+    notes.collect::<Vec<_>>().join("; ")
 }
 
 /// The row of a grant, for `credenza grant list` too.

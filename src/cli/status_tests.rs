@@ -20,7 +20,17 @@ const STATUS: &str = r#"{
     { "identity": "prod", "state": "fresh", "remaining_secs": 2530, "next_refresh": "2026-11-21T22:17:10Z",
       "account": "123456789012", "access_key_id": "ASIAEXAMPLE", "last_used": "2026-11-21T21:59:48Z" },
     { "identity": "old", "state": "refused", "last_failure":
-      { "code": "AccessDenied", "class": "refused", "message": "not allowed to assume it", "at": "2026-11-21T21:00:00Z" } }
+      { "code": "AccessDenied", "class": "refused", "message": "not allowed to assume it", "at": "2026-11-21T21:00:00Z" } },
+    { "identity": "deep", "kind": "role", "chain": ["deep", "base", "the sign-in corp"], "state": "empty" },
+    { "identity": "graph", "kind": "azure-cli", "chain": ["graph"], "want": "token", "resource": "https://graph.microsoft.com", "state": "fresh",
+      "remaining_secs": 3000, "account": "ada@contoso.com", "tenant": "t", "scopes": ["Files.Read", "Sites.Read.All"] },
+    { "identity": "graph", "kind": "azure-cli", "chain": ["graph"], "want": "token", "resource": "https://vault.azure.net", "state": "needs-person",
+      "last_failure": { "code": "LoginRequired", "class": "needs-person", "message": "graph needs a login: run `az login`",
+      "at": "2026-11-21T21:00:00Z" } },
+    { "identity": "sync", "kind": "federated", "chain": ["sync", "prod", "the sign-in corp"], "want": "token", "resource": "api://x",
+      "state": "fresh", "remaining_secs": 60, "account": "1111", "roles": ["Sites.Selected"] },
+    { "identity": "sync", "kind": "federated", "chain": ["sync", "prod", "the sign-in corp"], "want": "assertion",
+      "state": "fresh", "remaining_secs": 300 }
   ],
   "grants": [
     { "name": "shell-7", "identities": ["prod", "dev"], "holder": "shell", "pid": 7, "made": "2026-11-21T21:00:00Z" },
@@ -45,6 +55,13 @@ https://old.example/start  login-needed  -                -         over        
 IDENTITY  STATE    LEFT    REFRESH    USED     ACCOUNT       KEY
 prod      fresh    42m10s  in 17m10s  12s ago  123456789012  ASIAEXAMPLE
 old       refused  -       -          -        -             -            not allowed to assume it
+deep      empty    -       -          -        -             -            by way of base, the sign-in corp
+
+IDENTITY  TOKEN FOR                     STATE         LEFT    REFRESH  USED  ACCOUNT
+graph     https://graph.microsoft.com   fresh         50m00s  -        -     ada@contoso.com  Files.Read Sites.Read.All
+          https://vault.azure.net       needs-person  -       -        -     -                graph needs a login: run `az login`
+sync      api://x                       fresh         1m00s   -        -     1111             Sites.Selected; by way of prod, the sign-in corp
+          (shown in place of a secret)  fresh         5m00s   -        -     -
 
 GRANT    IDENTITIES  HELD BY     ENDS              USED
 shell-7  prod,dev    shell 7     with its process  -

@@ -120,7 +120,7 @@ impl Visit {
         };
         match outcome {
             Ok(credential) => {
-                self.note(&ask, "issued", Some(Handed::of(&credential)), since);
+                self.note(&ask, "issued", Some(Handed::of(&credential).asked_for(&ask.want)), since);
                 Ok(handover::write(&credential, digest, clock.now()))
             }
             Err(failure) => {
@@ -227,12 +227,19 @@ impl Visit {
         json(&wire::Done {})
     }
 
-    /// Somebody signed in to a session, or out of it. One that we do not know concerns nobody here.
+    /// Somebody signed in to a session or to an account, or out of it. One that we do not know concerns nobody here.
     fn signed(&self, wire::Signed { session }: &wire::Signed, signed_in: bool) -> Answer {
         let Daemon { engine, .. } = &*self.daemon;
         let config = self.daemon.config();
         for known in config.sso_sessions().into_iter().filter(|known| known.label() == session) {
             let identities = config.identities_of(&known);
+            match signed_in {
+                true => engine.reset(Reset::Login { session: known.key(), identities }),
+                false => engine.forget(&identities),
+            }
+        }
+        for (_, known) in config.accounts().into_iter().filter(|(_, known)| *known.key().0 == **session) {
+            let identities = config.identities_of_account(&known);
             match signed_in {
                 true => engine.reset(Reset::Login { session: known.key(), identities }),
                 false => engine.forget(&identities),

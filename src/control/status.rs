@@ -4,6 +4,9 @@ use std::time::SystemTime;
 
 use super::daemon::Daemon;
 use super::view;
+use crate::config::Config;
+use crate::credential::Want;
+use crate::credential::claims::Claims;
 use crate::credential::handover::PROTOCOL;
 use crate::engine::{AskView, Snapshot};
 use crate::server::grant::{Grant, Holder, Scope};
@@ -23,7 +26,7 @@ pub(super) async fn status(daemon: &Daemon) -> view::Status {
         sign_ins,
         user_sessions: daemon.user_sessions.views(),
         sessions_at_rest: daemon.user_sessions.at_rest().state.to_owned(),
-        asks: asks(&snapshot),
+        asks: asks(&snapshot, &daemon.config()),
         grants: grants(daemon),
         jobs: daemon.jobs.list(),
         warnings: daemon.warnings(),
@@ -66,16 +69,35 @@ fn identities(grant: &Grant) -> Vec<String> {
     default.into_iter().chain(others).map(str::to_owned).collect()
 }
 
-fn asks(snapshot: &Snapshot) -> Vec<view::Ask> {
-    snapshot.asks.iter().map(|ask| view_of(ask, snapshot.now.wall)).collect()
+fn asks(snapshot: &Snapshot, config: &Config) -> Vec<view::Ask> {
+    snapshot.asks.iter().map(|ask| view_of(ask, config, snapshot.now.wall)).collect()
 }
 
-fn view_of(ask: &AskView, now: SystemTime) -> view::Ask {
+fn view_of(ask: &AskView, config: &Config, now: SystemTime) -> view::Ask {
+    let identity = &ask.ask.identity;
+    let claims = ask.claims.as_ref();
+    let (want, resource) = match &ask.ask.want {
+        Want::Keys => (view::KEYS, None),
+        Want::Token(resource) => (view::TOKEN, Some(resource)),
+        Want::Assertion => (view::ASSERTION, None),
+    };
+    let said = |what: fn(&Claims) -> &Option<String>| claims.and_then(|claims| what(claims).clone());
     view::Ask {
-        identity: ask.ask.identity.to_string(),
+        identity: identity.to_string(),
+        kind: config.identities.get(identity).map(|identity| identity.kind.word().to_owned()),
+        chain: config.chain_of(identity),
+        want: Some(want.to_owned()),
+        resource: resource.map(ToString::to_string),
         state: ask.state.word().to_owned(),
         access_key_id: ask.access_key_id.clone(),
-        account: ask.account_id.clone(),
+        account: ask
+            .account_id
+            .clone()
+            .or_else(|| said(|claims| &claims.name))
+            .or_else(|| said(|claims| &claims.client_id)),
+        tenant: said(|claims| &claims.tenant),
+        scopes: claims.map(|claims| claims.scopes.clone()).unwrap_or_default(),
+        roles: claims.map(|claims| claims.roles.clone()).unwrap_or_default(),
         role: ask.role_arn.clone(),
         expires: ask.expiration.map(view::time),
         remaining_secs: ask.expiration.map(|_| ask.remaining.as_secs()),

@@ -89,6 +89,15 @@ pub struct Listener {
     pub reason: Option<String>,
 }
 
+/// [`Ask::want`]: keys of AWS.
+pub const KEYS: &str = "keys";
+
+/// [`Ask::want`]: a token of an Azure identity.
+pub const TOKEN: &str = "token";
+
+/// [`Ask::want`]: what a federated Azure identity shows in place of a secret.
+pub const ASSERTION: &str = "assertion";
+
 /// One sign-in of IAM Identity Center.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignIn {
@@ -160,6 +169,18 @@ pub struct UserSession {
 pub struct Ask {
     /// The identity.
     pub identity: String,
+    /// Its kind, as `credenza list` has it, such as `sso` or `azure-cli`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// What it is made of, from itself down: `sync`, `prod`, `the sign-in corp`.
+    #[serde(default)]
+    pub chain: Vec<String>,
+    /// What is wanted of it: [`KEYS`], [`TOKEN`] or [`ASSERTION`].
+    #[serde(default)]
+    pub want: Option<String>,
+    /// What a token of an Azure identity is for, as it was asked for.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// `fresh`; `refreshing` (held, and being replaced); `fetching` (nothing is held yet); `trying-again` (the upstream
     /// fails; what is held is handed out to its end); `needs-person`; `refused`; `idle` (held, but no longer refreshed,
     /// since nobody asks); `empty`.
@@ -167,9 +188,18 @@ pub struct Ask {
     /// The AccessKeyId of what is held.
     #[serde(default)]
     pub access_key_id: Option<String>,
-    /// The account, where known.
+    /// The account, where known; of a token the person that it says it is of, else the application.
     #[serde(default)]
     pub account: Option<String>,
+    /// The Entra tenant that a token says it is of.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// What a token lets its application do for its person, as it says itself (`scp`).
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// What a token lets its application do by itself, as it says itself (`roles`).
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// The role's ARN, where there is one.
     #[serde(default)]
     pub role: Option<String>,

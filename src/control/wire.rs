@@ -171,10 +171,10 @@ pub struct Reset {
     pub identity: Option<String>,
 }
 
-/// `POST /v1/signed-in` and `POST /v1/signed-out`: what became of a sign-in of IAM Identity Center.
+/// `POST /v1/signed-in` and `POST /v1/signed-out`: what became of a sign-in of IAM Identity Center, or of a login at Entra ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
-    /// The name of its `[sso-session X]`, or its start URL.
+    /// The name of its `[sso-session X]`, or its start URL; the session's key of a login at Entra ID.
     pub session: String,
 }
 

@@ -56,6 +56,10 @@ const LISTED: &[&str] = &[
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "AZURE_AUTHORITY_HOST",
+    // where the logins of Azure's own tools are, and whom `az` trusts
+    "AZURE_CONFIG_DIR",
+    "AZD_CONFIG_DIR",
+    "REQUESTS_CA_BUNDLE",
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_SSO",
     "AWS_ENDPOINT_URL_SSO_OIDC",
@@ -89,9 +93,16 @@ const LISTED: &[&str] = &[
 
 const LISTED_PREFIXES: &[&str] = &["XDG_", "LC_"];
 
-/// Those whose value is a file.
-const FILES: &[&str] =
-    &["AWS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "CREDENZA_PASSPHRASE_FILE"];
+/// Those whose value is a file, or one folder.
+const FILES: &[&str] = &[
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "CREDENZA_PASSPHRASE_FILE",
+    "AZURE_CONFIG_DIR",
+    "AZD_CONFIG_DIR",
+    "REQUESTS_CA_BUNDLE",
+];
 
 /// Those whose value is a list of folders.
 const FOLDERS: &[&str] = &["SSL_CERT_DIR"];
@@ -120,6 +131,9 @@ mod tests {
             ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "secret"),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
+            ("AZURE_CONFIG_DIR", "~/work/azure"),
+            ("AZURE_CLIENT_SECRET", "secret"),
+            ("IDENTITY_HEADER", "secret"),
             ("LD_PRELOAD", "x.so"),
         ]);
         let world = World { environment: Arc::new(typed), ..World::system() };
@@ -133,6 +147,7 @@ mod tests {
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/var/run/token"),
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
             ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/.aws/credentials"),
+            ("AZURE_CONFIG_DIR", "/nowhere/work/azure"),
             ("HOME", "/nowhere"),
             ("HTTPS_PROXY", "http://proxy:3128"),
             ("LC_CTYPE", "C"),

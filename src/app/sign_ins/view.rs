@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::end::{Ending, end_of, ending};
-use crate::config::{Config, SsoCache, SsoSession};
+use crate::config::{Config, EntraAccount, SsoCache, SsoSession};
 use crate::control::view;
+use crate::credential::IdentityName;
 use crate::engine::{Engine, SessionView};
 use crate::source::sso::wants_login;
-use crate::store::TokenStore;
+use crate::store::{AccountStore, TokenStore};
 use crate::world::World;
 
 /// Every sign-in that the configuration knows, by name.
@@ -19,7 +20,39 @@ pub(in crate::app) async fn views(world: &World, engine: &Engine, config: &Confi
         let held = snapshot.sessions.iter().find(|held| held.key == key);
         views.push(of(&session, held, config, world).await);
     }
+    for (name, account) in config.accounts() {
+        let held = snapshot.sessions.iter().find(|held| held.key == account.key());
+        views.push(of_account(&name, &account, held, config, world));
+    }
     views
+}
+
+/// A login at Entra ID, by the first identity that it is for. It has no end that anybody knows.
+fn of_account(
+    name: &IdentityName,
+    account: &EntraAccount,
+    held: Option<&SessionView>,
+    config: &Config,
+    world: &World,
+) -> view::SignIn {
+    let store = AccountStore::of(account, world).ok();
+    let kept = store.as_ref().and_then(|store| store.account().ok().flatten());
+    let state = match &kept {
+        None => "signed-out",
+        Some(kept) if kept.ended_by.is_some() => "login-needed",
+        Some(_) => "signed-in",
+    };
+    view::SignIn {
+        session: name.to_string(),
+        state: state.to_owned(),
+        person: kept.and_then(|kept| kept.name),
+        ends: None,
+        token_ends: None,
+        next_refresh: None,
+        identities: config.identities_of_account(account).len(),
+        private: store.is_some_and(|store| store.is_sealed()),
+        last_failure: held.and_then(|held| held.last_failure.as_ref()).map(|(failure, at)| view::failure(failure, *at)),
+    }
 }
 
 async fn of(session: &Arc<SsoSession>, held: Option<&SessionView>, config: &Config, world: &World) -> view::SignIn {
