@@ -146,13 +146,16 @@ const SYSTEMS: &[&str] = &[
 #[test]
 fn names_are_plain() {
     let empty = ["fn get_", "Manager", "Helper", "Utils", "mod util"];
+    // one that Microsoft chose
+    let others = ["resourceManager", "ResourceManager"];
     let is_prose = |line: &str| line.trim_start().starts_with("//");
+    let of_ours = |line: &str| others.iter().fold(line.to_owned(), |line, name| line.replace(name, ""));
     let wrong: Vec<String> = ["src", "tests", "benches"]
         .into_iter()
         .flat_map(sources)
         .filter(|file| !file.path.ends_with("house.rs"))
         .flat_map(|file| {
-            let said = |word: &&str| file.text.lines().any(|line| line.contains(*word) && !is_prose(line));
+            let said = |word: &&str| file.text.lines().any(|line| of_ours(line).contains(*word) && !is_prose(line));
             let found = empty.into_iter().filter(said).collect::<Vec<_>>();
             found.into_iter().map(move |word| format!("{}: `{word}`", file.path.display()))
         })

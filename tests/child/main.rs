@@ -5,12 +5,14 @@
 #![allow(clippy::disallowed_methods)] // these tests start processes: that is their point
 #![allow(clippy::print_stdout)] // "skipped: why"
 
+mod accounts;
 mod codes;
 mod composition;
 mod credential;
 mod dialects;
 mod env_files;
 mod environment;
+mod federation;
 mod github;
 mod hardened;
 mod helpers;

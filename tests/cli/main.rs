@@ -5,6 +5,7 @@
 mod accounts;
 mod address;
 mod arguments;
+mod azure;
 mod center;
 mod configuration;
 mod daemon;

@@ -137,12 +137,16 @@ fn the_json_of_secrets_is_as_documented() {
     // this one comes from a process, which names neither
     of_credential.extend(["AccountId", "RoleArn"].map(str::to_owned));
     assert_eq!(of_credential, documented("credenza credential --format json"));
+    let token = crate::azure::with_az(&crate::azure::signed_in()).json(&["credential", "graph"]);
+    let of_token: BTreeSet<_> = token.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(of_token, documented("credenza credential IDENTITY --resource RESOURCE"));
 }
 
 #[test]
 fn the_lines_of_the_audit_trail_are_as_documented() {
-    let home = Home::new();
+    let home = crate::azure::with_az(&crate::azure::signed_in());
     let _daemon = home.serve();
+    home.good(&["credential", "graph"]);
     let granted = home.grant(&["prod", "--name", "one"]);
     // the first of a second, and those that are counted with it
     for _ in 0..3 {

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // tests, helpers included
 
+mod accounts;
+mod azure;
 mod background;
 mod binary;
 #[path = "../wire/client.rs"]

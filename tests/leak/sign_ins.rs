@@ -30,10 +30,10 @@ const ACCOUNT: &str = "111122223333";
 
 /// What goes over a wire, each way of each connection by itself.
 #[derive(Clone, Default)]
-struct Wiretap(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct Wiretap(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// What a secret stands behind on the wire, what it ends before, and what to call it.
-const SECRETS: [(&str, &[char], &str); 8] = [
+const SECRETS: [(&str, &[char], &str); 16] = [
     ("\"accessToken\":\"", &['"'], "an access token"),
     ("\"refreshToken\":\"", &['"'], "a refresh token"),
     ("\"clientSecret\":\"", &['"'], "a client secret"),
@@ -42,9 +42,18 @@ const SECRETS: [(&str, &[char], &str); 8] = [
     ("\"codeVerifier\":\"", &['"'], "a verifier"),
     ("x-amz-sso_bearer_token: ", &['\r'], "an access token"),
     ("&state=", &['&', ' ', '\r'], STATE),
+    // Entra ID; what broke off ends with its connection
+    ("\"access_token\":\"", &['"', '\r'], "an access token"),
+    ("\"refresh_token\":\"", &['"', '\r'], "a refresh token"),
+    ("\"id_token\":\"", &['"', '\r'], "an id token"),
+    ("\"device_code\":\"", &['"', '\r'], "a device code"),
+    ("&code=", &['&', '\r'], "an authorization code"),
+    ("&code_verifier=", &['&', '\r'], "a verifier"),
+    ("&refresh_token=", &['&', '\r'], "a refresh token"),
+    ("&client_assertion=", &['&', '\r'], "an assertion"),
 ];
 
-const STATE: &str = "a state";
+pub(crate) const STATE: &str = "a state";
 
 impl Wiretap {
     /// Carries bytes between the two until one of them ends.
@@ -71,7 +80,7 @@ impl Wiretap {
     }
 
     /// What is secret of all that went over it.
-    fn secrets(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
         let text = String::from_utf8_lossy(&self.0.lock().unwrap().join(&b'\r')).into_owned();
         let mut found = Vec::new();
         for (before, ends, name) in SECRETS {
@@ -83,7 +92,7 @@ impl Wiretap {
     }
 
     /// Looks for all of it from now on.
-    fn learn(&self, needles: &mut Needles, expected: &[&str]) {
+    pub(crate) fn learn(&self, needles: &mut Needles, expected: &[&str]) {
         let secrets = self.secrets();
         for name in expected {
             assert!(secrets.iter().any(|(known, _)| known == name), "nothing was heard of {name}");
@@ -244,7 +253,7 @@ pub(crate) async fn with_a_browser(needles: &mut Needles) -> String {
 }
 
 /// A world whose person has a browser, over a wire that is listened to.
-fn browsing(cloud: &Cloud, tap: &Wiretap) -> (World, Arc<SimulatedPerson>) {
+pub(crate) fn browsing(cloud: &Cloud, tap: &Wiretap) -> (World, Arc<SimulatedPerson>) {
     let (serving, tap) = (cloud.clone(), tap.clone());
     let http = Arc::new(SimulatedHttp::new(move |_, io| {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
@@ -258,7 +267,12 @@ fn browsing(cloud: &Cloud, tap: &Wiretap) -> (World, Arc<SimulatedPerson>) {
         use credenza::world::Http as _;
         let request = http::Request::get(url).body(Bytes::new()).unwrap();
         let (answer, home) = (internet.send(request, HttpLimits::default()), home.clone());
-        tokio::spawn(async move { home.follow(answer.await.unwrap().headers()["location"].to_str().unwrap()).await });
+        tokio::spawn(async move {
+            // a page on which a code is typed leads nowhere
+            if let Some(to) = answer.await.unwrap().headers().get("location") {
+                home.follow(to.to_str().unwrap()).await;
+            }
+        });
         true
     }));
     let world = World {

@@ -24,6 +24,8 @@ pub(crate) struct Client {
 pub(crate) enum Told {
     /// 200 with keys, and their end as the document says it.
     Credential(Keys, SystemTime),
+    /// 200 with a token, and how long it lives yet as the document says it.
+    Token(String, Duration),
     /// Any other status, with the code and the words of its document.
     Refusal { status: u16, code: String, message: String },
 }
@@ -33,6 +35,16 @@ impl Client {
         let token = &machine.token;
         let request = format!("GET /creds/{identity} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n\r\n");
         Self { identity, request, pipe: None, sent: Instant::now(), connections: 0 }
+    }
+
+    /// One that asks for tokens of an Azure identity, as clients in App Service do.
+    pub(crate) fn of_azure(machine: &Machine, identity: &'static str, resource: &str) -> Self {
+        let token = &machine.token;
+        let request = format!(
+            "GET /azure/{identity}/token?api-version=2019-08-01&resource={resource} HTTP/1.1\r\nHost: 127.0.0.1\r\n\
+             X-IDENTITY-HEADER: {token}\r\n\r\n"
+        );
+        Self { request, ..Self::new(machine, identity) }
     }
 
     /// Sends the request, over the connection that is open where there is one. Nothing waits here.
@@ -95,7 +107,12 @@ fn told(status: u16, body: &str) -> Told {
     let document: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let field = |name: &str| document[name].as_str().unwrap_or_else(|| panic!("no {name}: {document}")).to_owned();
     if status != 200 {
-        return Told::Refusal { status, code: field("code"), message: field("message") };
+        let code = if document["code"].is_null() { "error" } else { "code" };
+        return Told::Refusal { status, code: field(code), message: field("message") };
+    }
+    if document["access_token"].is_string() {
+        let left_secs = field("expires_in").parse().expect("a number");
+        return Told::Token(field("access_token"), Duration::from_secs(left_secs));
     }
     let keys = Keys {
         access_key_id: field("AccessKeyId"),

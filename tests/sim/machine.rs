@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 use credenza::config::Config;
 use credenza::credential::{Ask, Failure, FailureClass, IdentityName};
 use credenza::engine::{Engine, Settings};
-use credenza::log::audit::{Audit, Known};
+use credenza::log::audit::Audit;
 use credenza::log::capped::CappedFile;
 use credenza::server::grant::{GrantSpec, Grants, Holder, Scope};
-use credenza::server::service::Service;
+use credenza::server::service::{Named, Service, named};
 use credenza::source::mfa::Here;
 use credenza::source::{self, Learnt, Means, Recipe, Recipes};
 use credenza::store::SessionStore;
@@ -32,7 +32,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(800);
 /// How long the cloud takes for a call, where nothing else is said.
 const LATENCY: Duration = Duration::from_millis(100);
 
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 
 /// The ten identities. The first five and the short ones are assumed with a user's long-term keys, the chained ones with
 /// the one before, the last with a token in a file. All live for an hour but the short ones: 15 min.
@@ -92,10 +92,12 @@ impl Machine {
         let config = Config::load(&world).expect("the files are whole");
         let learnt = Learnt::default();
         let sessions = Arc::new(Here::new(world.clone(), learnt.clone(), Arc::new(SessionStore::in_memory())));
+        let names = config.identities.iter().map(|(name, identity)| (Arc::clone(name), named(identity)));
+        let names: BTreeMap<IdentityName, Named> = names.collect();
         let profiles = Profiles { config, world: world.clone(), learnt, sessions: Arc::clone(&sessions) };
         let engine = Engine::start(world.clone(), Arc::new(profiles), Settings::default());
         let state = tempfile::tempdir().expect("a folder");
-        let (service, token) = serve(&engine, &world, state.path(), identities);
+        let (service, token) = serve(&engine, &world, state.path(), identities, names);
         let (cloud, stop) = (cloud.clone(), watch::channel(false).0);
         Self { clock, cloud, engine, token, files, world, sessions, service, cable, stop, _state: state }
     }
@@ -137,7 +139,13 @@ impl Machine {
 }
 
 /// The daemon's server, and the token of a grant for every identity.
-fn serve(engine: &Engine, world: &World, state: &Path, identities: &[&'static str]) -> (Arc<Service>, String) {
+fn serve(
+    engine: &Engine,
+    world: &World,
+    state: &Path,
+    identities: &[&'static str],
+    names: BTreeMap<IdentityName, Named>,
+) -> (Arc<Service>, String) {
     let folder = Arc::new(Folder::open_or_make(&state.join("state")).expect("a folder"));
     let trail = CappedFile::open(folder, "audit.jsonl", 1 << 20).expect("a file");
     let audit = Audit::start(trail, "daemon", world.clock.clone());
@@ -152,8 +160,6 @@ fn serve(engine: &Engine, world: &World, state: &Path, identities: &[&'static st
         holder: Holder::Connection,
     };
     let (token, _) = grants.issue(spec).expect("a grant");
-    let names: BTreeMap<IdentityName, Known> =
-        identities.iter().map(|name| ((*name).into(), Known::default())).collect();
     let (_, names) = watch::channel(Arc::new(names));
     let service = Service::new(engine.clone(), grants, names, audit, world.clock.clone());
     (service, token.expose().to_owned())

@@ -2,6 +2,7 @@
 //! SDK's client code, against the simulated cloud, over pipes in memory, on a paused runtime with clocks that the test
 //! steers. No socket is opened and nothing waits for real time.
 
+mod azure_nights;
 mod client;
 mod cold;
 mod hand_overs;

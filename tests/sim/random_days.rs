@@ -133,6 +133,7 @@ async fn polls(day: Arc<Day>, identity: &'static str, dice: Dice) -> usize {
         assert!(took <= PATIENCE + 2 * MILLISECOND, "{identity}: a request took {took:?}");
         let left = |keys: &Keys, end| day.machine.life_by_the_cloud(keys, end);
         let pause = match told {
+            Told::Token(..) => unreachable!("keys were asked for"),
             Told::Credential(keys, end) => {
                 left(&keys, end).unwrap_or_else(|why| panic!("{identity} got a dead one: {why}"));
                 has = Some((keys, end));

@@ -214,6 +214,7 @@ impl Days {
         let name = self.clients[number].identity;
         let concerns = name == REVOKED;
         match told {
+            Told::Token(..) => unreachable!("keys were asked for"),
             Told::Credential(keys, end) => {
                 let left = machine.life_by_the_cloud(&keys, end);
                 let left = left.unwrap_or_else(|why| panic!("{name} got a dead one: {why}"));

@@ -128,6 +128,7 @@ async fn a_week_of_working_days_keeps_a_job_running_with_a_code_a_day() {
         }
         client.send(&week.machine).await;
         match client.receive(&week.machine).await.0 {
+            Told::Token(..) => unreachable!("keys were asked for"),
             Told::Credential(keys, end) => {
                 served += 1;
                 let life = week.machine.life_by_the_cloud(&keys, end).expect("the cloud takes what is handed out");

@@ -8,8 +8,8 @@ use credenza::config::Config;
 use credenza::credential::{Ask, Failure, FailureClass, Outcome};
 use credenza::engine::{Engine, Settings};
 use credenza::source::{self, Means, Recipe, Recipes};
+use credenza::world::Clock as _;
 use credenza::world::simulated::Step;
-use credenza::world::{Clock as _, World};
 use simcloud::{Fault, Keys, Trouble};
 
 use crate::stage::*;
@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The stage's profiles as the engine sees them.
 struct Profiles {
     config: Config,
-    world: World,
+    means: Means,
 }
 
 impl Recipes for Profiles {
@@ -27,21 +27,21 @@ impl Recipes for Profiles {
         let refused = |text: String| Failure::new(FailureClass::Refused, "Unusable", text);
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
-        let source = source::build(definition, identity, &ask.want, &Means::of(self.world.clone()))?;
+        let source = source::build(definition, identity, &ask.want, &self.means)?;
         Ok(Recipe { source, digest: identity.digest, keep_warm: false, max_hold: None })
     }
 }
 
-struct Running {
-    stage: Stage,
-    engine: Engine,
+pub(crate) struct Running {
+    pub(crate) stage: Stage,
+    pub(crate) engine: Engine,
 }
 
 impl Running {
-    fn start(stage: Stage) -> Self {
+    pub(crate) fn start(stage: Stage) -> Self {
         let world = stage.world();
-        let config = Config::load(&world).unwrap();
-        let engine = Engine::start(world.clone(), Arc::new(Profiles { config, world }), Settings::default());
+        let profiles = Profiles { config: Config::load(&world).unwrap(), means: Means::of(world.clone()) };
+        let engine = Engine::start(world.clone(), Arc::new(profiles), Settings::default());
         Self { stage, engine }
     }
 

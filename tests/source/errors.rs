@@ -47,6 +47,10 @@ async fn every_code_of_sts_arrives_as_what_it_is() {
             "RequestTimeout" | "InternalFailure" | "BadGateway" | "ServiceUnavailable" | "GatewayTimeout" => {
                 (TryLater, "UpstreamUnavailable")
             }
+            // of another call
+            "OutboundWebIdentityFederationDisabledException"
+            | "JWTPayloadSizeExceededException"
+            | "SessionDurationEscalationException" => (Refused, "UpstreamRefused"),
             new => panic!("{new} has no row: add one here and in aws_error.rs"),
         }
     };

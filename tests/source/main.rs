@@ -7,7 +7,9 @@
 
 mod contract;
 mod engine;
+mod entra;
 mod errors;
+mod federated;
 mod keys;
 mod mfa;
 mod roles;
@@ -16,4 +18,5 @@ mod sso_login;
 mod stage;
 mod time;
 mod tls;
+mod way_back;
 mod web_identity;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use credenza::config::Config;
-use credenza::credential::{AwsCredential, Content, Credential, Failure, Issued, Now, Session, Want};
+use credenza::credential::{Ask, AwsCredential, Content, Credential, Failure, Issued, Made, Now, Session};
 use credenza::source::{self, Ingredient, Means, Need, Renewal, Source};
 use credenza::world::process::{Processes, Ran, Run, RunError};
 use credenza::world::simulated::{MemoryFiles, SimulatedClock, SimulatedHttp};
@@ -121,10 +121,15 @@ impl Stage {
 
     /// What an engine does for one identity, once.
     pub(crate) fn fetch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Issued, Failure>> {
-        let source = self.source(name);
+        Box::pin(async move { self.make(&Ask::aws(name)).await.map(|made| made.keys().unwrap()) })
+    }
+
+    /// The same for one ask.
+    pub(crate) fn make<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Made, Failure>> {
+        let source = source_of(&self.world(), ask);
         Box::pin(async move {
             let ingredient = self.ingredient(&*source).await?;
-            source.issue(ingredient).await.map(|made| made.keys().unwrap())
+            source.issue(ingredient).await
         })
     }
 
@@ -136,7 +141,7 @@ impl Stage {
                 Ingredient::Session(Arc::new(Session { renewed: source.renew(Renewal::default()).await?, received }))
             }
             Need::Credential(ask) => {
-                let base = self.fetch(&ask.identity).await?;
+                let base = self.make(&ask).await?;
                 Ingredient::Credential(Arc::new(credential(base, received)))
             }
         })
@@ -160,10 +165,14 @@ impl Stage {
 }
 
 pub(crate) fn source_in(world: &World, name: &str) -> Arc<dyn Source> {
+    source_of(world, &Ask::aws(name))
+}
+
+fn source_of(world: &World, ask: &Ask) -> Arc<dyn Source> {
     let config = Config::load(world).unwrap();
-    let identity = &config.identities[name];
-    let definition = identity.definition.as_ref().unwrap_or_else(|unusable| panic!("{name}: {unusable}"));
-    source::build(definition, identity, &Want::Keys, &Means::of(world.clone())).unwrap()
+    let identity = &config.identities[&ask.identity];
+    let definition = identity.definition.as_ref().unwrap_or_else(|unusable| panic!("{ask}: {unusable}"));
+    source::build(definition, identity, &ask.want, &Means::of(world.clone())).unwrap()
 }
 
 pub(crate) fn as_cloud_keys(issued: &Issued) -> Keys {
@@ -174,10 +183,15 @@ pub(crate) fn as_cloud_keys(issued: &Issued) -> Keys {
     }
 }
 
-fn credential(issued: Issued, received: Now) -> Credential {
-    let Issued { keys, expiration, server_offset, account_id, role_arn, .. } = issued;
-    let content = Content::Aws(AwsCredential { keys, account_id, role_arn });
-    Credential { content, expiration: expiration.unwrap(), server_offset, received }
+fn credential(made: Made, received: Now) -> Credential {
+    let (content, expiration, server_offset) = match made {
+        Made::Keys(issued) => {
+            let Issued { keys, expiration, server_offset, account_id, role_arn, .. } = issued;
+            (Content::Aws(AwsCredential { keys, account_id, role_arn }), expiration.unwrap(), server_offset)
+        }
+        Made::Token(issued) => (Content::Token(issued.token), issued.expiration, issued.server_offset),
+    };
+    Credential { content, expiration, server_offset, received }
 }
 
 pub(crate) fn role_arn(name: &str) -> String {

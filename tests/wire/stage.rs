@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use credenza::config::azure::PrincipalIds;
 use credenza::credential::{
-    Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, Made, Now, Renewed, SessionKey,
+    Ask, AwsKeys, ClockOffset, Failure, FailureClass, IdentityName, Issued, IssuedToken, Made, Now, Renewed,
+    SessionKey, Token, Want,
 };
 use credenza::engine::{Engine, Settings};
 use credenza::log::audit::{Audit, Known};
@@ -16,7 +20,7 @@ use credenza::log::capped::CappedFile;
 use credenza::secret::{Digest, Secret};
 use credenza::server::grant::{Grant, GrantSpec, Grants, Holder, Scope};
 use credenza::server::listener::Listener;
-use credenza::server::service::Service;
+use credenza::server::service::{Named, Service};
 use credenza::server::terms::Terms;
 use credenza::source::{Ingredient, Need, Recipe, Recipes, Renewal, Source};
 use credenza::world::files::SystemFiles;
@@ -36,6 +40,13 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG";
 pub(crate) const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEA+/==";
 
+/// What every token of Azure ends in.
+pub(crate) const SIGNATURE: &str = "c2lnbmF0dXJlLW9mLWVudHJh";
+
+/// Whose application every token of Azure was given to, and of which tenant.
+pub(crate) const APP: &str = "0a0a0a0a-1111-2222-3333-444444444444";
+pub(crate) const TENANT: &str = "0b0b0b0b-1111-2222-3333-444444444444";
+
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 
@@ -48,6 +59,8 @@ pub(crate) enum Does {
     Ended,
     /// The upstream is down.
     Down,
+    /// The upstream wants fewer calls.
+    Throttled,
     /// A person must log in.
     NeedsLogin,
     /// The upstream says no.
@@ -88,7 +101,10 @@ impl Script {
     }
 }
 
-impl Source for Script {
+/// The source of one ask.
+struct Part(Arc<Script>, Want);
+
+impl Source for Part {
     fn needs(&self) -> Need {
         Need::Nothing
     }
@@ -98,20 +114,26 @@ impl Source for Script {
     }
 
     fn issue(&self, _: Ingredient) -> BoxFuture<'static, Result<Made, Failure>> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let Self(script, want) = self;
+        let number = script.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let (does, latency, offset) =
-            (*self.does.lock().unwrap(), *self.latency.lock().unwrap(), *self.offset.lock().unwrap());
-        let clock = Arc::clone(&self.clock);
+            (*script.does.lock().unwrap(), *script.latency.lock().unwrap(), *script.offset.lock().unwrap());
+        let (clock, want) = (Arc::clone(&script.clock), want.clone());
+        let made = move |end| match &want {
+            Want::Token(resource) => token(number, resource, end, offset).into(),
+            Want::Keys | Want::Assertion => issued(number, end, offset).into(),
+        };
         Box::pin(async move {
             tokio::time::sleep(latency).await;
             let theirs = offset.server_time(clock.now().wall);
             let fails = |class, code, text: &str| Err(Failure::new(class, code, text));
             match does {
-                Does::Lasts(life) => Ok(issued(number, theirs + life, offset).into()),
-                Does::Ended => Ok(issued(number, theirs - MINUTE, offset).into()),
+                Does::Lasts(life) => Ok(made(theirs + life)),
+                Does::Ended => Ok(made(theirs - MINUTE)),
                 Does::Down => {
                     fails(FailureClass::TryLater, "UpstreamUnavailable", "sts is unreachable: see `credenza status`")
                 }
+                Does::Throttled => fails(FailureClass::TryLater, "Throttled", "too many calls: see `credenza status`"),
                 Does::NeedsLogin => fails(FailureClass::NeedsPerson, "LoginRequired", "run `credenza login default`"),
                 Does::Refuses => fails(FailureClass::Refused, "AccessDenied", "not allowed to assume the role"),
                 Does::Hangs => std::future::pending().await,
@@ -141,11 +163,22 @@ fn issued(number: usize, expiration: SystemTime, server_offset: ClockOffset) -> 
     }
 }
 
+/// A token of Entra ID's form, which says whose it is and which one; nobody verifies it.
+fn token(number: usize, resource: &str, expiration: SystemTime, server_offset: ClockOffset) -> IssuedToken {
+    let claims = serde_json::json!({ "aud": resource, "appid": APP, "tid": TENANT, "uti": number });
+    let parts =
+        [r#"{"alg":"RS256","typ":"JWT"}"#.to_owned(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let text = format!("{}.{}.{SIGNATURE}", parts[0], parts[1]);
+    let token = Token::of(Secret::new(text));
+    IssuedToken { token, expiration, server_offset, warnings: Vec::new(), received: None }
+}
+
 struct OneSource(Arc<Script>);
 
 impl Recipes for OneSource {
-    fn recipe(&self, _: &Ask) -> Result<Recipe, Failure> {
-        Ok(Recipe { source: self.0.clone(), digest: Digest([0; 32]), keep_warm: false, max_hold: None })
+    fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure> {
+        let source = Arc::new(Part(self.0.clone(), ask.want.clone()));
+        Ok(Recipe { source, digest: Digest([0; 32]), keep_warm: false, max_hold: None })
     }
 }
 
@@ -168,8 +201,24 @@ impl Processes for Nothing {
     }
 }
 
-/// The identities that there are. The usual grant covers the first two.
+/// The identities of AWS that there are. The usual grant covers the first two.
 pub(crate) const IDENTITIES: [&str; 3] = ["default", "my profile", "other"];
+
+/// Those of Azure, with their ids.
+pub(crate) const AZURE: [(&str, [&str; 3]); 3] = [
+    (
+        "graph",
+        ["c0000000-0000-0000-0000-00000000000a", "d0000000-0000-0000-0000-00000000000a", "/subscriptions/s/ids/graph"],
+    ),
+    (
+        "sync",
+        ["c0000000-0000-0000-0000-00000000000b", "d0000000-0000-0000-0000-00000000000b", "/subscriptions/s/ids/sync"],
+    ),
+    (
+        "vault",
+        ["c0000000-0000-0000-0000-00000000000c", "d0000000-0000-0000-0000-00000000000c", "/subscriptions/s/ids/vault"],
+    ),
+];
 
 /// Everything that a test needs.
 pub(crate) struct Stage {
@@ -217,8 +266,13 @@ impl Stage {
         let audit = Audit::start(CappedFile::open(folder, "audit.jsonl", 1 << 20).unwrap(), "daemon", clock.clone());
         let grants = Arc::new(Grants::in_memory(clock.clone(), Arc::new(SystemRandom)));
         let known = Known { account: Some(ACCOUNT.into()), role: Some(ROLE.into()) };
-        let names: BTreeMap<IdentityName, Known> =
-            IDENTITIES.into_iter().map(|name| (name.into(), known.clone())).collect();
+        let of_aws = IDENTITIES.into_iter().map(|name| (name.into(), known.clone().into()));
+        let of_azure = AZURE.into_iter().map(|(name, ids)| {
+            let [client_id, object_id, resource_id] = ids.map(|id| Some(id.to_owned()));
+            let azure = Some(PrincipalIds { client_id, object_id, resource_id });
+            (name.into(), Named { known: Known::default(), azure })
+        });
+        let names: BTreeMap<IdentityName, Named> = of_aws.chain(of_azure).collect();
         let (_, names) = watch::channel(Arc::new(names));
         let service = Service::new(engine.clone(), grants.clone(), names, audit.clone(), clock.clone());
         let (stop, _) = watch::channel(false);

@@ -6,5 +6,5 @@ mod login;
 mod logout;
 mod many;
 mod private;
-mod stage;
+pub(crate) mod stage;
 mod wait;

@@ -248,9 +248,12 @@ impl Drop for Browser {
 
 /// Opens a page of this machine; where it sends the browser.
 fn leads_to(url: &str) -> Option<String> {
-    let (address, path) = url.strip_prefix("http://")?.split_once('/')?;
+    let rest = url.strip_prefix("http://")?;
+    // an address without a path is that of the root
+    let (address, target) = rest.split_at(rest.find(['/', '?'])?);
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, _) = answer.split_once("\r\n\r\n")?;
