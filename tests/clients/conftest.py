@@ -4,8 +4,9 @@ only who is not root has no network of their own, and skips what needs one."""
 import pytest
 
 from harness import places
-from harness.clients import CLIENTS
+from harness.clients import AZURE_DEFAULT, AZURE_MANAGED, CLIENTS
 from harness.cloud import Cloud
+from harness.entra import Azure
 from harness.home import Home, with_sso
 from harness.storage import Storage
 
@@ -38,6 +39,27 @@ def home(cloud, storage):
 def sso_home(home):
     """A home of its own with two profiles of one sign-in, `my-dev` and `my-other`, which nobody has begun."""
     return with_sso(home)
+
+
+@pytest.fixture
+def azure(home):
+    """A tenant of Entra ID, and what the home says of it."""
+    return Azure(home)
+
+
+@pytest.fixture(
+    params=[*((client, "default") for client in AZURE_DEFAULT), *((client, "managed") for client in AZURE_MANAGED)],
+    ids=lambda param: f"{param[0].name}-{param[1]}",
+)
+def azure_client(request):
+    """Each SDK of Azure, by each credential that it has for this."""
+    return request.param[0]
+
+
+@pytest.fixture(params=AZURE_MANAGED, ids=lambda client: client.name)
+def azure_sdk(request):
+    """Each SDK of Azure, by its ManagedIdentityCredential."""
+    return request.param
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: client.name)

@@ -27,11 +27,14 @@ def sso_caller(role):
 class Cloud:
     """A running cloud with one user, `base`, whose keys may assume every role that a test makes."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """In clear text, or over TLS with an authority of its own in the folder `tls`: `ca` is what trusts it."""
+        words = [] if tls is None else ["--tls", tls, "--name", "localhost", "--name", "127.0.0.1"]
         self.process = subprocess.Popen(
-            [places.SIMCLOUD, "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [places.SIMCLOUD, "--until-stdin-closes", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         ready = json.loads(self.process.stdout.readline())
+        self.ca = ready.get("ca")
         self.sts = ready["sts"]
         self.control = ready["control"]
         self.base = self.post("users", {"name": "base", "account": ACCOUNT})
@@ -85,6 +88,10 @@ class Cloud:
             return calls
         sessions = (f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/", sso_caller(role))
         return [c for c in calls if c["role"] == role_arn(role) or (c["principal"] or "").startswith(sessions)]
+
+    def counts(self):
+        """How many calls of each action there were."""
+        return self.get("calls")["counts"]
 
     def keys_of(self, role):
         """The temporary keys that a role gave, one of Identity Center too, oldest first: `access_key_id`, `expires_secs`, ..."""

@@ -44,6 +44,10 @@ class Home:
             "NODE_NO_WARNINGS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if cloud.ca:
+            # each client's own name for the file; SSL_CERT_FILE is ours, and Go's
+            trusting = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+            self.environment |= dict.fromkeys(trusting, cloud.ca)
         keys = cloud.base
         self.write(".aws/credentials", credentials_file("base", keys))
         self.write(".aws/config", "")
@@ -114,10 +118,10 @@ class Home:
         options = {"env": self.environment, "capture_output": True, "text": True, "timeout": 60} | options
         return subprocess.run([places.CREDENZA, *words], check=False, **options)
 
-    def run(self, *words, **more):
+    def run(self, *words, timeout_secs=120, **more):
         """Runs a command under this home's environment, without credenza."""
-        environment = self.environment | more
-        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        options = {"env": self.environment | more, "capture_output": True, "text": True, "timeout": timeout_secs}
+        return subprocess.run(words, check=False, **options)
 
     def start(self, client, *words, **more):
         """Starts a client of the matrix without credenza."""
