@@ -77,9 +77,15 @@ def test_its_login_is_an_identity_without_any_configuration(home, signed_in):
     assert listed["az"]["usable"] and listed["az"]["kind"] == "azure-cli"
     assert any(name.startswith("az:") for name in listed), list(listed)
     program = home.exec("az", AZURE_MANAGED[0])
+    of_the_login = home.cloud.calls("EntraToken")
+    # by itself it says that it answers claims challenges, which the clients of its tokens need not know of
+    assert any("cp1" in call["parameters"] for call in of_the_login)
+    signed_in.forget_tokens()
     for resource in (GRAPH, VAULT, MANAGEMENT):
         assert program.ok(f"{resource}/.default")["claims"]["aud"] == resource
     program.close()
+    ours = home.cloud.calls("EntraToken")[len(of_the_login) :]
+    assert len(ours) >= 3 and not any("cp1" in call["parameters"] for call in ours)
     token = json.loads(home.credenza("credential", "az", "--resource", GRAPH).stdout)
     assert token["resource"] == GRAPH and token["access_token"].count(".") == 2
     # what it says of a person's login is in the status, the permissions too: none of SharePoint among them

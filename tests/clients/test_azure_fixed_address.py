@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+from harness import places
 from harness.azure_cli import AzureCli
-from harness.clients import AZURE_DEFAULT, AZURE_MANAGED, CLIENTS
+from harness.clients import AZURE_DEFAULT, AZURE_MANAGED, AZURE_OBJECT_STORE, CLIENTS
 from harness.cloud import ACCOUNT, Cloud
 from harness.entra import GRAPH, TENANT, VAULT, Azure
 from harness.home import Home
@@ -45,9 +46,11 @@ def home(network, tmp_path_factory):
         made.role("instance")
         azure = Azure(made)
         made.client_id = azure.robot("machine")
+        made.where = azure.container(made.client_id)
         made.second = azure.robot("second")
         azure.person("out")
-        listener = section(f"{ADDRESS}:80", "instance", "machine", "second", "out", dialects=["ec2", "azure-imds"])
+        served, where = ("instance", "machine", "second", "out"), '[listener.azure.vm]\nlocation = "westeurope"'
+        listener = section(f"{ADDRESS}:80", *served, dialects=["ec2", "azure-imds"], more=where)
         serve(made, listener)
         # what the daemon needs of it, the clients do not
         del made.environment["AZURE_AUTHORITY_HOST"]
@@ -70,6 +73,12 @@ def test_c54_c55_a_token_is_found_without_a_variable(home, client):
 def test_c18_those_that_know_no_other_address_are_given_the_identity_that_they_name(home, client):
     program = Program(client.told("client_id", home.second).argv, home.environment)
     assert program.ok(GRAPH_SCOPE)["claims"]["appid"] == home.second
+    program.close()
+
+
+def test_c55_object_store_reads_blobs_without_a_variable(home):
+    program = Program(AZURE_OBJECT_STORE.argv, home.environment | home.where)
+    assert program.ok("blob") == ["hello.txt"]
     program.close()
 
 
@@ -115,6 +124,20 @@ def test_c49_the_machine_says_what_it_is(home):
     assert status == 200 and json.loads(body)["compute"]["azEnvironment"] == "AzurePublicCloud"
     status, body = ask("GET", "/metadata/instance/compute/vmSize?api-version=2019-03-11&format=text", Metadata="true")
     assert status == 200 and "{" not in body
+
+
+REGION = """
+import requests
+from msal.region import _detect_region
+print(_detect_region(requests.Session()), end="")
+"""
+
+
+def test_c50_msal_finds_the_region(home):
+    run = subprocess.run(
+        [places.PYTHON_AZURE, "-c", REGION], env=home.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout == "westeurope", run.stderr
 
 
 def test_another_user_gets_nothing(home):

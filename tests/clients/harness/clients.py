@@ -46,5 +46,9 @@ AZURE_MANAGED = [
     *(dataclasses.replace(client, argv=(*client.argv[:-1], "managed")) for client in AZURE_DEFAULT),
     Client("azure-rust", (places.RUST_AZURE, "managed")),
 ]
+# What Terraform's provider for Azure gets its tokens with: it knows the variables of `--azure-style terraform` alone.
+AZURE_TERRAFORM = Client("azure-terraform", (places.GO_TERRAFORM,))
+# No SDK of Azure: it reads blobs alone, as `harness.entra.Azure.container` has them.
+AZURE_OBJECT_STORE = Client("azure-object_store", (places.PYTHON, PY / "object_store_azure_client.py"))
 # Signed in by `harness.azure_cli`, which says where its folder is.
 AZURE_CLI = Client("azure-cli", (places.PYTHON, PY / "azure_cli_client.py", places.AZ), process_a_call=True)

@@ -14,11 +14,12 @@ TENANT = "22222222-2222-2222-2222-222222222222"
 DOMAIN = "contoso.example"
 GRAPH = "https://graph.microsoft.com"
 VAULT = "https://vault.azure.net"
+STORAGE = "https://storage.azure.com"
 MANAGEMENT = "https://management.azure.com"
 ADA = "ada@contoso.example"
 
 # What an application may do, where a test says nothing else.
-ROLES = {GRAPH: ["Sites.Read.All"], VAULT: [], MANAGEMENT: []}
+ROLES = {GRAPH: ["Sites.Read.All"], VAULT: [], MANAGEMENT: [], STORAGE: []}
 
 
 class Azure:
@@ -58,6 +59,12 @@ class Azure:
         """`credenza login` with a code that the person confirms elsewhere: that takes the five seconds between two looks."""
         run = self.home.credenza("login", "--device-code", name)
         assert run.returncode == 0, run.stderr
+
+    def container(self, *readers):
+        """A container `uploads` with `hello.txt` in it which these client ids may read; how object_store is told where."""
+        container = {"account": "company", "name": "uploads", "tenant": TENANT, "blobs": ["hello.txt"]}
+        self.cloud.post("blob/containers", container | {"readers": readers})
+        return {"BLOB_ENDPOINT": f"{self.cloud.sts}/blob/company"}
 
     def identity(self, name, **azure):
         """Writes an identity down."""

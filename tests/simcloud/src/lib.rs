@@ -11,7 +11,7 @@
 //! - [`outbound`]: the issuers of accounts whose principals get tokens for services outside of AWS
 //! - [`github`]: the OIDC endpoint of GitHub Actions
 //! - [`entra`]: Microsoft Entra ID: sign-in pages, device codes, tokens
-//! - [`arm`], [`graph`]: Azure Resource Manager and Microsoft Graph, over bearer tokens
+//! - [`arm`], [`graph`], [`blob`]: Azure Resource Manager, Microsoft Graph and Azure Blob Storage, over bearer tokens
 //! - [`sso`]: IAM Identity Center: OIDC, its pages, the access portal
 //! - [`sigv4`]: whether a request was signed by whom it says
 //! - [`fault`], [`calls`]: what goes wrong on purpose, and what was asked
@@ -32,6 +32,7 @@
 pub mod arm;
 pub mod authority;
 mod bearer;
+pub mod blob;
 pub mod calls;
 pub mod cloud;
 pub mod control;

@@ -31,6 +31,8 @@ pub(super) const DAEMON: &str = "dddddddd-0000-1111-2222-eeeeeeeeeeee";
 
 pub(super) const GRAPH: &str = "https://graph.microsoft.com";
 pub(super) const VAULT: &str = "https://vault.azure.net";
+/// Where the key of an application lies at 1Password.
+pub(super) const REFERENCE: &str = "op://Work/the app/private key";
 /// Its scope has two slashes.
 pub(super) const MANAGEMENT: &str = "https://management.azure.com/";
 
@@ -150,11 +152,10 @@ impl Recipes for Identities {
 pub(super) fn identity(name: &str) -> Identity {
     let source = match name {
         "graph" | "other" => AzureSource::Entra { client_id: CLIENT.to_owned() },
-        "daemon" => AzureSource::Certificate {
-            client_id: DAEMON.to_owned(),
-            certificate: PathBuf::from("/home/ada/app.pem"),
-            key: CertificateKey::Beside,
-        },
+        "daemon" => with_key(CertificateKey::Beside),
+        "daemon by file" => with_key(CertificateKey::File(PathBuf::from("/home/ada/app.key"))),
+        "daemon by reference" => with_key(CertificateKey::OnePassword(REFERENCE.to_owned())),
+        "daemon by command" => with_key(CertificateKey::Command(vec!["print-key".to_owned()])),
         other => panic!("no {other}"),
     };
     let definition = AzureDefinition {
@@ -180,6 +181,14 @@ pub(super) fn identity(name: &str) -> Identity {
         ca_bundle: None,
         digest: Digest::of(name.as_bytes()),
         digest_without: None,
+    }
+}
+
+fn with_key(key: CertificateKey) -> AzureSource {
+    AzureSource::Certificate {
+        client_id: DAEMON.to_owned(),
+        certificate: PathBuf::from("/home/ada/app.pem"),
+        key,
     }
 }
 

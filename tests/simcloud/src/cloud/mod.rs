@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 
 use crate::{
     arm::Arm,
+    blob::Blob,
     calls::Call,
     entra::directory::Entra,
     fault::{Fault, Met, Trouble},
@@ -58,6 +59,7 @@ pub(crate) struct State {
     pub(crate) outbound: Outbound,
     pub(crate) arm: Arm,
     pub(crate) graph: Graph,
+    pub(crate) blob: Blob,
     /// Web identities that were in order, as they came.
     pub(crate) exchanges: Vec<Exchange>,
     /// IAM Identity Center.

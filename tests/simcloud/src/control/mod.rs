@@ -2,6 +2,7 @@
 //! The routes are described in this crate's `README.md`.
 
 mod arm;
+mod blob;
 mod devices;
 mod entra;
 mod github;

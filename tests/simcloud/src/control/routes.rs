@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Complaint, arm, devices, entra, github, graph, outbound,
+    Complaint, arm, blob, devices, entra, github, graph, outbound,
     seed::{NewIssuer, NewRole, NewUser},
     sso, view,
 };
@@ -30,6 +30,7 @@ pub(super) fn answer(cloud: &Cloud, method: &Method, uri: &Uri, body: &[u8]) -> 
     let query = uri.query().unwrap_or_default();
     let azure = arm::answer(cloud, method.as_str(), path, body)
         .or_else(|| graph::answer(cloud, method.as_str(), path, query, body))
+        .or_else(|| blob::answer(cloud, method.as_str(), path, body))
         .or_else(|| outbound::answer(cloud, method.as_str(), path, body));
     if let Some(answer) = azure {
         return answer;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 pub use super::{
     arm::ArmSeed,
+    blob::BlobSeed,
     entra::EntraSeed,
     graph::{GraphSeed, NewItem, NewSite},
 };
@@ -39,6 +40,8 @@ pub struct Seed {
     pub arm: ArmSeed,
     /// Microsoft Graph.
     pub graph: GraphSeed,
+    /// Azure Blob Storage.
+    pub blob: BlobSeed,
 }
 
 /// Identity Center: `{"instances": [...], "people": [...], "accounts": [...], "assignments": [...], "vanities": [...]}`, each
@@ -186,6 +189,7 @@ impl Seed {
         self.outbound.iter().for_each(|account| drop(cloud.enable_outbound_federation(account)));
         self.arm.sow(cloud);
         self.graph.sow(cloud);
+        self.blob.sow(cloud);
         for fault in self.faults {
             cloud.add_fault(fault);
         }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Received};
 use crate::{
-    Call, Cloud, Refusal, arm, entra,
+    Call, Cloud, Refusal, arm, blob, entra,
     fault::Trouble,
     github, graph, iam,
     keys::request_id,
@@ -25,6 +25,8 @@ pub(super) enum Asked<'a> {
     Arm(arm::Request<'a>),
     /// Microsoft Graph.
     Graph(graph::Request<'a>),
+    /// Azure Blob Storage.
+    Blob(blob::Request<'a>),
     /// IAM Identity Center.
     Sso(sso::Request<'a>),
     /// Entra ID.
@@ -45,17 +47,11 @@ impl<'a> Asked<'a> {
         if let Some(request) = graph::Request::read(received) {
             return Self::Graph(request);
         }
+        if let Some(request) = blob::Request::read(received) {
+            return Self::Blob(request);
+        }
         if let Some(request) = entra::Request::read(cloud, received) {
             return Self::Entra(request);
-        }
-        if let Some(request) = outbound::Request::read(received) {
-            return Self::Outbound(request);
-        }
-        if let Some(request) = arm::Request::read(received) {
-            return Self::Arm(request);
-        }
-        if let Some(request) = graph::Request::read(received) {
-            return Self::Graph(request);
         }
         if let Some(request) = sso::Request::read(cloud, received) {
             return Self::Sso(request);
@@ -71,6 +67,7 @@ impl<'a> Asked<'a> {
             Self::Outbound(request) => request.as_call(cloud),
             Self::Arm(request) => request.as_call(cloud),
             Self::Graph(request) => request.as_call(cloud),
+            Self::Blob(request) => request.as_call(cloud),
             Self::Sso(request) => request.as_call(cloud),
             Self::Entra(request) => request.as_call(cloud),
         }
@@ -95,6 +92,7 @@ impl<'a> Asked<'a> {
             Self::Outbound(request) => request.perform(cloud),
             Self::Arm(request) => request.perform(cloud),
             Self::Graph(request) => request.perform(cloud),
+            Self::Blob(request) => request.perform(cloud),
             Self::Sso(request) => request.perform(cloud, trouble),
             Self::Entra(request) => request.perform(cloud, trouble),
         }
@@ -109,6 +107,7 @@ impl<'a> Asked<'a> {
             Self::Outbound(_) => outbound::write_error(&refusal),
             Self::Arm(_) => arm::write_error(&refusal),
             Self::Graph(_) => graph::write_error(&refusal),
+            Self::Blob(_) => blob::write_error(&refusal),
             Self::Sso(request) => request.write_error(&refusal),
             Self::Entra(request) => request.write_error(&refusal),
         }
@@ -123,6 +122,7 @@ impl<'a> Asked<'a> {
             Self::Iam(_) => iam::known_refusal(code),
             Self::Arm(_) => arm::known_refusal(code),
             Self::Graph(_) => graph::known_refusal(code),
+            Self::Blob(_) => blob::known_refusal(code),
             Self::Sso(request) => request.known_refusal(code),
             Self::Entra(_) => entra::refusal::known(code),
         }
@@ -136,6 +136,7 @@ impl<'a> Asked<'a> {
             Self::Outbound(_) => outbound::answer_to_another_question(),
             Self::Arm(_) => arm::answer_to_another_question(),
             Self::Graph(_) => graph::answer_to_another_question(),
+            Self::Blob(_) => blob::answer_to_another_question(),
             Self::Sso(_) => sso::Request::answer_to_another_question(),
             Self::Entra(_) => entra::Request::answer_to_another_question(),
         }
