@@ -43,7 +43,7 @@ impl State {
             _ => self.each_that_rests_on(key, |entry| entry.hold_no_longer(now.boot)),
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
-        if failure.class == FailureClass::Refused {
+        if failure.class == FailureClass::Refused || failure.code == SESSION_ENDED {
             session.held = None;
         }
         session.attempts.fail(failure, now, jitter);

@@ -143,6 +143,24 @@ async fn a_sign_in_that_was_ended_takes_with_it_what_was_made_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_made_of_a_sign_in_that_was_ended_though_its_token_lives() {
+    let stage = stage();
+    for name in ["prod", "test"] {
+        stage.get(name).await.unwrap();
+    }
+    renewal_now_does(&stage, &Does::Fails(FailureClass::NeedsPerson, SESSION_ENDED));
+    stage.pass(39 * MINUTE).await;
+    assert_eq!(renewals(&stage), 2, "twenty minutes ahead of its end somebody looks, and it is gone");
+    let issues = || stage.fake("prod").issues() + stage.fake("test").issues();
+    let before = issues();
+    stage.pass(5 * MINUTE).await;
+    for name in ["prod", "test"] {
+        assert_eq!(stage.code(name).await, SESSION_ENDED, "{name}");
+    }
+    assert_eq!(issues(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_forgotten_is_gone_at_once_with_what_was_made_of_it() {
     let stage = stage();
     for name in ["prod", "test", "deploy"] {
