@@ -12,6 +12,9 @@ What it keeps lies in two DynamoDB tables, so that it can be killed at any time 
 An item is first stored, then written into the state, and only then does the checkpoint move on. So a page that was cut off is
 read again, and what was stored of it already is found in the state and passed over. The delta link is written when a round is
 complete, and never before: it stands for everything that lies behind it.
+
+Where Graph has forgotten a link (410), a round reads the whole drive, and is never told what went away in the meantime. So each
+row has the round that saw it last, and what a whole round has not seen is removed at its end.
 """
 
 import asyncio
@@ -19,11 +22,13 @@ import logging
 import os
 import random
 import sys
+import uuid
 from dataclasses import dataclass
 
 import aioboto3
 import aiohttp
 from azure.identity.aio import DefaultAzureCredential
+from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 log = logging.getLogger("sharepoint_sync")
@@ -55,6 +60,8 @@ class SharePointSync:
     def __init__(self, places):
         self.places = places
         self.seen = 0
+        # the name of a round that reads the whole drive; `None`: it reads what changed
+        self.whole = None
 
     async def run(self):
         """Returns how many items changed."""
@@ -81,16 +88,23 @@ class SharePointSync:
         """The page to go on with: of a round that was cut off, else since the last one, else the first of all."""
         checkpoint = await self.checkpoints.get_item(Key={"drive": self.places.site}, ConsistentRead=True)
         if "Item" in checkpoint:
+            self.whole = checkpoint["Item"].get("whole")
             return checkpoint["Item"]["next_link"]
         state = await self.state.get_item(Key={"drive": self.places.site, "item": "#delta"}, ConsistentRead=True)
-        return state["Item"]["delta_link"] if "Item" in state else self.places.first_page
+        if "Item" in state:
+            return state["Item"]["delta_link"]
+        self.whole = uuid.uuid4().hex
+        return self.places.first_page
 
     async def page(self, url):
         """A page of changes. Where Graph remembers the link no longer, it says from where to begin anew (410)."""
         async with await self.get(url) as answer:
             if answer.status == 410:
-                log.warning("the delta link is too old: everything is read again")
-                return await self.page(answer.headers.get("Location", self.places.first_page))
+                log.warning("the link is too old: everything is read again")
+                self.whole = uuid.uuid4().hex
+                first = answer.headers.get("Location", self.places.first_page)
+                await self.save_checkpoint(first)
+                return await self.page(first)
             answer.raise_for_status()
             return await answer.json()
 
@@ -108,10 +122,12 @@ class SharePointSync:
         known = (await self.state.get_item(Key=row, ConsistentRead=True)).get("Item")
         if "deleted" in item:
             if known:
-                await self.s3.delete_object(Bucket=self.places.bucket, Key=known["key"])
-                await self.state.delete_item(Key=row)
+                await self.remove(known)
             return bool(known)
+        seen = {"whole": self.whole} if self.whole else {}
         if known and known["etag"] == item["eTag"]:
+            if seen:
+                await self.state.put_item(Item=known | seen)
             return False
         async with await self.get(self.places.content_of(item)) as answer:
             if answer.status == 404:
@@ -119,16 +135,36 @@ class SharePointSync:
             answer.raise_for_status()
             key = f"{self.places.site}/{item['id']}"
             await self.s3.put_object(Bucket=self.places.bucket, Key=key, Body=await answer.read())
-        await self.state.put_item(Item=row | {"etag": item["eTag"], "key": key, "name": item["name"]})
+        await self.state.put_item(Item=row | {"etag": item["eTag"], "key": key, "name": item["name"]} | seen)
         return True
 
     async def save_checkpoint(self, page):
-        await self.checkpoints.put_item(Item={"drive": self.places.site, "next_link": page})
+        whole = {"whole": self.whole} if self.whole else {}
+        await self.checkpoints.put_item(Item={"drive": self.places.site, "next_link": page} | whole)
 
     async def complete(self, delta_link):
         """The delta link first: between the two, the last pages are read again, which changes nothing."""
+        if self.whole:
+            await self.remove_unseen()
         await self.state.put_item(Item={"drive": self.places.site, "item": "#delta", "delta_link": delta_link})
         await self.checkpoints.delete_item(Key={"drive": self.places.site})
+
+    async def remove_unseen(self):
+        """Removes what is in the state and was not in the drive when the whole of it was read."""
+        rows = {"KeyConditionExpression": Key("drive").eq(self.places.site), "ConsistentRead": True}
+        while True:
+            found = await self.state.query(**rows)
+            for row in found["Items"]:
+                if "key" in row and row.get("whole") != self.whole:
+                    await self.remove(row)
+                    self.seen += 1
+            if "LastEvaluatedKey" not in found:
+                return
+            rows["ExclusiveStartKey"] = found["LastEvaluatedKey"]
+
+    async def remove(self, row):
+        await self.s3.delete_object(Bucket=self.places.bucket, Key=row["key"])
+        await self.state.delete_item(Key={"drive": row["drive"], "item": row["item"]})
 
     async def get(self, url):
         """A GET with a token, as often as Graph asks for patience (429, 503, `Retry-After`) or for a newer token (401)."""
