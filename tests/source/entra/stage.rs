@@ -185,11 +185,7 @@ pub(super) fn identity(name: &str) -> Identity {
 }
 
 fn with_key(key: CertificateKey) -> AzureSource {
-    AzureSource::Certificate {
-        client_id: DAEMON.to_owned(),
-        certificate: PathBuf::from("/home/ada/app.pem"),
-        key,
-    }
+    AzureSource::Certificate { client_id: DAEMON.to_owned(), certificate: PathBuf::from("/home/ada/app.pem"), key }
 }
 
 #[tokio::test(start_paused = true)]

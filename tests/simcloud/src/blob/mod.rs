@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
 
     /// Judges the request and answers it.
     pub(crate) fn perform(&self, cloud: &Cloud) -> Result<Answer, Refusal> {
-        if !self.received.header("x-ms-version").is_some_and(|version| version >= FIRST_WITH_BEARER) {
+        if self.received.header("x-ms-version").is_none_or(|version| version < FIRST_WITH_BEARER) {
             return Err(refusal::too_old());
         }
         let claims = match bearer::judge(cloud, self.received, &PLACES) {

@@ -55,8 +55,7 @@ fn written(refusal: &Refusal, detail: Option<&str>) -> Answer {
         escape(refusal.code.as_str()),
         escape(refusal.message.as_str())
     );
-    let headers =
-        vec![list::XML.map(str::to_owned).into(), ("x-ms-error-code".to_owned(), refusal.code.clone())];
+    let headers = vec![list::XML.map(str::to_owned).into(), ("x-ms-error-code".to_owned(), refusal.code.clone())];
     Answer { status: refusal.status, headers, body: body.into() }
 }
 
