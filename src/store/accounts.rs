@@ -205,7 +205,8 @@ impl AccountStore {
         Ok(lies)
     }
 
-    /// Keeps what the use of a token brought, as that lay there. What somebody else's login left stays.
+    /// Keeps what the use of a token brought, as that lay there, and that its login is not over, whatever another use of the same
+    /// token was told meanwhile. What somebody else's login left stays.
     ///
     /// # Errors
     ///
@@ -222,22 +223,31 @@ impl AccountStore {
             None => None,
         };
         let token = KeptToken { login: Arc::clone(&used.login), refresh_token: refresh_token.clone() };
-        self.write_token(&token, key.as_ref())
+        self.write_token(&token, key.as_ref())?;
+        match self.account()? {
+            Some(account) if account.login == used.login && account.ended_by.is_some() => {
+                self.write_account(&KeptAccount { ended_by: None, ..account })
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Writes down that Entra ID takes a login no more, if it is that one which lies there.
+    /// Writes down that Entra ID takes a login no more, if it is that one which lies there, with the token that was refused.
+    /// `false`: there is another token, which may do.
     ///
     /// # Errors
     ///
     /// Where it cannot be written.
-    pub async fn note_end(&self, login: &str, number: Option<u32>) -> Result<(), AccountError> {
+    pub async fn note_end(&self, dead: &KeptToken, number: Option<u32>) -> Result<bool, AccountError> {
         let _lock = self.write_lock().await?;
-        match self.account()? {
-            Some(account) if *account.login == *login => {
-                self.write_account(&KeptAccount { ended_by: Some(number.unwrap_or(0)), ..account })
-            }
-            _ => Ok(()),
+        let is_dead = |there: &KeptToken| there.refresh_token.same_as(dead.refresh_token.expose().as_bytes());
+        if self.token().await?.is_some_and(|there| !is_dead(&there)) {
+            return Ok(false);
         }
+        if let Some(account) = self.account()?.filter(|account| account.login == dead.login) {
+            self.write_account(&KeptAccount { ended_by: Some(number.unwrap_or(0)), ..account })?;
+        }
+        Ok(true)
     }
 
     /// Forgets the login. `false`: there was none.

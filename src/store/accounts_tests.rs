@@ -72,16 +72,36 @@ async fn a_newer_login_is_never_overwritten() {
     assert!(token(&store).await.refresh_token.same_as(b"second"));
     begun(&world, "2", "another").await;
     store.rotate(&used, &Secret::new("late")).await.unwrap();
-    store.note_end("1", Some(50173)).await.unwrap();
+    assert!(!store.note_end(&used, Some(50173)).await.unwrap(), "there is another one");
     assert!(token(&store).await.refresh_token.same_as(b"another"));
     assert_eq!(store.account().unwrap().unwrap().ended_by, None);
-    store.note_end("2", Some(50173)).await.unwrap();
+    let other = token(&store).await;
+    assert!(store.note_end(&other, Some(50173)).await.unwrap());
     assert_eq!(store.account().unwrap().unwrap().ended_by, Some(50173));
     // who logged out meanwhile does not come back
     assert!(store.forget().await.unwrap());
     store.rotate(&used, &Secret::new("late")).await.unwrap();
-    store.note_end("2", None).await.unwrap();
+    assert!(store.note_end(&other, None).await.unwrap());
     assert!(store.token().await.unwrap().is_none() && store.account().unwrap().is_none());
+}
+
+#[tokio::test]
+async fn of_two_uses_at_once_the_one_that_succeeds_counts() {
+    // Entra ID may take a token once alone: then one of the two is told that the login is over, before or after
+    for refused_first in [true, false] {
+        let world = world();
+        let store = begun(&world, "1", "first").await;
+        let used = token(&store).await;
+        if refused_first {
+            assert!(store.note_end(&used, Some(70000)).await.unwrap());
+            assert_eq!(store.account().unwrap().unwrap().ended_by, Some(70000));
+        }
+        store.rotate(&used, &Secret::new("second")).await.unwrap();
+        if !refused_first {
+            assert!(!store.note_end(&used, Some(70000)).await.unwrap());
+        }
+        assert_eq!(store.account().unwrap().unwrap().ended_by, None, "refused first: {refused_first}");
+    }
 }
 
 #[tokio::test]

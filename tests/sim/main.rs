@@ -3,6 +3,7 @@
 //! steers. No socket is opened and nothing waits for real time.
 
 mod azure_nights;
+mod azure_person;
 mod client;
 mod cold;
 mod hand_overs;

@@ -20,6 +20,9 @@ use crate::world::BoxFuture;
 /// The code of a failure that a login mends.
 pub(in crate::source) const LOGIN_REQUIRED: &str = "LoginRequired";
 
+/// How often a token is asked for while others use up the refresh tokens.
+const MOST_TRIES: u32 = 3;
+
 /// A person's tokens for one resource.
 #[derive(Clone)]
 pub(super) struct Person {
@@ -83,7 +86,7 @@ impl Person {
         let scope = scope::of(&self.resource).map_err(|why| unusable_resource(&self.identity, why))?;
         let store = self.store()?;
         let mut kept = self.kept(&store).await?;
-        let mut tried_again = false;
+        let mut tries = 1;
         loop {
             match self.endpoint.ask(form(&kept, &scope)).await {
                 Ok(answered) => return Ok(self.keep(&store, &kept, answered).await),
@@ -92,12 +95,10 @@ impl Person {
                     if judged.what != What::LoginDead {
                         return Err(judged.failure);
                     }
-                    let there = self.kept(&store).await?;
-                    let another = !there.refresh_token.same_as(kept.refresh_token.expose().as_bytes());
-                    if tried_again || !another {
-                        return Err(self.over(&store, &there, judged).await);
+                    if let Some(failure) = self.over(&store, &kept, judged, tries).await {
+                        return Err(failure);
                     }
-                    (kept, tried_again) = (there, true);
+                    (kept, tries) = (self.kept(&store).await?, tries + 1);
                 }
             }
         }
@@ -120,13 +121,16 @@ impl Person {
         issued
     }
 
-    /// The login is over: written down, so that it is not tried with again.
-    async fn over(&self, store: &AccountStore, dead: &KeptToken, judged: Judged) -> Failure {
-        match store.note_end(&dead.login, judged.number).await {
-            Ok(()) => judged.failure,
+    /// The login is over: written down, so that it is not tried with again. `None`: somebody left another token meanwhile.
+    async fn over(&self, store: &AccountStore, dead: &KeptToken, judged: Judged, tries: u32) -> Option<Failure> {
+        match store.note_end(dead, judged.number).await {
+            Ok(false) if tries < MOST_TRIES => None,
+            // the login is not over, and what is tried with it next may do
+            Ok(false) => Some(Failure { class: FailureClass::TryLater, ..judged.failure }),
+            Ok(true) => Some(judged.failure),
             Err(error) => {
                 let private = format!("{} (and that cannot be written down: {error})", judged.failure.private);
-                judged.failure.because(private)
+                Some(judged.failure.because(private))
             }
         }
     }
