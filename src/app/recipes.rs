@@ -54,14 +54,15 @@ impl Recipes for Book {
         // what else of it a client thinks of asking for stays no longer than it is used: it would fill the table for good
         let keep_warm = identity.keep_warm && identity.ask() == *ask;
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
+        let min_life = definition.azure().and_then(|azure| azure.min_life);
         if let Some(instead) = self.instead.get(&ask.identity) {
             let source = instead(&ask.want);
             // what a daemon supplies is made by the same definitions: what is held stays when the daemon goes
             let own = Self::of(Arc::clone(&self.config), self.world.clone(), Arc::clone(&self.sessions));
-            return Ok(Recipe { source, digest: engine::stamp(&own, ask)?, keep_warm, max_hold });
+            return Ok(Recipe { source, digest: engine::stamp(&own, ask)?, keep_warm, max_hold, min_life });
         }
         let source = source::build(definition, identity, &ask.want, &self.means())?;
-        Ok(Recipe { source, digest: identity.digest, keep_warm, max_hold })
+        Ok(Recipe { source, digest: identity.digest, keep_warm, max_hold, min_life })
     }
 
     fn learnt(&self) -> Learnt {

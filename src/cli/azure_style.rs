@@ -112,6 +112,7 @@ mod tests {
             ids: Default::default(),
             resource: Cloud::Public.resource_manager().into(),
             resources: Default::default(),
+            min_life: None,
         };
         Identity {
             name: "graph".into(),

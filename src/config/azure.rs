@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::identity::StsEndpoint;
 use crate::credential::{IdentityName, Resource};
@@ -24,6 +25,8 @@ pub struct AzureDefinition {
     pub resource: Resource,
     /// What tokens are given for.
     pub resources: Resources,
+    /// How much of a token's life clients get at least (`min_life`), where another one can be had; `None`: 5 min.
+    pub min_life: Option<Duration>,
 }
 
 impl AzureDefinition {

@@ -111,6 +111,7 @@ mod tests {
             ids: PrincipalIds::default(),
             resource: Cloud::Public.resource_manager().into(),
             resources: Resources::default(),
+            min_life: None,
         }
     }
 
@@ -120,12 +121,12 @@ mod tests {
 
     #[test]
     fn the_file_lies_where_the_program_keeps_its_login() {
-        let environment = Environment::from_iter([("HOME", "/home/ada"), ("AZD_CONFIG_DIR", "/work/azd")]);
+        let environment = Environment::from_iter([("HOME", "/home/ada"), ("AZD_CONFIG_DIR", "/home/ada/azd")]);
         let own = AzureSource::AzureCli { config_folder: Some("~/work".into()), subscription: None };
         for (source, file) in [
             (az(None), "/home/ada/.azure/azureProfile.json"),
             (own, "/home/ada/work/azureProfile.json"),
-            (AzureSource::Azd { config_folder: None }, "/work/azd/auth.json"),
+            (AzureSource::Azd { config_folder: None }, "/home/ada/azd/auth.json"),
         ] {
             assert_eq!(definition(source, None).login_file(&environment), Some(PathBuf::from(file)));
         }

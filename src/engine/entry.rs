@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::attempts::{Attempts, Who};
 use super::chain::Link;
-use super::lifetime::{LAST_MINUTE, Thresholds, kept_token_thresholds, thresholds, token_thresholds};
+use super::lifetime::{LAST_MINUTE, TOKEN_LIFE, Thresholds, kept_token_thresholds, thresholds, token_thresholds};
 use crate::credential::{Ask, Content, Credential, Now, Session, SessionKey};
 use crate::secret::Digest;
 use crate::source::{Need, Recipe};
@@ -52,6 +52,8 @@ pub(super) struct Held {
     pub(super) soft: Duration,
     /// In boot time: it is handed out no longer than until then, although it lives on, because a renewal failed.
     pub(super) until: Option<Duration>,
+    /// What clients get of a token's life at least: as its definition says, or as much as whoever keeps it allows.
+    token_life: Duration,
 }
 
 impl Held {
@@ -66,7 +68,7 @@ impl Held {
     /// Less than this is not [enough](Entry::enough).
     pub(super) fn least_life(&self, min_life: Duration) -> Duration {
         let just_over_a_minute = LAST_MINUTE.saturating_add(Duration::from_nanos(1));
-        thresholds_of(&self.credential, min_life).hard.max(just_over_a_minute)
+        thresholds_of(&self.credential, min_life, self.token_life).hard.max(just_over_a_minute)
     }
 
     /// Whether the same credential came again.
@@ -76,10 +78,10 @@ impl Held {
 }
 
 /// By what it is, when something happens to it. What AWS's clients want of a credential's life says nothing of tokens.
-fn thresholds_of(credential: &Credential, min_life: Duration) -> Thresholds {
+fn thresholds_of(credential: &Credential, min_life: Duration, token_life: Duration) -> Thresholds {
     match credential.content {
         Content::Aws(_) => thresholds(credential.lifetime(), min_life),
-        Content::Token(_) => token_thresholds(credential.lifetime()),
+        Content::Token(_) => token_thresholds(credential.lifetime(), token_life),
     }
 }
 
@@ -225,7 +227,7 @@ impl Entry {
         }
         self.min_life = min_life;
         if let Some(held) = self.held.as_mut().filter(|held| held.credential.aws().is_some()) {
-            held.soft = thresholds_of(&held.credential, min_life).soft;
+            held.soft = thresholds_of(&held.credential, min_life, held.token_life).soft;
         }
         true
     }
@@ -235,14 +237,22 @@ impl Entry {
         settings.min_life.max(self.min_life)
     }
 
+    /// How much of a token's life clients should get at least.
+    pub(super) fn token_life(&self) -> Duration {
+        self.recipe.min_life.unwrap_or(TOKEN_LIFE)
+    }
+
     /// Takes over what was just received.
     pub(super) fn hold(&mut self, credential: Arc<Credential>, settings: &Settings) {
         let again = self.held.as_ref().is_some_and(|held| held.is(&credential));
-        let soft = match credential.content {
-            Content::Token(_) if again => kept_token_thresholds(credential.lifetime()).soft,
-            Content::Token(_) | Content::Aws(_) => thresholds_of(&credential, self.most_wanted(settings)).soft,
+        let kept = again && matches!(credential.content, Content::Token(_));
+        let token_life = if kept { TOKEN_LIFE } else { self.token_life() };
+        let soft = if kept {
+            kept_token_thresholds(credential.lifetime()).soft
+        } else {
+            thresholds_of(&credential, self.most_wanted(settings), token_life).soft
         };
-        self.held = Some(Held { credential, soft, until: None });
+        self.held = Some(Held { credential, soft, until: None, token_life });
         self.spent_as_base = false;
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::Settings;
 use super::attempts::Failed;
 use super::chain::named;
-use super::entry::Demand;
+use super::entry::{Demand, Entry};
 use super::flight::{Brought, Fetch, Flight};
-use super::lifetime::{LAST_MINUTE, SHORT_LIFE, SHORT_TOKEN_LIFE};
+use super::lifetime::{LAST_MINUTE, SHORT_LIFE, SHORT_TOKEN_LIFE, TOKEN_LIFE};
 use super::plan::Start;
 use super::state::{Aloft, FlightId, State, Target};
 use crate::credential::{
@@ -107,7 +107,8 @@ impl State {
         let life = credential.lifetime();
         tracing::info!(identity = %ask, life = life.as_secs(), "credential renewed");
         let short = too_short(ask, whole_life(&credential));
-        for warning in warnings.into_iter().chain(short) {
+        let kept = kept_longer(ask, entry, &credential);
+        for warning in warnings.into_iter().chain(short).chain(kept) {
             if entry.told.len() < WARNINGS_AT_MOST && entry.told.insert(warning.clone()) {
                 tracing::warn!(identity = %ask, reason = %warning, "credential renewed, but");
             }
@@ -256,6 +257,17 @@ fn too_short(ask: &Ask, life: Duration) -> Option<String> {
         }),
         Want::Assertion => None,
     }
+}
+
+/// What a person should know who wants more of a token's life than whoever keeps it gives.
+fn kept_longer(ask: &Ask, entry: &Entry, credential: &Credential) -> Option<String> {
+    let again = entry.held.as_ref().is_some_and(|held| held.is(credential));
+    let minutes = entry.token_life().as_secs() / 60;
+    (again && credential.token().is_some() && entry.token_life() > TOKEN_LIFE).then(|| {
+        format!(
+            "{ask} cannot always give the {minutes} min of `min_life`: who keeps its token gives another one with 5 min left"
+        )
+    })
 }
 
 /// Answers of STS that say that it was not the request but the keys it was signed with: others may do. Temporary ones are

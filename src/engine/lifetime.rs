@@ -58,19 +58,20 @@ pub const TOKEN_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Lives of up to this long leave clients little: their half is no more than [`TOKEN_LIFE`].
 pub const SHORT_TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
 
-/// The thresholds of a token that lives for `life`: renewed at half of it, and never handed out with less than 5 min left
-/// where there is more to have; of one of less than 7 min half of it at least, so that the upstream is not asked all the time.
+/// The thresholds of a token that lives for `life`: renewed at half of it, and never handed out with less than `min_life` left
+/// where there is more to have; of one that lives hardly longer half of it at least, so that the upstream is not asked all the
+/// time.
 ///
 /// ```
 /// use std::time::Duration;
-/// use credenza::engine::lifetime::token_thresholds;
+/// use credenza::engine::lifetime::{TOKEN_LIFE, token_thresholds};
 /// let minutes = |n: u64| Duration::from_secs(n * 60);
-/// let hour = token_thresholds(minutes(60));
+/// let hour = token_thresholds(minutes(60), TOKEN_LIFE);
 /// assert_eq!((hour.hard, hour.soft), (minutes(5), minutes(30)));
 /// ```
-pub fn token_thresholds(life: Duration) -> Thresholds {
+pub fn token_thresholds(life: Duration, min_life: Duration) -> Thresholds {
     let half = (life / 2).max(LAST_MINUTE);
-    let hard = if life >= LEAST_FOR_TOKEN_LIFE { TOKEN_LIFE } else { half };
+    let hard = if life >= min_life.saturating_add(WORTH_ASKING) { min_life } else { half };
     Thresholds { hard, soft: half.max(hard) }
 }
 
@@ -78,11 +79,12 @@ pub fn token_thresholds(life: Duration) -> Thresholds {
 /// [`TOKEN_LIFE`] left, as the Azure CLI does (`msal/application.py`: its cache gives nothing newer before), and asking again
 /// earlier only starts a process.
 pub fn kept_token_thresholds(life: Duration) -> Thresholds {
-    let Thresholds { hard, .. } = token_thresholds(life);
+    let Thresholds { hard, .. } = token_thresholds(life, TOKEN_LIFE);
     Thresholds { hard, soft: hard }
 }
 
-const LEAST_FOR_TOKEN_LIFE: Duration = Duration::from_secs(7 * 60);
+/// How much longer than what clients should get a token must live for it to be kept to.
+const WORTH_ASKING: Duration = Duration::from_secs(2 * 60);
 
 /// With how much left a session that can be renewed without a person is renewed: about 20 min, so that other tools, which
 /// look at theirs with 15 min left or less (`botocore/tokens.py`, `_refresh_timeout`), find it done; of a life below that,
@@ -154,20 +156,26 @@ mod tests {
 
     #[test]
     fn the_table_of_lives_of_tokens() {
-        // (life, hard, soft; all in seconds)
-        for (life, hard, soft) in [
-            (61, 60, 60),
-            (120, 60, 60),
-            (200, 100, 100),
-            (419, 209, 209),
-            (420, 300, 300),
-            (600, 300, 300),
-            (601, 300, 300),
-            (3600, 300, 1800),
-            (5400, 300, 2700),
-            (86_400, 300, 43_200),
+        let twenty = 20 * 60;
+        // (life, min_life, hard, soft; all in seconds)
+        for (life, min_life, hard, soft) in [
+            (61, 300, 60, 60),
+            (120, 300, 60, 60),
+            (200, 300, 100, 100),
+            (419, 300, 209, 209),
+            (420, 300, 300, 300),
+            (600, 300, 300, 300),
+            (601, 300, 300, 300),
+            (3600, 300, 300, 1800),
+            (5400, 300, 300, 2700),
+            (86_400, 300, 300, 43_200),
+            (200, twenty, 100, 100),
+            (1319, twenty, 659, 659),
+            (1320, twenty, 1200, 1200),
+            (2401, twenty, 1200, 1200),
+            (3600, twenty, 1200, 1800),
         ] {
-            let Thresholds { hard: at_least, soft: renewed } = token_thresholds(secs(life));
+            let Thresholds { hard: at_least, soft: renewed } = token_thresholds(secs(life), secs(min_life));
             assert_eq!((at_least.as_secs(), renewed.as_secs()), (hard, soft), "{life} s");
             assert!(renewed < secs(life), "what is just issued is not due: {life} s");
         }

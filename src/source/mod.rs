@@ -154,6 +154,8 @@ pub struct Recipe {
     pub keep_warm: bool,
     /// How long what is held is handed out after a renewal failed; `None`: to its end.
     pub max_hold: Option<Duration>,
+    /// How much of a token's life clients get at least, where another one can be had; `None`: 5 min.
+    pub min_life: Option<Duration>,
 }
 
 /// Every ask that can be served, and how. Replaced as a whole when the configuration changes.

@@ -127,6 +127,7 @@ impl Recipes for Both {
             ids: PrincipalIds::default(),
             resource: GRAPH.into(),
             resources: Resources::default(),
+            min_life: None,
         }));
         let digest = Digest::of(format!("{ask}").as_bytes());
         let identity = Identity {
@@ -145,6 +146,6 @@ impl Recipes for Both {
             digest_without: None,
         };
         let source = source::build(&definition, &identity, &ask.want, &self.0)?;
-        Ok(Recipe { source, digest, keep_warm: false, max_hold: None })
+        Ok(Recipe { source, digest, keep_warm: false, max_hold: None, min_life: None })
     }
 }

@@ -182,7 +182,13 @@ impl Recipes for Profiles {
             Means { learnt: self.learnt.clone(), world: self.world.clone(), sessions: Arc::clone(&self.sessions) as _ };
         let source = source::build(definition, identity, &ask.want, &means)?;
         let max_hold = self.config.sso_session_of(&ask.identity).and_then(|session| session.max_hold);
-        Ok(Recipe { source, digest: identity.digest, keep_warm: identity.keep_warm, max_hold })
+        Ok(Recipe {
+            source,
+            digest: identity.digest,
+            keep_warm: identity.keep_warm,
+            max_hold,
+            min_life: definition.azure().and_then(|azure| azure.min_life),
+        })
     }
 }
 

@@ -28,7 +28,7 @@ impl Recipes for Profiles {
         let identity = self.config.identities.get(&ask.identity).ok_or_else(|| refused(format!("no {ask}")))?;
         let definition = identity.definition.as_ref().map_err(|unusable| refused(unusable.to_string()))?;
         let source = source::build(definition, identity, &ask.want, &self.means)?;
-        Ok(Recipe { source, digest: identity.digest, keep_warm: false, max_hold: None })
+        Ok(Recipe { source, digest: identity.digest, keep_warm: false, max_hold: None, min_life: None })
     }
 }
 

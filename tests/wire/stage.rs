@@ -178,7 +178,7 @@ struct OneSource(Arc<Script>);
 impl Recipes for OneSource {
     fn recipe(&self, ask: &Ask) -> Result<Recipe, Failure> {
         let source = Arc::new(Part(self.0.clone(), ask.want.clone()));
-        Ok(Recipe { source, digest: Digest([0; 32]), keep_warm: false, max_hold: None })
+        Ok(Recipe { source, digest: Digest([0; 32]), keep_warm: false, max_hold: None, min_life: None })
     }
 }
 

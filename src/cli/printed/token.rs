@@ -101,6 +101,7 @@ mod tests {
             ids: PrincipalIds { client_id: client_id.map(str::to_owned), ..PrincipalIds::default() },
             resource: "https://management.azure.com/".into(),
             resources: Resources::default(),
+            min_life: None,
         };
         let received = Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000), boot: Duration::ZERO };
         let issued = IssuedToken {

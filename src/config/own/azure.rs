@@ -6,10 +6,13 @@
 mod check;
 mod parts;
 
+use std::time::Duration;
+
 use ::toml::de::DeTable;
 
 use super::variables;
 use crate::config::azure::Cloud;
+use crate::config::duration;
 use crate::config::identity::{Kind, Place};
 use crate::config::toml::{Item, Keys, Reader, Written};
 pub(in crate::config) use check::check;
@@ -30,6 +33,8 @@ pub struct SaidOfAzure {
     pub allow: Option<Vec<Written<String>>>,
     /// For these never.
     pub deny: Vec<Written<String>>,
+    /// How much of a token's life clients get at least.
+    pub min_life: Option<Written<Duration>>,
     /// Where the key of the certificate lies, where not beside it.
     pub certificate_key: Option<Written<SaidOfCertificateKey>>,
     /// Who signs in place of an AWS identity.
@@ -86,11 +91,12 @@ impl SaidOfAzure {
         let cloud = table.get("cloud").and_then(|item| reader.word("cloud", item, CLOUDS));
         let resources = table.get("resources").and_then(|item| parts::resources(reader, item));
         let (allow, deny) = resources.unwrap_or_default();
+        let min_life = table.get("min_life").and_then(|item| reader.parsed("min_life", item, min_life));
         let certificate_key = table.get("certificate_key").and_then(|item| parts::certificate_key(reader, item));
         let token = table.get("token").and_then(|item| parts::token(reader, item));
         let source = source?.value;
         let place = reader.place(start);
-        let said = Self { place, source, cloud, texts, allow, deny, certificate_key, token };
+        let said = Self { place, source, cloud, texts, allow, deny, min_life, certificate_key, token };
         said.check_together(reader, table, item);
         Some(said)
     }
@@ -215,6 +221,14 @@ fn checked(key: &str, text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// With less than five minutes every client takes a token for none; of an hour's token with more than half nothing is left to
+/// renew it in.
+fn min_life(text: &str) -> Result<Duration, String> {
+    let life = duration::parse(text)?;
+    let fits = (5 * 60..=30 * 60).contains(&life.as_secs());
+    if fits { Ok(life) } else { Err("clients get 5m to 30m of a token's life at least".to_owned()) }
+}
+
 pub(in crate::config::own) const AZURE: Keys = Keys {
     table: "azure",
     known: &[
@@ -224,6 +238,7 @@ pub(in crate::config::own) const AZURE: Keys = Keys {
         "cloud",
         "resource",
         "resources",
+        "min_life",
         "object_id",
         "resource_id",
         "subscription",

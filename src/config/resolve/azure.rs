@@ -50,6 +50,7 @@ impl Resolver<'_> {
             ids: PrincipalIds::default(),
             resource: cloud.resource_manager().into(),
             resources: Resources::default(),
+            min_life: None,
         }
     }
 
@@ -102,6 +103,7 @@ impl Resolver<'_> {
             },
             resource,
             resources,
+            min_life: said.min_life.as_ref().map(|written| written.value),
         })
     }
 

@@ -91,7 +91,7 @@ fn book(definitions: &[Defined]) -> Book {
         };
         let digest = Digest::of(format!("{need:?} {}", defined.version).as_bytes());
         let source = Arc::new(Planned { need, limited_by: session });
-        (name(number), Recipe { source, digest, keep_warm: defined.keep_warm, max_hold: None })
+        (name(number), Recipe { source, digest, keep_warm: defined.keep_warm, max_hold: None, min_life: None })
     };
     Book(definitions.iter().enumerate().map(recipe).collect())
 }

@@ -66,7 +66,7 @@ struct Versions(Arc<Version>);
 impl Recipes for Versions {
     fn recipe(&self, _: &Ask) -> Result<Recipe, Failure> {
         let digest = Digest::of(&self.0.number.to_be_bytes());
-        Ok(Recipe { source: self.0.clone(), digest, keep_warm: false, max_hold: None })
+        Ok(Recipe { source: self.0.clone(), digest, keep_warm: false, max_hold: None, min_life: None })
     }
 }
 

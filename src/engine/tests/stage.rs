@@ -296,7 +296,10 @@ impl Stage {
 
     fn add_fake(&mut self, fake: Arc<Fake>, version: u8) {
         let digest = Digest::of(&[fake.name.as_bytes(), &[version]].concat());
-        self.book.0.insert(ask(fake.name), Recipe { source: fake.clone(), digest, keep_warm: false, max_hold: None });
+        self.book.0.insert(
+            ask(fake.name),
+            Recipe { source: fake.clone(), digest, keep_warm: false, max_hold: None, min_life: None },
+        );
         self.fakes.insert(fake.name, fake);
     }
 

@@ -81,7 +81,7 @@ impl Exec {
                 digest,
                 handed_back: Arc::new(|why| panic!("{why:?}")),
             };
-            (ask(name), Recipe { source: Arc::new(source), digest, keep_warm: false, max_hold: None })
+            (ask(name), Recipe { source: Arc::new(source), digest, keep_warm: false, max_hold: None, min_life: None })
         };
         let book = Book(names.iter().map(recipe).collect::<HashMap<_, _>>());
         let engine = Engine::start(world(stage.clock.clone()), Arc::new(book), Settings::default());

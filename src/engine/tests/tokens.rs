@@ -22,6 +22,8 @@ const VAULT: &str = "https://vault.azure.net";
 struct Tenant {
     clock: Arc<SimulatedClock>,
     life: Duration,
+    /// What its identities want of a token's life.
+    min_life: Option<Duration>,
     /// How often it was asked for each.
     asked: Mutex<BTreeMap<Ask, usize>>,
     fails: Mutex<Option<FailureClass>>,
@@ -92,7 +94,7 @@ impl Recipes for Book {
         }
         let source = Arc::new(Tokens { ask: ask.clone(), tenant: Arc::clone(&self.0) });
         let digest = Digest::of(ask.identity.as_bytes());
-        Ok(Recipe { source, digest, keep_warm: false, max_hold: None })
+        Ok(Recipe { source, digest, keep_warm: false, max_hold: None, min_life: self.0.min_life })
     }
 }
 
@@ -104,11 +106,16 @@ struct Stage {
 
 impl Stage {
     fn of_life(life: Duration) -> Self {
+        Self::with(life, None)
+    }
+
+    fn with(life: Duration, min_life: Option<Duration>) -> Self {
         let start = Now { wall: std::time::SystemTime::UNIX_EPOCH, boot: HOUR };
         let clock = Arc::new(SimulatedClock::new(cloud_time(start)));
         let tenant = Arc::new(Tenant {
             clock: Arc::clone(&clock),
             life,
+            min_life,
             asked: Mutex::default(),
             fails: Mutex::default(),
             keeps: Mutex::default(),
@@ -127,6 +134,17 @@ impl Stage {
 
     fn asked(&self, ask: &Ask) -> usize {
         self.tenant.asked.lock().unwrap().get(ask).copied().unwrap_or_default()
+    }
+
+    /// A token that lives for so long from now on.
+    fn issued(&self, life: Duration) -> IssuedToken {
+        IssuedToken {
+            token: Token::of(Secret::new("kept")),
+            expiration: cloud_time(self.clock.now()) + life,
+            server_offset: ClockOffset::None,
+            warnings: Vec::new(),
+            received: None,
+        }
     }
 
     fn now_fails(&self, class: Option<FailureClass>) {
@@ -171,17 +189,40 @@ async fn c34_no_token_with_less_than_five_minutes_is_handed_out_where_another_ca
 }
 
 #[tokio::test(start_paused = true)]
+async fn c34_how_much_is_left_at_least_can_be_said() {
+    let stage = Stage::with(HOUR, Some(20 * MINUTE));
+    stage.get(&graph()).await.unwrap();
+    stage.now_fails(Some(FailureClass::TryLater));
+    for _ in 0..39 {
+        tokio::time::sleep(MINUTE).await;
+        assert!(stage.get(&graph()).await.unwrap().1 > 20 * MINUTE);
+    }
+    tokio::time::sleep(5 * MINUTE).await;
+    let (_, left) = stage.get(&graph()).await.unwrap();
+    assert!(left < 17 * MINUTE, "nothing newer can be had: {left:?}");
+    stage.now_fails(None);
+    stage.clock.suspend(MINUTE);
+    tokio::time::sleep(31 * SECOND).await;
+    assert!(stage.get(&graph()).await.unwrap().1 > 59 * MINUTE);
+    // whoever keeps a token gives what there is, is not asked all the time, and that is said once
+    let stage = Stage::with(HOUR, Some(20 * MINUTE));
+    *stage.tenant.keeps.lock().unwrap() = Some(stage.issued(HOUR));
+    for minute in 0..120 {
+        let (token, left) = stage.get(&graph()).await.unwrap();
+        assert!(left >= 5 * MINUTE, "{token} has {left:?} after {minute} min");
+        tokio::time::sleep(MINUTE).await;
+    }
+    assert!((4..=6).contains(&stage.asked(&graph())), "{}", stage.asked(&graph()));
+    let said = stage.engine.snapshot().asks.remove(0).warnings;
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("cannot always give the 20 min of `min_life`"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_keeps_tokens_is_asked_twice_for_each_and_five_minutes_are_left_all_the_same() {
     for had in [60, 20, 8] {
         let stage = Stage::of_life(HOUR);
-        let now = stage.clock.now();
-        *stage.tenant.keeps.lock().unwrap() = Some(IssuedToken {
-            token: Token::of(Secret::new("kept")),
-            expiration: cloud_time(now) + had * MINUTE,
-            server_offset: ClockOffset::None,
-            warnings: Vec::new(),
-            received: None,
-        });
+        *stage.tenant.keeps.lock().unwrap() = Some(stage.issued(had * MINUTE));
         for minute in 0..180 {
             let (token, left) = stage.get(&graph()).await.unwrap();
             assert!(left >= 5 * MINUTE, "{had}: {token} has {left:?} after {minute} min");

@@ -114,7 +114,7 @@ impl Running<'_> {
         SessionKey(format!("{}:{}", self.tool.program, self.folder().display()).into())
     }
 
-    /// A command of it for a person, who may have another folder in their shell: `AZURE_CONFIG_DIR=/work/azure az login`.
+    /// A command of it for a person, who may have another folder in their shell: `AZURE_CONFIG_DIR=/home/ada/azure az login`.
     pub(in crate::source) fn command(&self, words: &str) -> String {
         let Tool { program, keeping, .. } = self.tool;
         match self.config_folder {

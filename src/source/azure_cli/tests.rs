@@ -76,6 +76,7 @@ pub(in crate::source) fn definition(source: AzureSource, tenant: Option<&str>) -
         ids: PrincipalIds::default(),
         resource: GRAPH.into(),
         resources: Resources::default(),
+        min_life: None,
     })
 }
 
@@ -130,11 +131,11 @@ const WITHHELD_OF_THESE: [&str; 4] =
 #[tokio::test]
 async fn a_folder_of_its_own_and_another_cloud_are_told_to_it() {
     let stage = Stage::az(&format!("env > $STAND_IN/seen; {PRINTS}")).with("AZURE_CONFIG_DIR", "/elsewhere");
-    let mut source = stage.source("graph", None, Some("/work/azure"));
+    let mut source = stage.source("graph", None, Some("/home/ada/azure"));
     source.definition = Arc::new(AzureDefinition { cloud: Cloud::China, ..(*source.definition).clone() });
     issue(&source).await.unwrap();
     let seen = stage.read("seen");
-    for line in ["AZURE_CONFIG_DIR=/work/azure", "AZURE_CLOUD_NAME=AzureChinaCloud"] {
+    for line in ["AZURE_CONFIG_DIR=/home/ada/azure", "AZURE_CLOUD_NAME=AzureChinaCloud"] {
         assert!(seen.lines().any(|seen| seen == line), "{line}: {seen}");
     }
     let plain = Stage::az(&format!("env > $STAND_IN/seen; {PRINTS}"));
@@ -234,9 +235,9 @@ async fn what_az_says_is_told_to_its_owner_and_never_to_a_client() {
     assert!(failure.public.ends_with("run `az login --tenant contoso.com`"), "{}", failure.public);
     assert!(failure.private.contains("(it said: ERROR: Please run 'az login'"), "{}", failure.private);
     let stage = Stage::az("echo a-stranger-said-so >&2; exit 1");
-    let failure = issue(&stage.source("graph", None, Some("/work/my azure"))).await.unwrap_err();
+    let failure = issue(&stage.source("graph", None, Some("/home/ada/my azure"))).await.unwrap_err();
     assert!(!failure.public.contains("stranger") && failure.private.contains("stranger"), "{}", failure.private);
-    let by_hand = r"`AZURE_CONFIG_DIR=/work/my\ azure az account get-access-token --output json --resource https://graph.microsoft.com` by hand";
+    let by_hand = r"`AZURE_CONFIG_DIR=/home/ada/my\ azure az account get-access-token --output json --resource https://graph.microsoft.com` by hand";
     assert!(failure.public.contains(by_hand), "{}", failure.public);
 }
 

@@ -145,7 +145,7 @@ impl Recipes for Identities {
         let definition = identity.definition.as_ref().unwrap();
         let source = source::build(definition, &identity, &ask.want, &self.0)?;
         let digest = Digest::of(format!("{ask}").as_bytes());
-        Ok(Recipe { source, digest, keep_warm: false, max_hold: None })
+        Ok(Recipe { source, digest, keep_warm: false, max_hold: None, min_life: None })
     }
 }
 
@@ -166,6 +166,7 @@ pub(super) fn identity(name: &str) -> Identity {
         ids: PrincipalIds::default(),
         resource: GRAPH.into(),
         resources: Resources { allow: None, deny: vec!["https://denied.example".into()] },
+        min_life: None,
     };
     Identity {
         name: name.into(),

@@ -97,6 +97,21 @@ fn a_token_is_for_what_is_allowed_where_nobody_says() {
 }
 
 #[test]
+fn how_much_of_a_token_is_left_at_least_may_be_written() {
+    let of_life = |life: &str| format!("source = \"azd\", min_life = \"{life}\"");
+    assert_eq!(one("source = \"azd\"").min_life, None);
+    for (written, secs) in [("5m", 300), ("90s", 0), ("20m", 1200), ("30m", 1800), ("31m", 0), ("soon", 0)] {
+        let toml = format!("[identity.a]\nazure = {{ {} }}\n", of_life(written));
+        if secs > 0 {
+            assert_eq!(one(&of_life(written)).min_life, Some(std::time::Duration::from_secs(secs)));
+        } else {
+            let error = Given { toml: &toml, ..Given::default() }.read().unwrap_err().to_string();
+            assert!(error.contains(":2: `min_life`: "), "{error}");
+        }
+    }
+}
+
+#[test]
 fn azure_authority_host_is_where_entra_answers() {
     let toml = "[identity.e]\nazure = { source = \"entra\", client_id = \"c\", cloud = \"china\" }\n[identity.z]\nazure = { source = \"azd\" }\n";
     let with = |host: &str| {
