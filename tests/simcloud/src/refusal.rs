@@ -61,7 +61,16 @@ impl Refusal {
 
     /// A refusal with the status and words that go with a known code, for faults made on purpose.
     pub fn of_code(code: &str) -> Option<Self> {
-        KNOWN.iter().find(|known| known.1 == code).map(|(status, code, message)| Self::new(*status, code, *message))
+        Self::found(KNOWN, code)
+    }
+
+    /// The same with what a service has of its own before; a code that nobody knows is a 400 of that name.
+    pub(crate) fn among(own: &[Known], code: &str) -> Self {
+        Self::found(own, code).or_else(|| Self::of_code(code)).unwrap_or_else(|| Self::new(400, code, code))
+    }
+
+    fn found(among: &[Known], code: &str) -> Option<Self> {
+        among.iter().find(|known| known.1 == code).map(|(status, code, message)| Self::new(*status, code, *message))
     }
 
     /// Every code that [`Refusal::of_code`] knows.
@@ -80,7 +89,10 @@ impl std::error::Error for Refusal {}
 
 /// What STS is known to answer: its API reference (each action's errors, and "Common Error Types"), and for throttling the
 /// codes that botocore (`retries/standard.py`) and aws-runtime (`retries/classifiers.rs`) retry.
-const KNOWN: &[(u16, &str, &str)] = &[
+/// Status, code and words of a refusal.
+pub(crate) type Known = (u16, &'static str, &'static str);
+
+const KNOWN: &[Known] = &[
     (403, "AccessDenied", "User is not authorized to perform this operation"),
     (403, "ExpiredToken", EXPIRED),
     (400, "ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time"),

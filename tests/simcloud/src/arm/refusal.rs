@@ -7,6 +7,7 @@ use crate::{
     Cloud, Refusal,
     bearer::{self, Problem},
     entra::BearerProblem,
+    refusal::Known,
     wire::{Answer, Received},
 };
 
@@ -84,14 +85,11 @@ pub(super) fn not_authorized(caller: &Caller<'_>, action: &str, scope: &str) -> 
 
 /// The status and words of a code that a fault names.
 pub(crate) fn known(code: &str) -> Refusal {
-    let row = KNOWN.iter().find(|row| row.1 == code);
-    row.map(|(status, code, message)| Refusal::new(*status, code, *message))
-        .or_else(|| Refusal::of_code(code))
-        .unwrap_or_else(|| Refusal::new(400, code, code))
+    Refusal::among(KNOWN, code)
 }
 
 /// (learn.microsoft.com, "Troubleshoot common Azure deployment errors"; "Understand how Azure Resource Manager throttles requests")
-const KNOWN: &[(u16, &str, &str)] = &[
+const KNOWN: &[Known] = &[
     (
         400,
         "MissingApiVersionParameter",

@@ -4,7 +4,7 @@
 use quick_xml::escape::escape;
 
 use super::list;
-use crate::{Refusal, bearer::Problem, entra::BearerProblem, wire::Answer};
+use crate::{Refusal, bearer::Problem, entra::BearerProblem, refusal::Known, wire::Answer};
 
 /// 401 for a token that is missing or was not taken, with where to get another.
 pub(super) fn unauthorized(problem: &Problem) -> Answer {
@@ -61,13 +61,10 @@ fn written(refusal: &Refusal, detail: Option<&str>) -> Answer {
 
 /// The status and words of a code.
 pub(crate) fn known(code: &str) -> Refusal {
-    let row = KNOWN.iter().find(|row| row.1 == code);
-    row.map(|(status, code, message)| Refusal::new(*status, code, *message))
-        .or_else(|| Refusal::of_code(code))
-        .unwrap_or_else(|| Refusal::new(400, code, code))
+    Refusal::among(KNOWN, code)
 }
 
-const KNOWN: &[(u16, &str, &str)] = &[
+const KNOWN: &[Known] = &[
     (
         400,
         "InvalidQueryParameterValue",

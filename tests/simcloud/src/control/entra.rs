@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::{
     Complaint,
     routes::{done, found, read, unknown},
+    sso::Decided,
 };
 use crate::{
     Cloud,
     entra::{Api, App, BearerProblem, FederatedCredential, Login, Person, Presented, Tenant},
-    sso::{Decision, Visitor, Way},
+    sso::{Decision, Visitor},
     web_identity::unix_secs,
 };
 
@@ -127,18 +128,6 @@ struct Sitting {
     visitor: Option<Visitor>,
 }
 
-/// A login, by its number or by what its person types.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Decided {
-    #[serde(default)]
-    login: Option<u64>,
-    #[serde(default)]
-    user_code: Option<String>,
-    #[serde(default)]
-    person: String,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Life {
@@ -216,25 +205,16 @@ fn name(problem: &BearerProblem) -> &'static str {
 
 fn login(cloud: &Cloud, number: u64, login: &Login) -> Value {
     let now = cloud.now();
-    let way = match login.way {
-        Way::Device { .. } => "device",
-        Way::Redirect { .. } => "redirect",
-    };
-    let decision = match login.decided(now) {
-        None => "none",
-        Some(Decision::Approved { .. }) => "approved",
-        Some(Decision::Denied { .. }) => "denied",
-    };
     json!({
         "login": number,
-        "way": way,
+        "way": login.way.word(),
         "user_code": login.user_code(),
         "client_id": login.client_id,
         "tenant": login.tenant,
         "scope": login.scope,
         "started": time(login.started),
         "person": login.person(),
-        "decision": decision,
+        "decision": Decision::word(login.decided(now)),
         "spent": login.spent,
         "redirect": login.redirect(now),
     })

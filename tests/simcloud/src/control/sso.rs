@@ -87,13 +87,13 @@ struct Assigned {
 /// A login, by its number or by what its person types.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Decided {
+pub(super) struct Decided {
     #[serde(default)]
-    login: Option<u64>,
+    pub(super) login: Option<u64>,
     #[serde(default)]
-    user_code: Option<String>,
+    pub(super) user_code: Option<String>,
     #[serde(default)]
-    person: String,
+    pub(super) person: String,
 }
 
 #[derive(Deserialize)]

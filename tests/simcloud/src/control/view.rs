@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Call, Cloud, Device, Exchange, Fault, Issued, Keys, SentCode, Workflow,
-    sso::{Decision, SignedIn, Token, Way},
+    sso::{Decision, SignedIn, Token},
     user::is_named,
     web_identity::unix_secs,
 };
@@ -104,24 +104,15 @@ pub(super) fn clock(cloud: &Cloud) -> Value {
 pub(super) fn logins(cloud: &Cloud) -> Value {
     let now = cloud.now();
     let all = cloud.logins().into_iter().map(|(number, login)| {
-        let way = match login.way {
-            Way::Device { .. } => "device",
-            Way::Redirect { .. } => "redirect",
-        };
-        let decision = match login.decided(now) {
-            None => "none",
-            Some(Decision::Approved { .. }) => "approved",
-            Some(Decision::Denied { .. }) => "denied",
-        };
         json!({
             "login": number,
-            "way": way,
+            "way": login.way.word(),
             "user_code": login.user_code(),
             "client_id": login.client_id,
             "start_url": login.start_url,
             "started": time(login.started),
             "person": login.person(),
-            "decision": decision,
+            "decision": Decision::word(login.decided(now)),
             "spent": login.spent,
             "redirect": login.redirect(now),
         })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::sso::{Decision, Manner, Visitor, Way, login::with_query};
+use crate::sso::{Decision, Visitor, Way, login::with_query};
 
 /// A login that somebody started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,25 +37,17 @@ pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(900);
 impl Login {
     /// What was decided by now.
     pub fn decided(&self, now: SystemTime) -> Option<&Decision> {
-        self.decision.as_ref().filter(|decision| match decision {
-            Decision::Approved { at, .. } | Decision::Denied { at } => *at <= now,
-        })
+        self.decision.as_ref().filter(|decision| decision.is_taken(now))
     }
 
     /// The person who approved it, or will have.
     pub fn person(&self) -> Option<&str> {
-        match &self.decision {
-            Some(Decision::Approved { person, .. }) => Some(person),
-            _ => None,
-        }
+        self.decision.as_ref()?.person()
     }
 
     /// What the person types.
     pub fn user_code(&self) -> Option<&str> {
-        match &self.way {
-            Way::Device { user_code, .. } => Some(user_code),
-            Way::Redirect { .. } => None,
-        }
+        self.way.user_code()
     }
 
     /// Whether its code is too old.
@@ -66,13 +58,7 @@ impl Login {
 
     /// The visitor has the page before them from `now` on. A decision stands, once taken.
     pub(crate) fn is_shown_to(&mut self, visitor: &Visitor, now: SystemTime) {
-        let at = now.checked_add(visitor.after).unwrap_or(now);
-        let person = visitor.person.clone();
-        self.decision = self.decision.take().or(match visitor.manner {
-            Manner::Approve => Some(Decision::Approved { person, at }),
-            Manner::Deny => Some(Decision::Denied { at }),
-            Manner::Wait => None,
-        });
+        self.decision = self.decision.take().or(Decision::of(visitor, now));
     }
 
     /// Where the browser is sent, once the person decided.

@@ -11,6 +11,7 @@ use crate::{
     bearer::{self, Problem},
     entra::BearerProblem,
     keys::request_id,
+    refusal::Known,
     wire::{Answer, Received},
 };
 
@@ -84,13 +85,10 @@ pub(super) fn nothing_granted() -> Refusal {
 
 /// The status and words that go with a code.
 pub(crate) fn known(code: &str) -> Refusal {
-    let row = KNOWN.iter().find(|row| row.1 == code);
-    row.map(|(status, code, message)| Refusal::new(*status, code, *message))
-        .or_else(|| Refusal::of_code(code))
-        .unwrap_or_else(|| Refusal::new(400, code, code))
+    Refusal::among(KNOWN, code)
 }
 
-const KNOWN: &[(u16, &str, &str)] = &[
+const KNOWN: &[Known] = &[
     (400, "BadRequest", "Resource not found for the segment."),
     (400, "invalidRequest", "The provided token is not valid."),
     (401, "InvalidAuthenticationToken", "Access token is empty."),

@@ -13,6 +13,7 @@ use crate::{
     Cloud, Refusal,
     fault::Trouble,
     query::{Element, Request, no_such_operation},
+    refusal::Known,
     sigv4,
 };
 
@@ -56,10 +57,7 @@ pub(crate) fn perform(cloud: &Cloud, request: &Request<'_>, trouble: Option<&Tro
 
 /// The status and words of a code that a fault names.
 pub(crate) fn known_refusal(code: &str) -> Refusal {
-    let own = KNOWN.iter().find(|known| known.1 == code);
-    own.map(|(status, code, message)| Refusal::new(*status, code, *message))
-        .or_else(|| Refusal::of_code(code))
-        .unwrap_or_else(|| Refusal::new(400, code, code))
+    Refusal::among(KNOWN, code)
 }
 
 /// A proper answer to a question that nobody asks.
@@ -69,7 +67,7 @@ pub(crate) fn answer_to_another_question() -> Element {
 }
 
 /// (botocore, `data/iam/2010-05-08/service-2.json`: the errors of the actions here)
-const KNOWN: &[(u16, &str, &str)] = &[
+const KNOWN: &[Known] = &[
     (400, "InvalidInput", "The request is not valid."),
     (404, "FeatureDisabled", "Outbound web identity federation is not enabled for this account."),
     (409, "FeatureEnabled", "Outbound web identity federation is already enabled for this account."),

@@ -66,6 +66,60 @@ pub enum Decision {
     },
 }
 
+impl Way {
+    /// What the person types.
+    pub(crate) fn user_code(&self) -> Option<&str> {
+        match self {
+            Self::Device { user_code, .. } => Some(user_code),
+            Self::Redirect { .. } => None,
+        }
+    }
+
+    /// As the control API says it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Device { .. } => "device",
+            Self::Redirect { .. } => "redirect",
+        }
+    }
+}
+
+impl Decision {
+    /// What the visitor who has the page before them from `now` on will have decided, if anything.
+    pub(crate) fn of(visitor: &Visitor, now: SystemTime) -> Option<Self> {
+        let at = now.checked_add(visitor.after).unwrap_or(now);
+        match visitor.manner {
+            Manner::Approve => Some(Self::Approved { person: visitor.person.clone(), at }),
+            Manner::Deny => Some(Self::Denied { at }),
+            Manner::Wait => None,
+        }
+    }
+
+    /// Whether its time has come.
+    pub(crate) fn is_taken(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Approved { at, .. } | Self::Denied { at } => *at <= now,
+        }
+    }
+
+    /// The person who approved, or will have.
+    pub(crate) fn person(&self) -> Option<&str> {
+        match self {
+            Self::Approved { person, .. } => Some(person),
+            Self::Denied { .. } => None,
+        }
+    }
+
+    /// As the control API says it.
+    pub(crate) fn word(decided: Option<&Self>) -> &'static str {
+        match decided {
+            None => "none",
+            Some(Self::Approved { .. }) => "approved",
+            Some(Self::Denied { .. }) => "denied",
+        }
+    }
+}
+
 /// A device code and an authorization code both live this long.
 /// (IAM Identity Center OIDC API Reference, `StartDeviceAuthorization`: `expiresIn` 600; AWS CLI `botocore/utils.py`.)
 pub(crate) const CODE_LIFE: Duration = Duration::from_secs(600);
@@ -73,25 +127,17 @@ pub(crate) const CODE_LIFE: Duration = Duration::from_secs(600);
 impl Login {
     /// What was decided by now.
     pub fn decided(&self, now: SystemTime) -> Option<&Decision> {
-        self.decision.as_ref().filter(|decision| match decision {
-            Decision::Approved { at, .. } | Decision::Denied { at } => *at <= now,
-        })
+        self.decision.as_ref().filter(|decision| decision.is_taken(now))
     }
 
     /// The person who approved it, or will have.
     pub fn person(&self) -> Option<&str> {
-        match &self.decision {
-            Some(Decision::Approved { person, .. }) => Some(person),
-            _ => None,
-        }
+        self.decision.as_ref()?.person()
     }
 
     /// What the person types.
     pub fn user_code(&self) -> Option<&str> {
-        match &self.way {
-            Way::Device { user_code, .. } => Some(user_code),
-            Way::Redirect { .. } => None,
-        }
+        self.way.user_code()
     }
 
     /// Whether its code is too old.
@@ -101,13 +147,7 @@ impl Login {
 
     /// The visitor has the page before them from `now` on. A decision stands, once taken.
     pub(crate) fn is_shown_to(&mut self, visitor: &Visitor, now: SystemTime) {
-        let at = now.checked_add(visitor.after).unwrap_or(now);
-        let person = visitor.person.clone();
-        self.decision = self.decision.take().or(match visitor.manner {
-            Manner::Approve => Some(Decision::Approved { person, at }),
-            Manner::Deny => Some(Decision::Denied { at }),
-            Manner::Wait => None,
-        });
+        self.decision = self.decision.take().or(Decision::of(visitor, now));
     }
 
     /// Where the browser is sent, once the person decided.
