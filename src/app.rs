@@ -37,10 +37,13 @@ mod listeners;
 pub mod logging;
 pub mod login;
 mod marker;
+mod neighbours;
 mod notes;
 mod once;
 pub mod portal;
 mod recipes;
+pub mod relay;
+mod relayed;
 mod reload;
 mod seals;
 mod sign_ins;
@@ -96,14 +99,17 @@ pub enum AppError {
     /// What is to be said of a machine or a task cannot be.
     #[error("{0}")]
     Metadata(String),
-    /// The control socket cannot be bound.
-    #[error("the control socket {path} cannot be bound: {reason}")]
+    /// A socket of ours cannot be bound.
+    #[error("the socket {path} cannot be bound: {reason}")]
     Control {
         /// Its path.
         path: String,
         /// The system's words.
         reason: std::io::Error,
     },
+    /// A relay has no grant, or none that is good for anything, or nothing to listen at.
+    #[error("{0}")]
+    Relay(String),
     /// The log cannot be kept.
     #[error(transparent)]
     Log(#[from] LogError),

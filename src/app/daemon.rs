@@ -17,6 +17,7 @@ use super::generated::AwsFiles;
 use super::listeners::Listeners;
 use super::marker::Marker;
 use super::recipes::{Book, names};
+use super::relayed::Relayed;
 use super::reload::Reload;
 use super::seals::Seals;
 use super::sign_ins::{SignIns, views};
@@ -30,6 +31,7 @@ use crate::control::{self, Client, Daemon};
 use crate::engine::{Engine, Settings};
 use crate::log::audit::Audit;
 use crate::log::capped::CappedFile;
+use crate::server::data::DataSide;
 use crate::server::grant::Grants;
 use crate::server::grant_store::GrantStore;
 use crate::server::listener::Listener;
@@ -46,6 +48,7 @@ pub struct App {
     service: Arc<Service>,
     listener: Listener,
     listeners: Listeners,
+    data: Option<(DataSide, LocalSocket)>,
     socket: Arc<LocalSocket>,
     reload: Reload,
     sign_ins: SignIns,
@@ -113,7 +116,13 @@ impl App {
         let announcer = Announcer { world: world.clone(), engine: engine.clone(), keeper: keeper.clone() };
         let (names, known) = watch::channel(names(&config));
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
-        let listeners = Listeners::new(&world, &service, Seals::kept(&state, &*world.random), activation::taken());
+        let seals = Seals::kept(&state, &*world.random);
+        let relayed = Relayed::new(Arc::clone(&config), seals.clone());
+        let data = data_socket(&places, &state).map(|socket| {
+            let side = DataSide { service: Arc::clone(&service), relays: relayed.clone() };
+            (side, socket)
+        });
+        let listeners = Listeners::new(&world, &service, seals, activation::taken());
         listeners.follow(&config);
         let (looks, asked) = mpsc::unbounded_channel();
         let sign_ins = SignIns {
@@ -169,12 +178,14 @@ impl App {
             shells,
             sessions: Arc::new(keeper),
             listeners: listeners.clone(),
+            relayed,
         };
         Ok(Self {
             daemon,
             service,
             listener,
             listeners,
+            data,
             socket,
             reload,
             sign_ins,
@@ -206,6 +217,7 @@ impl App {
             service,
             listener,
             listeners,
+            data,
             socket,
             reload,
             sign_ins,
@@ -220,6 +232,9 @@ impl App {
         let thinned = listener.thinned();
         let mut parts = JoinSet::new();
         parts.spawn(service.serve(listener, daemon.stop.subscribe()));
+        if let Some((side, socket)) = data {
+            parts.spawn(side.serve(socket, daemon.stop.subscribe()));
+        }
         parts.spawn(control::serve(socket, Arc::clone(&daemon)));
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());
@@ -245,6 +260,17 @@ impl App {
         let _ = Marker::remove(&state);
         if early { Err(AppError::Broken) } else { Ok(()) }
     }
+}
+
+/// The socket for who is given its folder: containers, and shells elsewhere. The daemon does without where it cannot be had.
+fn data_socket(places: &Places, state: &Folder) -> Option<LocalSocket> {
+    let bound = || -> Result<LocalSocket, AppError> {
+        let path = places.data_socket()?;
+        state.open_inside("data")?;
+        let refused = |reason| AppError::Control { path: path.display().to_string(), reason };
+        LocalSocket::bind_open(&path).map_err(refused)
+    };
+    bound().map_err(|error| tracing::warn!(error = %error, "no data socket: relays cannot come by it")).ok()
 }
 
 /// What tells the control side how sign-ins stand.

@@ -13,12 +13,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use super::neighbours::terms_of_all;
 use super::seals::Seals;
-use super::terms::{Own, terms_of};
+use super::terms::Own;
 use crate::config::{Config, Kubernetes, ListenerDefinition, Peers};
 use crate::control::view;
 use crate::server::issuer_keys::IssuerKeys;
 use crate::server::listener::{BindError, Listener, Reach};
+use crate::server::neighbours::Lookups;
 use crate::server::service::Service;
 use crate::server::terms::Terms;
 use crate::world::World;
@@ -30,6 +32,7 @@ pub(super) struct Listeners {
     service: Arc<Service>,
     bind: Arc<Bind>,
     seals: Seals,
+    lookups: Arc<Lookups>,
     stop: watch::Sender<bool>,
     inner: Arc<Inner>,
 }
@@ -92,7 +95,8 @@ impl Listeners {
 
     fn with(world: &World, service: &Arc<Service>, seals: Seals, bind: Arc<Bind>) -> Self {
         let (world, service) = (world.clone(), Arc::clone(service));
-        Self { world, service, bind, seals, stop: watch::Sender::new(false), inner: Arc::default() }
+        let lookups = Lookups::new(Arc::clone(&world.hosts));
+        Self { world, service, bind, seals, lookups, stop: watch::Sender::new(false), inner: Arc::default() }
     }
 
     /// Opens, changes and closes what the configuration says, at once.
@@ -136,7 +140,7 @@ impl Listeners {
     }
 
     fn stand(&self, definition: &ListenerDefinition, config: &Config, own: &Own, before: Option<Stands>) -> Stands {
-        let terms = match terms_of(definition, config, own) {
+        let terms = match terms_of_all(definition, config, own, &self.lookups) {
             Ok(terms) => Arc::new(terms),
             Err(why) => {
                 tracing::error!(address = %definition.address, reason = %why, "a listener is not served");
@@ -205,7 +209,8 @@ impl Listeners {
             let mut all = self.all();
             for listener in all.values_mut() {
                 let Stands::Closed { attempts, .. } = listener.stands else { continue };
-                let Ok(terms) = terms_of(&listener.definition, &config, &listener.own) else { continue };
+                let terms = terms_of_all(&listener.definition, &config, &listener.own, &self.lookups);
+                let Ok(terms) = terms else { continue };
                 let address = listener.definition.address;
                 listener.stands = match self.take(&listener.definition) {
                     Ok(found) => self.open(found, Arc::new(terms), &listener.definition),
@@ -253,8 +258,10 @@ impl Written {
 
 /// Where only our own processes are answered, nobody else need reach it. Loopback is nobody else's in any case.
 fn reach_of(definition: &ListenerDefinition) -> Reach {
-    let ListenerDefinition { address, dialects, peers, .. } = definition;
-    let by_owner = *peers == Peers::Own && !dialects.iter().any(|dialect| definition.wants_token(*dialect));
+    let ListenerDefinition { address, dialects, peers, neighbours, .. } = definition;
+    let by_owner = *peers == Peers::Own
+        && neighbours.is_empty()
+        && !dialects.iter().any(|dialect| definition.wants_token(*dialect));
     if by_owner || address.ip().is_loopback() { Reach::Machine } else { Reach::Network }
 }
 

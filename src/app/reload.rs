@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::generated::AwsFiles;
 use super::listeners::Listeners;
 use super::recipes::{Book, names};
+use super::relayed::Relayed;
 use crate::config::Config;
 use crate::control::Daemon;
 use crate::server::service::Names;
@@ -37,6 +38,8 @@ pub(super) struct Reload {
     pub(super) sessions: Arc<dyn UserSessions>,
     /// What is served beside the main address.
     pub(super) listeners: Listeners,
+    /// What is served to the containers of relays.
+    pub(super) relayed: Arc<Relayed>,
 }
 
 impl Reload {
@@ -64,7 +67,7 @@ impl Reload {
     }
 
     fn read_again(&mut self) {
-        let Self { world, daemon, names: known, configs, shells, sessions, listeners, .. } = self;
+        let Self { world, daemon, names: known, configs, shells, sessions, listeners, relayed, .. } = self;
         let before = daemon.config();
         let config = match Config::load_again(world, &before.shared) {
             Ok(config) => Arc::new(config),
@@ -86,6 +89,7 @@ impl Reload {
         daemon.replace(config.clone(), |engine| engine.replace(book));
         known.send_replace(names(&config));
         listeners.follow(&config);
+        relayed.follow(&config);
         configs.send_replace(Arc::clone(&config));
         if let Err(error) = shells.write(&config) {
             tracing::error!(error = %error, "the files of shells do not follow");

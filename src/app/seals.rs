@@ -54,7 +54,12 @@ impl Seals {
 
     /// A listener's.
     pub(super) fn of(&self, listener: SocketAddr) -> Seal {
-        Seal::of_listener(&self.0, &listener.to_string())
+        self.of_name(&listener.to_string())
+    }
+
+    /// Somebody else's, of this name.
+    pub(super) fn of_name(&self, name: &str) -> Seal {
+        Seal::of_listener(&self.0, name)
     }
 }
 

@@ -48,7 +48,7 @@ impl HandedOut<'_> {
         };
         let identity = Some(Arc::clone(&self.ask.identity));
         let (dialect, known) = (self.dialect, self.known);
-        let entry = audit.entry(Deed { grant: None, identity, dialect, outcome: word, known, issued });
+        let entry = audit.entry(Deed { grant: None, container: None, identity, dialect, outcome: word, known, issued });
         let to: Option<PeerProcess> = self.to.map(peer::of_pid);
         let ms = u32::try_from(now.boot.saturating_sub(self.since.boot).as_millis()).unwrap_or(u32::MAX);
         audit.note(&entry, &Arc::new(Peer::known(to)), now, ms);

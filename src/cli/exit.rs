@@ -115,6 +115,7 @@ impl Trouble {
             | AppError::Bind(BindError::NotLoopback(_)) => trouble(Exit::Configuration),
             AppError::Running { .. } | AppError::Locked { .. } => trouble(Exit::Failed).mend("credenza down"),
             AppError::Broken => trouble(Exit::Failed).mend("credenza logs"),
+            AppError::Relay(_) => trouble(Exit::Failed),
             AppError::Bind(_) | AppError::Grant(_) => trouble(Exit::Failed),
         }
     }

@@ -21,6 +21,7 @@ mod env_files;
 pub mod exec;
 pub mod exit;
 pub mod grant;
+pub mod health;
 mod identities;
 pub mod import;
 pub mod keys;
@@ -30,6 +31,7 @@ pub mod logout;
 pub mod logs;
 mod mending;
 mod printed;
+pub mod relay;
 pub mod runtime;
 pub mod say;
 pub mod serve;
@@ -126,6 +128,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Give a container or a job the right to some identities, and take it back
     Grant(grant::GrantArgs),
+    /// Serve the containers of a network at fixed addresses, from the host's daemon
+    Relay(relay::RelayArgs),
+    /// Say whether clients can be served: the health check of a container
+    Health(health::HealthArgs),
     /// Show the daemon's log, or who used which credential
     Logs(logs::LogsArgs),
     /// Prepare this machine for what needs more than a user's own rights
@@ -200,6 +206,8 @@ fn dispatch(cli: Cli) -> Result<u8, Trouble> {
         Command::Down(arguments) => down::run(arguments, context),
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::Grant(arguments) => grant::run(arguments, context),
+        Command::Relay(arguments) => relay::run(arguments, context),
+        Command::Health(arguments) => health::run(arguments, context),
         Command::Logs(arguments) => logs::run(arguments, context),
         Command::Setup(arguments) => setup::run(arguments, context),
     }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::identity::Place;
+use super::neighbour::Neighbour;
 use crate::credential::IdentityName;
 
 /// An address, and what is served there.
@@ -25,6 +26,8 @@ pub struct ListenerDefinition {
     pub identities: Vec<IdentityName>,
     /// Who may ask what has no token of ours.
     pub peers: Peers,
+    /// Which container gets what of them; where there is one, nobody else may ask without a token.
+    pub neighbours: Vec<Neighbour>,
     /// How many machines its answers pass where it is not on loopback: 1 to 64, and 1 where nothing is written.
     pub hop_limit: u8,
     /// The relative addresses of ECS want a grant's token too.
@@ -51,6 +54,16 @@ impl ListenerDefinition {
     /// Whether an identity is served in a dialect here.
     pub fn serves(&self, identity: &str, dialect: Dialect) -> bool {
         self.dialects.contains(&dialect) && self.identities.iter().any(|served| **served == *identity)
+    }
+
+    /// The same as one of its neighbours sees it, or as somebody does who is none of them.
+    #[must_use]
+    pub fn seen_by(&self, neighbour: Option<&Neighbour>) -> Self {
+        let seen = Self { neighbours: Vec::new(), ..self.clone() };
+        match neighbour {
+            Some(neighbour) => Self { peers: Peers::Any, identities: neighbour.identities.clone(), ..seen },
+            None => Self { peers: Peers::Nobody, ..seen },
+        }
     }
 
     /// Whether a dialect wants a token that somebody was given here. The session token of EC2 is none: whoever asks gets one.
@@ -133,6 +146,8 @@ pub enum Peers {
     Own,
     /// Whoever can reach the address.
     Any,
+    /// Nobody: a token is shown, or nothing is had.
+    Nobody,
 }
 
 /// The tokens of a cluster's service accounts, and what they open.

@@ -20,6 +20,7 @@ pub mod keys_line;
 pub mod limits;
 pub mod listener;
 pub mod names;
+pub mod neighbour;
 pub mod own;
 pub mod places;
 pub mod resolve;
@@ -49,6 +50,7 @@ pub use identity::{
     WebIdentityDefinition,
 };
 pub use listener::{Dialect, IssuerKeys, Kubernetes, ListenerDefinition, Peers};
+pub use neighbour::{Neighbour, Who};
 pub use own::Server;
 pub use places::{PlaceError, Places};
 pub use resolve::endpoint::iam_url;
@@ -61,6 +63,7 @@ pub use web_identity::TokenSource;
 use crate::credential::IdentityName;
 use crate::world::{Files, World, ourselves};
 use own::Own;
+pub use own::RelayDefinition;
 use resolve::Surroundings;
 
 /// Everything that was written, and what it means.
@@ -72,6 +75,8 @@ pub struct Config {
     pub server: Server,
     /// `[[listener]]`: the system-wide file's, then the user's, which take the place of those at the same address.
     pub listeners: Vec<ListenerDefinition>,
+    /// `[relay]`: what a relay is told.
+    pub relay: RelayDefinition,
     /// Everything that is served or could be, by name.
     pub identities: BTreeMap<IdentityName, Identity>,
     /// Every distinct sign-in of IAM Identity Center: `config/sign_in.rs` hands it out.
@@ -148,6 +153,7 @@ impl Config {
         let config = Self {
             places: places.clone(),
             listeners: own.listeners(surroundings.environment),
+            relay: own.relay(surroundings.environment),
             server: own.server,
             identities,
             complaints: complaints.collect(),

@@ -49,17 +49,24 @@ impl Config {
     /// Names of lists become whole names. What nobody has stays as it is written.
     pub(super) fn with_whole_names(mut self) -> Self {
         let mut listeners = std::mem::take(&mut self.listeners);
-        for listener in &mut listeners {
-            let accounts = listener.kubernetes.iter_mut().flat_map(|kubernetes| kubernetes.identities.values_mut());
-            for name in listener.identities.iter_mut().chain(accounts) {
-                if let Some(whole) = self.name_of(name) {
-                    *name = whole.clone();
-                }
-            }
-            let mut seen = std::collections::BTreeSet::new();
-            listener.identities.retain(|name| seen.insert(name.clone()));
-        }
+        listeners.iter_mut().for_each(|listener| self.name_wholly(listener));
         self.listeners = listeners;
         self
+    }
+
+    /// The names of one listener become whole names.
+    pub fn name_wholly(&self, listener: &mut ListenerDefinition) {
+        let accounts = listener.kubernetes.iter_mut().flat_map(|kubernetes| kubernetes.identities.values_mut());
+        let of_neighbours = listener.neighbours.iter_mut().flat_map(|neighbour| neighbour.identities.iter_mut());
+        for name in listener.identities.iter_mut().chain(accounts).chain(of_neighbours) {
+            if let Some(whole) = self.name_of(name) {
+                *name = whole.clone();
+            }
+        }
+        let lists = listener.neighbours.iter_mut().map(|neighbour| &mut neighbour.identities);
+        for list in lists.chain([&mut listener.identities]) {
+            let mut seen = std::collections::BTreeSet::new();
+            list.retain(|name| seen.insert(name.clone()));
+        }
     }
 }

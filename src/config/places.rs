@@ -52,12 +52,16 @@ pub enum PlaceError {
         /// What it says.
         path: String,
     },
-    /// The control socket's name is longer than a socket address may be.
+    /// A socket's name is longer than a socket address may be.
     #[error(
-        "the control socket's path {path} has {length} bytes, and a socket's path may have {MOST_SOCKET_BYTES} at most: set \
-         CREDENZA_RUNTIME_DIR to a shorter folder of your own"
+        "the {what} socket's path {path} has {length} bytes, and a socket's path may have {MOST_SOCKET_BYTES} at most: set \
+         {variable} to a shorter folder of your own"
     )]
     SocketPathTooLong {
+        /// Which: `control` or `data`.
+        what: &'static str,
+        /// What says where it lies.
+        variable: &'static str,
         /// The path.
         path: String,
         /// Its length in bytes.
@@ -122,14 +126,31 @@ impl Places {
         self.state.join("run")
     }
 
+    /// The folder of the data socket, which containers mount: not in the runtime folder, which a logout takes away.
+    pub fn data(&self) -> PathBuf {
+        self.state.join("data")
+    }
+
     /// The control socket. Fails where its path is too long for a socket address.
     pub fn control_socket(&self) -> Result<PathBuf, PlaceError> {
-        let socket = self.runtime.join("control.sock");
-        let length = socket.as_os_str().as_encoded_bytes().len();
-        if length > MOST_SOCKET_BYTES {
-            return Err(PlaceError::SocketPathTooLong { path: socket.display().to_string(), length });
-        }
-        Ok(socket)
+        let (what, variable) = ("control", "CREDENZA_RUNTIME_DIR");
+        short_enough(self.runtime.join("control.sock")).map_err(|(path, length)| PlaceError::SocketPathTooLong {
+            what,
+            path,
+            length,
+            variable,
+        })
+    }
+
+    /// The data socket. Fails where its path is too long for a socket address.
+    pub fn data_socket(&self) -> Result<PathBuf, PlaceError> {
+        let (what, variable) = ("data", "CREDENZA_STATE_DIR");
+        short_enough(self.data().join("data.sock")).map_err(|(path, length)| PlaceError::SocketPathTooLong {
+            what,
+            path,
+            length,
+            variable,
+        })
     }
 
     /// The address that a daemon took and keeps ([`ADDRESS_FILE`]), where one did.
@@ -151,6 +172,11 @@ impl Places {
         self.azure_profile = self.azure_profile.map(|path| places::absolute(&path));
         self
     }
+}
+
+fn short_enough(socket: PathBuf) -> Result<PathBuf, (String, usize)> {
+    let length = socket.as_os_str().as_encoded_bytes().len();
+    if length > MOST_SOCKET_BYTES { Err((socket.display().to_string(), length)) } else { Ok(socket) }
 }
 
 struct Lookup<'a> {

@@ -146,6 +146,11 @@ impl Client {
         self.read(Method::GET, "/v1/status", &()).await
     }
 
+    /// Whether clients can be served.
+    pub async fn health(&mut self) -> Result<super::Report, ClientError> {
+        self.read(Method::GET, "/v1/health", &()).await
+    }
+
     /// One credential; the daemon answers within 0.8 s, and one that hangs is not waited for.
     pub async fn credential(&mut self, wanted: &handover::Wanted) -> Result<Handover, ClientError> {
         let body = self.send_within(HANGS, Method::POST, "/v1/credential", wanted).await?;

@@ -7,6 +7,7 @@
 //! | route | body | answer |
 //! | --- | --- | --- |
 //! | `GET /v1/status` | | [`view::Status`] |
+//! | `GET /v1/health` | | [`Report`](crate::server::health::Report) |
 //! | `POST /v1/credential` | [`Wanted`](crate::credential::handover::Wanted) | [`handover`](crate::credential::handover) |
 //! | `POST /v1/grant` | [`wire::GrantWanted`] | [`wire::GrantGiven`] |
 //! | `GET /v1/grants` | | [`wire::Grants`] |
@@ -31,6 +32,7 @@ mod status;
 pub mod view;
 pub mod wire;
 
+pub use crate::server::health::{Ailing, Health, Report};
 pub use client::{Client, ClientError};
 pub use daemon::Daemon;
 pub use serve::serve;

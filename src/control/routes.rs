@@ -3,6 +3,7 @@
 //! Called by [`super::serve`] for every request of a connection. Nothing here waits for a person or longer than the
 //! engine's own patience.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::daemon::{Daemon, Disagreed, agreed};
 use super::jobs::Ticket;
 use super::{status, view, wire};
+use crate::config::Identity;
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
 use crate::credential::{Ask, Failure, FailureClass, Now};
 use crate::engine::Reset;
@@ -23,6 +25,7 @@ use crate::engine::lifetime::INSTANCE_LIFE;
 use crate::log::audit::{Deed, Handed, Known, Peer};
 use crate::secret::{Digest, Secret};
 use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
+use crate::server::health::{Health, Report};
 use crate::server::service;
 use crate::world::{ourselves, peer, running};
 
@@ -76,6 +79,7 @@ impl Visit {
             Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| bad(&error.to_string()))?.to_bytes();
         match (&head.method, path.as_slice()) {
             (&Method::GET, ["v1", "status"]) => json(&status::status(&self.daemon).await),
+            (&Method::GET, ["v1", "health"]) => json(&self.health().await),
             (&Method::POST, ["v1", "credential"]) => self.credential(&read(&body)?).await,
             (&Method::POST, ["v1", "grant"]) => self.grant(read(&body)?).await,
             (&Method::GET, ["v1", "grants"]) => json(&wire::Grants { grants: status::grants(&self.daemon) }),
@@ -91,6 +95,16 @@ impl Visit {
             (&Method::POST, ["v1", "signed-out"]) => self.signed(&read(&body)?, false),
             _ => Err(refusal(StatusCode::NOT_FOUND, "NoSuchRoute", "this daemon has no such route")),
         }
+    }
+
+    /// How it stands with what clients use, and with all that listeners are to serve.
+    async fn health(&self) -> Report {
+        let Daemon { engine, .. } = &*self.daemon;
+        let config = self.daemon.config();
+        let served = config.listeners.iter().flat_map(|listener| &listener.identities);
+        let served: BTreeSet<_> = served.filter_map(|name| config.identities.get(name)).map(Identity::ask).collect();
+        let report = Report::of(engine, served).await;
+        Report { status: report.status.max(Health::of(engine)), ..report }
     }
 
     async fn credential(&self, wanted: &handover::Wanted) -> Answer {
@@ -138,7 +152,8 @@ impl Visit {
             Some(identity) => (Some(Arc::clone(&ask.identity)), service::known(identity)),
             None => (audit.stranger(None, &ask.identity, now), Known::default()),
         };
-        let entry = audit.entry(Deed { grant: None, identity, known, dialect: "control", outcome, issued });
+        let entry =
+            audit.entry(Deed { grant: None, container: None, identity, known, dialect: "control", outcome, issued });
         let ms = u32::try_from(now.boot.saturating_sub(since.boot).as_millis()).unwrap_or(u32::MAX);
         audit.note(&entry, &self.peer, now, ms);
     }

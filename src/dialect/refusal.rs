@@ -35,6 +35,12 @@ pub enum Refusal {
     TokenUnknown,
     /// The listener is told apart from its clients by their user, and this one is another user's, or nobody's that can be known.
     ForeignPeer,
+    /// The listener serves containers that are written down, and this is none of them.
+    UnknownNeighbour,
+    /// The grant of the relay that brought the request has ended.
+    RelayEnded,
+    /// A relay reaches no daemon.
+    NoDaemon,
     /// EC2: a session token must be sent, and none was.
     TicketMissing,
     /// EC2: the session token is forged, torn, another listener's, or past its end.
@@ -87,6 +93,9 @@ impl Refusal {
             Self::TokenMissing => "token-missing",
             Self::TokenUnknown => "token-unknown",
             Self::ForeignPeer => "foreign-peer",
+            Self::UnknownNeighbour => "unknown-neighbour",
+            Self::RelayEnded => "relay-ended",
+            Self::NoDaemon => "no-daemon",
             Self::TicketMissing => "token-missing",
             Self::TicketRefused => "token-unknown",
             Self::TicketLife => "token-life",
@@ -173,6 +182,28 @@ impl Refusal {
                 "this address answers only processes of the user who runs Credenza, and root's, on this machine: who it is \
                  cannot be told, or it is somebody else; for containers see `peers` of [[listener]]"
                     .into(),
+            ),
+            Self::UnknownNeighbour => (
+                StatusCode::FORBIDDEN,
+                "Unknown Neighbour",
+                "UnknownNeighbour",
+                "this address answers only the containers that `neighbours` of its [[listener]] names, and who shows a grant's \
+                 token: add this one's service name there, or give it a token file of its own (`credenza grant new`)"
+                    .into(),
+            ),
+            Self::RelayEnded => (
+                StatusCode::FORBIDDEN,
+                "Relay Refused",
+                "RelayEnded",
+                "the grant of the relay has ended or was revoked: make another on the host with `credenza relay invite`, and \
+                 start the relay anew with it"
+                    .into(),
+            ),
+            Self::NoDaemon => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "No Daemon",
+                "NoDaemon",
+                "the relay reaches no daemon on the host: run `credenza up` there; `credenza health` in the relay says more".into(),
             ),
             Self::TicketMissing => (
                 StatusCode::UNAUTHORIZED,

@@ -30,6 +30,8 @@ use super::audit_writer::Writer;
 pub struct Deed {
     /// The grant's name; `None`: no grant was shown.
     pub grant: Option<Arc<str>>,
+    /// The container that asked, by its name, or by its address where it has none; `None`: it was none.
+    pub container: Option<Arc<str>>,
     /// The identity that was asked for; `None`: it was not looked at. Of the configuration, or [`Audit::stranger`]'s.
     pub identity: Option<IdentityName>,
     /// How it was asked: `ecs`, `pod-identity`, `control`.
@@ -107,6 +109,16 @@ impl Peer {
     pub fn known(process: Option<PeerProcess>) -> Self {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Self { process: OnceLock::from(process), ..Self::new(nowhere, nowhere) }
+    }
+
+    /// A client on another machine or in a network of its own, of which no process is known here.
+    pub fn elsewhere(from: SocketAddr) -> Self {
+        Self { from, ..Self::known(None) }
+    }
+
+    /// Where it is, without its port.
+    pub fn address(&self) -> std::net::IpAddr {
+        self.from.ip()
     }
 
     /// The process; the `likely` ones are looked at first. Slow the first time (milliseconds): not for a task that others

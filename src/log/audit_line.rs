@@ -52,6 +52,7 @@ impl Line {
             role: issued.and_then(|issued| issued.role_arn.as_deref()).or(deed.known.role.as_deref()),
             dialect: deed.dialect,
             grant: deed.grant.as_deref(),
+            container: deed.container.as_deref(),
             pid: process.map(|process| process.pid),
             exe: process.and_then(|process| process.exe.as_deref()),
             access_key_id: issued.and_then(|issued| issued.access_key_id.as_deref()),
@@ -76,6 +77,8 @@ struct Record<'a> {
     role: Option<&'a str>,
     dialect: &'a str,
     grant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a str>,
     pid: Option<u32>,
     exe: Option<&'a str>,
     access_key_id: Option<&'a str>,

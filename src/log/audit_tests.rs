@@ -52,6 +52,7 @@ fn counts(lines: &[Value]) -> u64 {
 
 fn issued(identity: &str) -> Deed {
     Deed {
+        container: None,
         grant: Some("shell-7".into()),
         identity: Some(identity.into()),
         dialect: "ecs",
@@ -68,7 +69,7 @@ fn issued(identity: &str) -> Deed {
 
 fn refused(outcome: &'static str) -> Deed {
     let known = Known { account: None, role: Some("arn:aws:iam::123456789012:role/refused".into()) };
-    Deed { grant: None, identity: None, dialect: "ecs", outcome, known, issued: None }
+    Deed { grant: None, container: None, identity: None, dialect: "ecs", outcome, known, issued: None }
 }
 
 #[tokio::test(start_paused = true)]

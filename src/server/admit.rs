@@ -13,7 +13,7 @@ use super::grant::Grant;
 use super::peers::PeerOwner;
 use super::right::{By, Right};
 use super::service::Service;
-use super::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms};
+use super::terms::{Cluster, Ecs, Instance, PodIdentity, Task, Terms, Under};
 use crate::config::Dialect;
 use crate::credential::{Ask, Credential, IdentityName, Now, Resource};
 use crate::dialect::azure::{self, app_service, imds, terraform};
@@ -110,6 +110,11 @@ impl Told {
         self.plays = true;
     }
 
+    /// It has a right of its own, whatever its address has.
+    fn shows_a_grant(&self) -> bool {
+        matches!(self.right, Right::Grant(..))
+    }
+
     /// Whether a request like it must say `Metadata: true`.
     pub(super) fn wants_mark(&self) -> bool {
         matches!(self.dialect, Dialect::AzureImds | Dialect::Terraform)
@@ -198,8 +203,9 @@ impl Told {
             grant: match &self.right {
                 Right::Grant(grant, _) => Some(Arc::clone(&grant.name)),
                 Right::Account(account) => Some(Arc::clone(account)),
-                _ => None,
+                _ => terms.under.grant().map(|grant| Arc::clone(&grant.name)),
             },
+            container: terms.container.clone(),
             identity: self.identity(terms),
             known: self.known.clone(),
             dialect: self.dialect.word(),
@@ -221,6 +227,28 @@ impl Service {
     ) -> Result<Step, Refusal> {
         let head = Head { method: &parts.method, target: &parts.uri, version: parts.version, headers: &parts.headers };
         let proofs = gate::examine(head, peer.to().ip(), terms.takes())?;
+        if !terms.under.lives(now) {
+            return Err(Refusal::RelayEnded);
+        }
+        let step = self.admit_proven(parts, terms, peer, proofs, now, told)?;
+        match (&step, &terms.under) {
+            // no container gets more than its relay has, but by a token of its own
+            (Step::Ask(ask), Under::Grant(grant)) if !told.shows_a_grant() && !grant.scope.covers(&ask.identity) => {
+                Err(Refusal::NotGranted(ask.identity.to_string()))
+            }
+            _ => Ok(step),
+        }
+    }
+
+    fn admit_proven(
+        &self,
+        parts: &Parts,
+        terms: &Terms,
+        peer: &PeerOwner,
+        proofs: Proofs<'_>,
+        now: Now,
+        told: &mut Told,
+    ) -> Result<Step, Refusal> {
         let path = parts.uri.path();
         if path == "/healthz" && parts.method != Method::PUT {
             return Ok(Step::Health);
@@ -252,9 +280,9 @@ impl Service {
             },
             (Dialect::Ecs, ..) => match terms.ecs {
                 Some(Ecs::ByGrant) => self.admit_grant(path, terms, proofs, told),
-                Some(Ecs::RelativeByGrant) => {
-                    self.take_grant(shown(proofs), By::Authorization, told)?;
-                    self.admit_relative(parts, terms, told)
+                Some(Ecs::RelativeByGrant) => self.admit_relative_by_grant(parts, terms, proofs, told),
+                Some(Ecs::Relative) if terms.own_tokens && proofs.token.is_some() => {
+                    self.admit_relative_by_grant(parts, terms, proofs, told)
                 }
                 Some(Ecs::Relative) => {
                     peer.may_ask(terms.peers)?;
@@ -283,6 +311,17 @@ impl Service {
         let grant = self.grants.admit(token).ok_or(Refusal::TokenUnknown)?;
         told.right = Right::Grant(Arc::clone(&grant), by);
         Ok(grant)
+    }
+
+    fn admit_relative_by_grant(
+        &self,
+        parts: &Parts,
+        terms: &Terms,
+        proofs: Proofs<'_>,
+        told: &mut Told,
+    ) -> Result<Step, Refusal> {
+        self.take_grant(shown(proofs), By::Authorization, told)?;
+        self.admit_relative(parts, terms, told)
     }
 
     fn admit_relative(&self, parts: &Parts, terms: &Terms, told: &mut Told) -> Result<Step, Refusal> {
@@ -397,7 +436,8 @@ impl Service {
         if !granted {
             return Err(Refusal::NotGranted(identity.to_string()));
         }
-        if !terms.serves(&identity) {
+        let by_token = terms.own_tokens && told.shows_a_grant();
+        if !by_token && !terms.serves(&identity) {
             return Err(Refusal::NotServed(identity.to_string()));
         }
         Ok(identity)

@@ -57,7 +57,8 @@ impl Service {
         let mut identity = self.admit_identity(identity.into(), terms, told)?;
         if let Some(principal) = principal {
             let names = self.names.borrow().clone();
-            let covered = names.iter().filter(|(name, _)| grant.scope.covers(name) && terms.serves(name));
+            let covered =
+                names.iter().filter(|(name, _)| grant.scope.covers(name) && (terms.own_tokens || terms.serves(name)));
             let covered = covered.filter_map(ids_of);
             identity = meant(&principal, &identity, covered, grant.azure_client_id.as_deref())?;
             identity = self.admit_identity(identity, terms, told)?;

@@ -1,13 +1,12 @@
-//! Answers as HTTP responses, and the one route that no dialect has: `/healthz`.
+//! Answers as HTTP responses.
 
 use bytes::Bytes;
+use http::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 
-use crate::dialect::{Answer, Form, ecs};
-use crate::engine::{AskState, Engine};
+use crate::dialect::{Answer, Form};
 
 /// A response with a whole body.
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -42,37 +41,3 @@ pub(super) fn reply(answer: Answer) -> Reply {
 
 /// Which clients of EC2 read (HTTP has no case; hyper writes it in small letters).
 const TICKET_LIFE: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
-
-/// How we are, for who has no token: the health check of a container, a monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Health {
-    /// Whatever is asked for can be answered, as far as anyone has asked.
-    Ready,
-    /// Something that clients use cannot be had, and nothing is left of it.
-    Broken,
-    /// A person must log in or give a code: `credenza status` says where.
-    LoginNeeded,
-}
-
-impl Health {
-    /// Read from the engine's table. What the upstream refused is no fault of ours, nor one that passes: it is left to
-    /// `credenza status`.
-    pub(super) fn of(engine: &Engine) -> Self {
-        engine.fold(Self::Ready, |worst, state, remaining| match state {
-            AskState::NeedsPerson => Self::LoginNeeded,
-            AskState::TryingAgain if remaining <= ecs::LEAST_LIFE => worst.max(Self::Broken),
-            _ => worst,
-        })
-    }
-
-    /// The word for it, and the status that a health check understands.
-    pub(super) fn answer(self) -> Answer {
-        let (status, word) = match self {
-            Self::Ready => (StatusCode::OK, "ready"),
-            Self::LoginNeeded => (StatusCode::SERVICE_UNAVAILABLE, "login-needed"),
-            Self::Broken => (StatusCode::SERVICE_UNAVAILABLE, "broken"),
-        };
-        let body = Bytes::from(format!(r#"{{"status":"{word}"}}"#));
-        Answer { status, ..Answer::ok(Form::Json, body) }
-    }
-}

@@ -9,7 +9,6 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,12 +20,13 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::admit::{Step, TICKET, Told};
-use super::answer::{Health, Reply, reply};
+use super::answer::{Reply, reply};
 use super::crowd::Standing;
 use super::gate::{self, Head, Takes};
+use super::health::{Health, Report};
 use super::peers::PeerOwner;
 use super::right::Right;
-use super::service::Service;
+use super::service::{Service, Visitor};
 use super::terms::{InForce, Terms};
 use crate::credential::{Ask, Now};
 use crate::dialect::azure::{app_service, imds};
@@ -50,15 +50,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(
-        service: Arc<Service>,
-        peer: Arc<Peer>,
-        from: SocketAddr,
-        to: SocketAddr,
-        standing: Option<Standing>,
-    ) -> Self {
+    pub(super) fn new(service: Arc<Service>, visitor: Visitor, standing: Option<Standing>) -> Self {
+        let Visitor { peer, from, to, who } = visitor;
         let owner = PeerOwner::new(from, to);
-        let terms = RefCell::new(InForce::new(service.terms.clone()));
+        let terms = RefCell::new(InForce::new(service.terms.clone(), who));
         Self {
             service,
             peer,
@@ -88,7 +83,8 @@ impl Desk {
         let marked = !recall.marked || imds::is_marked(proofs.mark);
         // who asks for the head alone may be told something else
         let same = same && recall.method == parts.method;
-        if !same || !marked || !recall.right.lives(now) || !recall.lease.holds(now) {
+        let relayed = self.terms.borrow().terms().under.lives(now);
+        if !same || !marked || !relayed || !recall.right.lives(now) || !recall.lease.holds(now) {
             return None;
         }
         // it says how many seconds are left, and is written anew when that is not true any more
@@ -136,6 +132,21 @@ impl Desk {
         Answering::Waiting(Box::pin(async move {
             let patience = told.patience(service.engine.settings().patience);
             service.obtain(&ask, &terms, &told, &peer, since, patience).await
+        }))
+    }
+
+    /// How we are; through a relay, how it stands with what its grant opens. The relay itself is no container, and hears of what.
+    fn tell_health(&self, terms: &Terms) -> Answering {
+        let Some(grant) = terms.under.grant() else {
+            return Answering::Ready(Some(reply(Report::from(Health::of(&self.service.engine)).answer())));
+        };
+        let names = self.service.names.borrow().clone();
+        let covered = names.iter().filter(|(name, _)| grant.scope.covers(name));
+        let asks: Vec<Ask> = covered.filter_map(|(_, named)| named.ask.clone()).collect();
+        let (engine, is_relay) = (self.service.engine.clone(), terms.container.is_none());
+        Answering::Waiting(Box::pin(async move {
+            let report = Report::of(&engine, asks).await;
+            reply(if is_relay { report } else { report.without_names() }.answer())
         }))
     }
 
@@ -236,7 +247,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Desk {
                 self.note_said(terms, &told, word, since);
                 Answering::Ready(Some(reply(answer)))
             }
-            Ok(Step::Health) => Answering::Ready(Some(reply(Health::of(&service.engine).answer()))),
+            Ok(Step::Health) => self.tell_health(terms),
             Ok(Step::Verify(cluster, token)) => {
                 let (service, terms, peer) = (Arc::clone(service), Arc::clone(terms), Arc::clone(peer));
                 // it stays here as well: this token may be refused, and the connection's next one be good

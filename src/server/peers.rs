@@ -32,6 +32,7 @@ impl PeerOwner {
             Peers::Any => Ok(()),
             Peers::Own if *self.admitted.get_or_init(ours) => Ok(()),
             Peers::Own => Err(Refusal::ForeignPeer),
+            Peers::Nobody => Err(Refusal::UnknownNeighbour),
         }
     }
 }

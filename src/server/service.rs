@@ -20,11 +20,11 @@ use super::grant::Grants;
 use super::listener::Listener;
 use super::terms::Terms;
 use crate::config::azure::PrincipalIds;
-use crate::config::{AzureSource, Identity};
-use crate::credential::{Credential, IdentityName, Now};
+use crate::config::{AzureSource, Identity, Peers, Who};
+use crate::credential::{Ask, Credential, IdentityName, Now};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Engine;
-use crate::log::audit::{Audit, Entry, Known, Peer};
+use crate::log::audit::{Audit, Deed, Entry, Known, Peer};
 use crate::world::Clock;
 
 /// The names of all identities, usable or not, and what is known of each: what is not among them is unknown.
@@ -37,11 +37,13 @@ pub struct Named {
     pub known: Known,
     /// By which ids clients may call it, where it is one of Azure.
     pub azure: Option<PrincipalIds>,
+    /// What is asked for to see whether it can be had.
+    pub ask: Option<Ask>,
 }
 
 impl From<Known> for Named {
     fn from(known: Known) -> Self {
-        Self { known, azure: None }
+        Self { known, azure: None, ask: None }
     }
 }
 
@@ -57,12 +59,24 @@ pub fn named(identity: &Identity) -> Named {
         let client_id = azure.ids.client_id.clone().or(of_source);
         PrincipalIds { client_id, ..azure.ids.clone() }
     });
-    Named { known: known(identity), azure }
+    Named { known: known(identity), azure, ask: Some(identity.ask()) }
 }
 
 /// What the audit trail says of an identity where no credential tells it.
 pub fn known(identity: &Identity) -> Known {
     Known { account: identity.account.as_deref().map(Into::into), role: identity.role_arn().map(Into::into) }
+}
+
+/// The other end of a connection.
+pub(super) struct Visitor {
+    /// For the audit trail.
+    pub(super) peer: Arc<Peer>,
+    /// Where it is.
+    pub(super) from: SocketAddr,
+    /// The address that it reached.
+    pub(super) to: SocketAddr,
+    /// Who it is, of the listener's neighbours.
+    pub(super) who: Option<Who>,
 }
 
 /// Answers requests.
@@ -116,8 +130,29 @@ impl Service {
     ) where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        let peer = Arc::new(Peer::new(from, to));
-        let desk = Desk::new(Arc::clone(&self), Arc::clone(&peer), from, to, standing);
+        let who = {
+            let terms = Arc::clone(&self.terms.borrow());
+            match &terms.neighbours {
+                Some(neighbours) => neighbours.at(from.ip()).await,
+                None => None,
+            }
+        };
+        let visitor = Visitor { peer: Arc::new(Peer::new(from, to)), from, to, who };
+        self.serve_visitor(io, visitor, standing, stop).await;
+    }
+
+    /// The same where it is known who it is.
+    pub(super) async fn serve_visitor<I>(
+        self: Arc<Self>,
+        io: I,
+        visitor: Visitor,
+        standing: Option<Standing>,
+        stop: watch::Receiver<bool>,
+    ) where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        let peer = Arc::clone(&visitor.peer);
+        let desk = Desk::new(Arc::clone(&self), visitor, standing);
         if conn::serve(io, desk, Limits::default(), stop).await == End::Unreadable {
             // Not a word of it: what is no request may be anything, a token included.
             let terms = Arc::clone(&self.terms.borrow());
@@ -151,7 +186,7 @@ impl Service {
                 (told.refuse(terms, &refusal, now), deed)
             }
         };
-        let entry = self.audit.entry(deed);
+        let entry = self.entry(deed, terms, peer);
         self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
         (answer, entry)
     }
@@ -159,9 +194,17 @@ impl Service {
     /// An answer that needs no credential, written down in one word.
     pub(super) fn said(&self, terms: &Terms, told: &Told, word: &'static str, peer: &Arc<Peer>, since: Now) -> Entry {
         let now = self.clock.now();
-        let entry = self.audit.entry(told.deed(terms, word, None));
+        let entry = self.entry(told.deed(terms, word, None), terms, peer);
         self.audit.note(&entry, peer, now, whole_ms(now.boot.saturating_sub(since.boot)));
         entry
+    }
+
+    /// A container that nobody wrote down has no other name than its address.
+    fn entry(&self, mut deed: Deed, terms: &Terms, peer: &Peer) -> Entry {
+        if terms.peers == Peers::Nobody && deed.container.is_none() {
+            deed.container = Some(peer.address().to_string().into());
+        }
+        self.audit.entry(deed)
     }
 }
 

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::gate::Takes;
+use super::grant::Grant;
 use super::issuer_keys::IssuerKeys;
-use crate::config::{Dialect, Peers};
-use crate::credential::IdentityName;
+use super::neighbours::Neighbours;
+use crate::config::{Dialect, Peers, Who};
+use crate::credential::{IdentityName, Now};
 use crate::dialect::azure::instance::InstanceMetadata;
 use crate::dialect::azure::{self, imds, terraform};
 use crate::dialect::ec2::Metadata;
@@ -37,6 +39,26 @@ pub struct Terms {
     pub azure: Option<AzureByGrant>,
     /// Azure's instance metadata service.
     pub azure_imds: Option<AzureMachine>,
+    /// A grant's token opens what the grant covers here too, on its own paths, whatever else is served and to whom.
+    pub own_tokens: bool,
+    /// Whom these are the terms of, for the audit trail: a container's name, or its address where it has none.
+    pub container: Option<Arc<str>>,
+    /// Whether a relay brought the connection, and by which right.
+    pub under: Under,
+    /// Other terms for each container, and for who is none of them: then all else here means nothing.
+    pub neighbours: Option<Neighbours>,
+}
+
+/// By which right a relay brings what its containers ask.
+#[derive(Clone, Debug, Default)]
+pub enum Under {
+    /// There is no relay.
+    #[default]
+    Nobody,
+    /// This grant: nothing is had without it, nor more than it covers.
+    Grant(Arc<Grant>),
+    /// A grant that there is not, or not any more.
+    Ended,
 }
 
 /// The tokens of Azure identities, with a grant's token: in a header, or in the path.
@@ -108,6 +130,28 @@ pub struct Task {
     pub identity: IdentityName,
 }
 
+impl Under {
+    /// The grant of the relay.
+    pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
+        match self {
+            Self::Grant(grant) => Some(grant),
+            Self::Nobody | Self::Ended => None,
+        }
+    }
+
+    /// Whether it still opens anything; then it was used.
+    pub(super) fn lives(&self, now: Now) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::Grant(grant) if grant.lives(now) => {
+                grant.use_at(now);
+                true
+            }
+            Self::Grant(_) | Self::Ended => false,
+        }
+    }
+}
+
 impl std::fmt::Debug for Terms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Terms")
@@ -122,10 +166,8 @@ impl Terms {
             identities: None,
             ecs: Some(Ecs::ByGrant),
             pod_identity: Some(PodIdentity::ByGrant),
-            ec2: None,
-            task: None,
             azure: Some(AzureByGrant),
-            azure_imds: None,
+            ..Self::of_nothing(Peers::Own, Vec::new())
         }
     }
 
@@ -140,7 +182,16 @@ impl Terms {
             task: None,
             azure: None,
             azure_imds: None,
+            own_tokens: false,
+            container: None,
+            under: Under::Nobody,
+            neighbours: None,
         }
+    }
+
+    /// The terms as one of the neighbours sees them, or as somebody else does; where there are no neighbours, everybody sees these.
+    fn seen_by<'t>(self: &'t Arc<Self>, who: Option<&Who>) -> &'t Arc<Self> {
+        self.neighbours.as_ref().map_or(self, |neighbours| neighbours.terms(who))
     }
 
     /// Whether an identity may be had here at all.
@@ -210,13 +261,18 @@ impl Terms {
 pub(super) struct InForce {
     /// `None`: nothing can change any more.
     receiver: Option<watch::Receiver<Arc<Terms>>>,
+    /// The listener's.
+    latest: Arc<Terms>,
+    /// Who is at the other end, of the listener's neighbours.
+    who: Option<Who>,
     terms: Arc<Terms>,
 }
 
 impl InForce {
-    pub(super) fn new(mut receiver: watch::Receiver<Arc<Terms>>) -> Self {
-        let terms = Arc::clone(&receiver.borrow_and_update());
-        Self { receiver: Some(receiver), terms }
+    pub(super) fn new(mut receiver: watch::Receiver<Arc<Terms>>, who: Option<Who>) -> Self {
+        let latest = Arc::clone(&receiver.borrow_and_update());
+        let terms = Arc::clone(latest.seen_by(who.as_ref()));
+        Self { receiver: Some(receiver), latest, who, terms }
     }
 
     /// Looks again: whether there are others than before.
@@ -230,8 +286,9 @@ impl InForce {
         if changed.is_err() {
             self.receiver = None;
         }
-        let others = !Arc::ptr_eq(&latest, &self.terms);
-        self.terms = latest;
+        let others = !Arc::ptr_eq(&latest, &self.latest);
+        self.terms = Arc::clone(latest.seen_by(self.who.as_ref()));
+        self.latest = latest;
         others
     }
 
@@ -252,7 +309,7 @@ mod tests {
     fn other_terms_are_seen_once_and_the_same_are_not_others() {
         let (first, second) = (nothing(), nothing());
         let (sender, receiver) = watch::channel(Arc::clone(&first));
-        let mut in_force = InForce::new(receiver);
+        let mut in_force = InForce::new(receiver, None);
         assert!(!in_force.renew() && Arc::ptr_eq(in_force.terms(), &first));
         sender.send_replace(Arc::clone(&second));
         assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &second));
@@ -265,7 +322,7 @@ mod tests {
     fn what_was_said_last_holds_when_nobody_can_say_more() {
         let (first, last) = (nothing(), nothing());
         let (sender, receiver) = watch::channel(first);
-        let mut in_force = InForce::new(receiver);
+        let mut in_force = InForce::new(receiver, None);
         sender.send_replace(Arc::clone(&last));
         drop(sender);
         assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &last));

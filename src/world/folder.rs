@@ -119,6 +119,26 @@ impl Folder {
         Self::make_at(self.descriptor.as_fd(), Path::new(name), self.path_of(name)?)
     }
 
+    /// A folder inside this one that others may enter who are given it, such as a container by a mount: nobody else gets past this
+    /// one. Nobody but us may write there.
+    pub fn open_inside(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path_of(name)?;
+        match rustix::fs::mkdirat(&self.descriptor, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(failed("make", &path)(error)),
+        }
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        let folder =
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()).map_err(|_| not_a_folder(&path))?;
+        let (owner, us) = (rustix::fs::fstat(&folder).map_err(failed("look at", &path))?.st_uid, uid());
+        if owner != us {
+            return Err(FolderError::Foreign { path, owner, us });
+        }
+        rustix::fs::fchmod(&folder, Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH)
+            .map_err(failed("open to others", &path))?;
+        Ok(path)
+    }
+
     fn make_at(at: BorrowedFd<'_>, name: &Path, path: PathBuf) -> Result<Self, FolderError> {
         match rustix::fs::mkdirat(at, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => Self::open_at(at, name, path),

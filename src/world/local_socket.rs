@@ -44,7 +44,8 @@ pub struct LocalSocket {
     listener: UnixListener,
     path: PathBuf,
     file: FileId,
-    uid: u32,
+    /// Whom alone it accepts; `None`: whoever can reach the file.
+    uid: Option<u32>,
 }
 
 impl LocalSocket {
@@ -57,32 +58,45 @@ impl LocalSocket {
     ///
     /// Where the system refuses: a path that does not fit into a socket's address is `config`'s to name beforehand.
     pub fn bind(path: &Path, uid: u32) -> io::Result<Self> {
+        Self::bound(path, 0o600, Some(uid))
+    }
+
+    /// The same for whoever can reach the file, whatever user they are: the folder says who that is.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalSocket::bind`].
+    pub fn bind_open(path: &Path) -> io::Result<Self> {
+        Self::bound(path, 0o666, None)
+    }
+
+    fn bound(path: &Path, mode: u32, uid: Option<u32>) -> io::Result<Self> {
         let fresh = path.with_file_name(FRESH_NAME);
         match std::fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let listener = UnixListener::bind(&fresh)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(mode))?;
         std::fs::rename(&fresh, path)?;
         let file = FileId::of_link(path)?;
         Ok(Self { listener, path: path.to_owned(), file, uid })
     }
 
-    /// The next connection of our own user, with the process behind it where the system tells. Others are hung up on.
+    /// The next connection of our own user, or of anybody where it is open, with the process behind it where the system tells. Others are hung up on.
     pub async fn accept(&self) -> (LocalStream, Option<u32>) {
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors, most likely: others will close theirs.
-                    tracing::warn!(reason = %error, "control socket does not accept");
+                    tracing::warn!(path = %self.path.display(), reason = %error, "a socket does not accept");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                     continue;
                 }
             };
             match stream.peer_cred() {
-                Ok(peer) if peer.uid() == self.uid => {
+                Ok(peer) if self.uid.is_none_or(|uid| peer.uid() == uid) => {
                     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
                     return (stream, pid);
                 }

@@ -19,6 +19,7 @@ pub mod file_id;
 pub mod files;
 pub mod folder;
 pub mod hops;
+pub mod hosts;
 pub mod http;
 pub mod interfaces;
 pub mod keyring;
@@ -48,6 +49,7 @@ pub mod watch;
 pub use clock::Clock;
 pub use environment::Environment;
 pub use files::Files;
+pub use hosts::Hosts;
 pub use http::Http;
 pub use keyring::Keyring;
 pub use person::Person;
@@ -67,6 +69,8 @@ pub struct World {
     pub files: Arc<dyn Files>,
     /// The variables as they were at the start.
     pub environment: Arc<Environment>,
+    /// Names of other machines.
+    pub hosts: Arc<dyn Hosts>,
     /// Requests to upstreams.
     pub http: Arc<dyn Http>,
     /// Helper programs, such as a `credential_process`.
@@ -95,6 +99,7 @@ impl World {
             http: Arc::new(http::Upstream::new(environment.clone(), clock.clone())),
             clock,
             files: Arc::new(files::SystemFiles),
+            hosts: Arc::new(hosts::SystemHosts),
             keyring: keyring::system(&processes, &environment),
             environment,
             processes,

@@ -263,6 +263,7 @@ fn world(clock: &Arc<SimulatedClock>, cloud: &Cloud, cable: &Arc<Cable>, files: 
     World {
         clock: clock.clone(),
         files: Arc::new(files.clone()),
+        hosts: Arc::new(credenza::world::hosts::SystemHosts),
         environment: Arc::new(Environment::from_iter([("HOME", "/home/u"), ("USER", "u")])),
         http: Arc::new(http),
         processes: Arc::new(NoProcesses),

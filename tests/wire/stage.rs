@@ -251,6 +251,7 @@ impl Stage {
         });
         let world = World {
             clock: clock.clone(),
+            hosts: Arc::new(credenza::world::hosts::SystemHosts),
             files: Arc::new(SystemFiles),
             environment: Arc::new(Environment::default()),
             http: Arc::new(Nothing),
@@ -270,7 +271,7 @@ impl Stage {
         let of_azure = AZURE.into_iter().map(|(name, ids)| {
             let [client_id, object_id, resource_id] = ids.map(|id| Some(id.to_owned()));
             let azure = Some(PrincipalIds { client_id, object_id, resource_id });
-            (name.into(), Named { known: Known::default(), azure })
+            (name.into(), Named { known: Known::default(), azure, ask: None })
         });
         let names: BTreeMap<IdentityName, Named> = of_aws.chain(of_azure).collect();
         let (_, names) = watch::channel(Arc::new(names));

@@ -3,11 +3,12 @@
 //! Opens nothing and asks nobody: whether an address is this machine's shows when it is opened. `${NAME}` means nothing here.
 //! Called by [`super::Own`]; what comes of it is [`Config::listeners`](crate::config::Config).
 
-mod address;
+pub(super) mod address;
 pub(super) mod azure;
 mod doubts;
 pub(super) mod kubernetes;
 mod metadata;
+mod neighbours;
 mod task;
 
 use std::collections::BTreeSet;
@@ -68,7 +69,8 @@ impl SaidOfListener {
         let place = reader.place(start);
         reader.check_keys(&LISTENER, table);
         for (key, example) in REQUIRED {
-            if !table.contains_key(*key) {
+            let by_neighbours = *key == "identities" && table.contains_key("neighbours");
+            if !table.contains_key(*key) && !by_neighbours {
                 reader.complain(start, format!("a [[listener]] needs `{key}`, such as {key} = {example}"));
             }
         }
@@ -76,6 +78,9 @@ impl SaidOfListener {
         let dialects = get("dialects").and_then(|item| dialects(reader, item));
         let address = get("address").and_then(|item| reader.parsed("address", item, address::address));
         let identities = get("identities").and_then(|item| identities(reader, item));
+        let neighbours = get("neighbours").and_then(|item| neighbours::read(reader, item));
+        let (neighbours, of_neighbours) = neighbours.map_or((Vec::new(), None), |(all, names)| (all, Some(names)));
+        let identities = identities.or(of_neighbours);
         let peers = get("peers").and_then(|item| reader.word("peers", item, PEERS));
         let hop_limit = get("hop_limit").and_then(|item| reader.number("hop_limit", item, HOP_LIMITS));
         let mut switch = |key: &str, default: bool| {
@@ -96,6 +101,7 @@ impl SaidOfListener {
             dialects: dialects.clone().unwrap_or_default(),
             identities: written.iter().map(|written| written.value.as_str().into()).collect(),
             peers: peers.as_ref().map(|peers| peers.value).unwrap_or_default(),
+            neighbours,
             hop_limit: hop_limit.map_or(*HOP_LIMITS.start(), |written| written.value),
             require_token,
             imds_v1,
@@ -153,6 +159,7 @@ pub(super) const LISTENER: Keys = Keys {
         "address",
         "identities",
         "peers",
+        "neighbours",
         "hop_limit",
         "require_token",
         "imds_v1",
@@ -249,11 +256,25 @@ fn check_together(reader: &mut Reader<'_>, table: &DeTable<'_>, definition: &Lis
             reader.complain(written.span().start, text);
         }
     }
-    let count = definition.identities.len();
+    if let Some((written, _)) = table.get_key_value("neighbours") {
+        for (key, why) in neighbours::NOT_BESIDE {
+            if let Some((other, _)) = table.get_key_value(*key) {
+                reader.complain(other.span().start, format!("`{key}`: {why}: take one of both out"));
+            }
+        }
+        let alone = definition.dialects.iter().all(|dialect| *dialect == neighbours::WITHOUT);
+        let nothing =
+            alone.then(|| "`neighbours` means nothing here, where every dialect wants a token: take it out".to_owned());
+        if let Some(text) = nothing.or_else(|| neighbours::unreachable(definition.address)) {
+            reader.complain(written.span().start, text);
+        }
+    }
+    let most = definition.neighbours.iter().map(|neighbour| neighbour.identities.len()).max();
+    let count = most.unwrap_or(definition.identities.len());
     let has = |dialect| definition.dialects.contains(&dialect);
     // beside `azure-imds` there may be Azure identities: which those are shows later
     let one_alone = has(Dialect::Ec2) && !has(Dialect::AzureImds);
-    if let Some(item) = table.get("identities").filter(|_| one_alone && count > 1) {
+    if let Some(item) = table.get("identities").or(table.get("neighbours")).filter(|_| one_alone && count > 1) {
         let text = format!(
             "`identities`: an instance has one role, so with `ec2` one identity is served, and these are {count}: write a \
              [[listener]] for each"

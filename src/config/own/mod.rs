@@ -5,6 +5,7 @@
 
 pub(super) mod azure;
 mod listener;
+mod relay;
 mod sso;
 mod user;
 pub(super) mod variables;
@@ -39,6 +40,7 @@ use crate::credential::IdentityName;
 use crate::world::Files;
 pub use azure::{SaidOfAzure, SaidOfCertificateKey, SaidOfToken, SourceWord};
 pub use listener::SaidOfListener;
+pub use relay::{RelayDefinition, SaidOfRelay};
 pub use sso::SaidOfSession;
 pub use user::{SaidOfKeys, SaidOfUser};
 pub(super) use variables::is_name;
@@ -52,6 +54,8 @@ pub struct Own {
     pub identities: BTreeMap<IdentityName, Said>,
     /// `[[listener]]`, in the order of the files.
     pub listeners: Vec<SaidOfListener>,
+    /// `[relay]`
+    pub relay: SaidOfRelay,
     /// `[sso.X]`, by the session's name or start URL.
     pub sessions: BTreeMap<String, SaidOfSession>,
 }
@@ -63,12 +67,19 @@ pub struct Server {
     pub listen: Option<Written<SocketAddr>>,
     /// `sessions`, where it was written.
     pub sessions: Option<Written<SessionsAtRest>>,
+    /// `relay_listen`, where it was written: where relays come that cannot mount the data socket.
+    pub relay_listen: Option<Written<SocketAddr>>,
 }
 
 impl Server {
     /// The address that is tried first.
     pub fn address(&self) -> SocketAddr {
         self.listen.as_ref().map_or(DEFAULT_ADDRESS, |listen| listen.value)
+    }
+
+    /// Where relays come that cannot mount the data socket.
+    pub fn relay_address(&self) -> SocketAddr {
+        self.relay_listen.as_ref().map_or(DEFAULT_RELAY_ADDRESS, |listen| listen.value)
     }
 
     /// Whether user sessions outlive the daemon: in memory only, where nothing is written.
@@ -79,6 +90,9 @@ impl Server {
 
 /// Where the main listener is when nothing was written.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9711);
+
+/// Where relays come when nothing was written: Docker Desktop brings what is sent to `host.docker.internal` to loopback.
+pub const DEFAULT_RELAY_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9713);
 
 /// What `[identity.X]` says beyond the profile, or that it is an Azure identity. Everything but `keep_warm` and `azure` is about a
 /// role.
@@ -171,6 +185,8 @@ impl Own {
     fn lay_over(&mut self, upper: Self) {
         self.server.listen = upper.server.listen.or(self.server.listen.take());
         self.server.sessions = upper.server.sessions.or(self.server.sessions.take());
+        self.server.relay_listen = upper.server.relay_listen.or(self.server.relay_listen.take());
+        self.relay.lay_over(upper.relay);
         self.lay_listeners_over(upper.listeners);
         for (name, upper) in upper.identities {
             match self.identities.get_mut(&name) {
@@ -298,8 +314,8 @@ fn at<T>(written: &Option<Written<T>>) -> Option<&Place> {
 }
 
 const ROOT: Keys =
-    Keys { table: "the file", known: &["server", "identity", "sso", "listener"], later: &["policy", "azure"] };
-const SERVER: Keys = Keys { table: "[server]", known: &["listen", "sessions"], later: &[] };
+    Keys { table: "the file", known: &["server", "identity", "sso", "listener", "relay"], later: &["policy", "azure"] };
+const SERVER: Keys = Keys { table: "[server]", known: &["listen", "sessions", "relay_listen"], later: &[] };
 const IDENTITY: Keys = Keys {
     table: "[identity]",
     known: &[
@@ -334,6 +350,9 @@ fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
     if let Some(server) = document.get("server").and_then(|item| reader.table("server", item)) {
         reader.check_keys(&SERVER, server);
         own.server.listen = server.get("listen").and_then(|item| reader.parsed("listen", item, address));
+        let relay_listen = server.get("relay_listen");
+        own.server.relay_listen =
+            relay_listen.and_then(|item| reader.parsed("relay_listen", item, listener::address::address));
         let sessions = server.get("sessions");
         own.server.sessions = sessions.and_then(|item| reader.parsed("sessions", item, SessionsAtRest::parse));
     }
@@ -352,6 +371,9 @@ fn parse(path: &Arc<Path>, text: &str, complaints: &mut Vec<Complaint>) -> Own {
                 own.sessions.insert(name.get_ref().to_string(), SaidOfSession::read(&mut reader, place, table));
             }
         }
+    }
+    if let Some(relay) = document.get("relay") {
+        own.relay = SaidOfRelay::read(&mut reader, relay);
     }
     let listeners = document.get("listener");
     if let Some(items) = listeners.and_then(|item| reader.list("listener", "[[listener]] in double brackets", item)) {

@@ -284,6 +284,7 @@ fn refusals_keep_their_status_and_their_words() {
     let failed = Refusal::Failed(Failure::new(FailureClass::TryLater, "Pending", "ask again\nsoon"));
     for (refusal, status, words) in [
         (Refusal::ForeignPeer, 403, "peers"),
+        (Refusal::UnknownNeighbour, 403, "neighbours"),
         (Refusal::Host, 403, "Host"),
         (Refusal::Browser, 403, "browser"),
         (Refusal::Method, 405, "GET or HEAD"),

@@ -383,6 +383,7 @@ pub(super) fn world(clock: Arc<dyn Clock>) -> World {
     World {
         clock,
         files: Arc::new(Nothing),
+        hosts: Arc::new(crate::world::hosts::SystemHosts),
         environment: Arc::new(Environment::default()),
         http: Arc::new(Nothing),
         processes: Arc::new(Nothing),

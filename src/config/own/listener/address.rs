@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Reads an address. Only what was named is opened, so neither all addresses nor a name will do: who is let in must not
 /// depend on what the machine or its resolver has today. The error is a whole sentence.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(in crate::config::own) fn address(text: &str) -> Result<SocketAddr, String> {
     let Ok(address) = text.parse::<SocketAddr>() else { return Err(no_address(text)) };
     let port = if address.port() == 0 { USUAL_PORT } else { address.port() };
     // IPv4 in the form of IPv6 is the same socket by another name

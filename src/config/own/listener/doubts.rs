@@ -59,7 +59,7 @@ fn identity<'i>(typed: &str, identities: &'i Identities) -> Option<&'i Identity>
 impl SaidOfListener {
     /// What the identities are, and what the dialects want.
     fn clouds(&self, identities: &Identities) -> Vec<Complaint> {
-        let ListenerDefinition { dialects, identities: names, .. } = &self.definition;
+        let ListenerDefinition { dialects, identities: names, neighbours, .. } = &self.definition;
         let azure = |name: &str| match identity(name, identities) {
             Some(identity) => identity.is_azure(),
             None => sounds_like_azure(name),
@@ -86,6 +86,7 @@ impl SaidOfListener {
             }
         }
         if dialects.contains(&Dialect::Ec2)
+            && neighbours.is_empty()
             && let Some((name, place)) = placed().filter(|(name, _)| !azure(name)).nth(1)
         {
             let text = format!(

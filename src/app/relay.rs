@@ -1,0 +1,239 @@
+//! [`Relay`]: what `credenza relay` runs in a container: the fixed addresses, and the way to the host's daemon.
+//!
+//! It fails closed: where there is no grant, or one that the daemon does not take, nothing listens. A daemon that is away is waited for,
+//! since containers are often there first. Called by the command.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::AppError;
+use super::neighbours::terms_of_one;
+use super::terms::Own;
+use crate::config::{Config, ListenerDefinition, Peers, RelayDefinition};
+use crate::secret::Secret;
+use crate::server::health::Report;
+use crate::server::hello::Place;
+use crate::server::listener::{Listener, Reach};
+use crate::server::neighbours::Lookups;
+use crate::server::relay::{self, Stream, Upstream};
+use crate::server::terms::Terms;
+use crate::world::{BoxFuture, World, local_socket};
+
+/// A relay that has its addresses, and does not serve yet.
+pub struct Relay {
+    listening: Vec<(Listener, Arc<relay::Relay>)>,
+}
+
+impl Relay {
+    /// Waits for the daemon, shows it the grant, and takes the addresses.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing says what to listen at, the grant is missing or refused, or an address cannot be had.
+    pub async fn build(world: &World) -> Result<Self, AppError> {
+        let config = Config::load(world)?;
+        let definitions = &config.listeners;
+        let Some(first) = definitions.first() else { return Err(AppError::Relay(NO_LISTENER.to_owned())) };
+        let upstream: Arc<dyn Upstream> = Arc::new(Socket::of(&config.relay, world)?);
+        admitted(&*upstream, &place_of(first)).await?;
+        let lookups = Lookups::new(Arc::clone(&world.hosts));
+        let mut listening = Vec::new();
+        for definition in definitions {
+            let listener = Listener::bind_named(definition.address, Reach::Network)?.with_hops(definition.hop_limit)?;
+            let relay = relay::Relay {
+                upstream: Arc::clone(&upstream),
+                place: place_of(definition),
+                neighbours: definition.neighbours.clone(),
+                lookups: Arc::clone(&lookups),
+                refusing: Arc::new(refusing(definition, &config, world)),
+                clock: Arc::clone(&world.clock),
+            };
+            listening.push((listener, Arc::new(relay)));
+        }
+        Ok(Self { listening })
+    }
+
+    /// Where containers are answered.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.iter().map(|(listener, _)| listener.address()).collect()
+    }
+
+    /// Serves until `stop` turns true, or its other end is dropped.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let mut serving = JoinSet::new();
+        for (listener, relay) in self.listening {
+            tracing::info!(address = %listener.address(), "a listener serves");
+            serving.spawn(relay.serve(listener, stop.clone()));
+        }
+        while serving.join_next().await.is_some() {}
+    }
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Relay({:?})", self.addresses())
+    }
+}
+
+/// How it stands with the relay of this configuration, asked as its containers do: through its own listener.
+///
+/// # Errors
+///
+/// Where nobody listens, or what answers is no relay.
+pub async fn health(config: &Config) -> Result<Report, String> {
+    let Some(listener) = config.listeners.first() else { return Err(NO_LISTENER.to_owned()) };
+    let address = listener.address;
+    let request = http::Request::get(format!("http://{address}/healthz")).body(bytes::Bytes::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let limits = crate::world::http::HttpLimits { total: Duration::from_secs(5), ..Default::default() };
+    let answer = async {
+        let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        let answer = crate::world::http::exchange::exchange(stream, request, limits, &address.to_string()).await;
+        answer.map_err(|error| error.to_string())
+    };
+    let answer = answer.await.map_err(|error| format!("the relay does not answer at {address}: {error}"))?;
+    report_of(answer.status(), answer.body())
+}
+
+/// What an answer to `GET /healthz` says. The error is a sentence of the daemon's, or about it.
+fn report_of(status: StatusCode, body: &[u8]) -> Result<Report, String> {
+    if matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE)
+        && let Ok(report) = serde_json::from_slice(body)
+    {
+        return Ok(report);
+    }
+    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let said =
+        said.as_ref().and_then(|said| said.get("message").or(said.get("error_description")).unwrap_or(said).as_str());
+    Err(said.map_or_else(|| format!("it answers with status {}", status.as_u16()), str::to_owned))
+}
+
+/// Shows the grant to the daemon, and waits for one as long as there is none.
+async fn admitted(upstream: &dyn Upstream, place: &Place) -> Result<(), AppError> {
+    let mut told = false;
+    loop {
+        match relay::ask_health(upstream, place).await {
+            Ok((StatusCode::FORBIDDEN, body)) => {
+                let why = report_of(StatusCode::FORBIDDEN, &body).err().unwrap_or_default();
+                return Err(AppError::Relay(format!("the daemon refuses the grant: {why}")));
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(reason = %error, "no daemon answers: waiting for it, and nothing listens until then");
+                }
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+const AGAIN: Duration = Duration::from_secs(1);
+
+const NO_LISTENER: &str = "no [[listener]] says where containers ask: write one, such as address = \"169.254.170.2:80\", \
+                           dialects = [\"ecs\"], neighbours = { app = [\"my-dev\"] }";
+
+/// What is said of an address to the daemon.
+fn place_of(definition: &ListenerDefinition) -> Place {
+    let json = |object: &serde_json::Map<String, serde_json::Value>| match object.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(object).unwrap_or_default(),
+    };
+    Place {
+        address: definition.address,
+        dialects: definition.dialects.iter().map(|dialect| dialect.word().to_owned()).collect(),
+        require_token: definition.require_token,
+        imds_v1: definition.imds_v1,
+        faithful: definition.faithful,
+        disabled: !definition.enabled,
+        metadata: definition.metadata.clone(),
+        task: json(&definition.task),
+        vm: json(&definition.vm),
+    }
+}
+
+/// In which words a refusal is said at an address.
+fn refusing(definition: &ListenerDefinition, config: &Config, world: &World) -> Terms {
+    let made = terms_of_one(definition, None, "", config, &Own::new(&*world.random));
+    made.unwrap_or_else(|_| Terms::of_nothing(Peers::Nobody, Vec::new()))
+}
+
+/// The way over a mounted socket, with the token of a file.
+struct Socket {
+    path: PathBuf,
+    grant: GrantFile,
+}
+
+impl Socket {
+    fn of(definition: &RelayDefinition, world: &World) -> Result<Self, AppError> {
+        let grant =
+            GrantFile { path: definition.grant.clone(), world: world.clone(), last: Mutex::new(Secret::new("")) };
+        let read = grant.read().map_err(AppError::Relay)?;
+        grant.keep(read);
+        Ok(Self { path: definition.upstream.clone(), grant })
+    }
+}
+
+impl Upstream for Socket {
+    fn connect(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let stream = local_socket::connect(&self.path).await.map_err(|error| {
+                io::Error::new(error.kind(), format!("{} cannot be reached: {error}", self.path.display()))
+            })?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+
+    fn token(&self) -> Secret {
+        self.grant.now()
+    }
+}
+
+/// A grant's token in a file, which may be replaced by another while we run.
+struct GrantFile {
+    path: PathBuf,
+    world: World,
+    last: Mutex<Secret>,
+}
+
+impl GrantFile {
+    /// The token. The error is a sentence with what mends it.
+    fn read(&self) -> Result<Secret, String> {
+        let path = self.path.display();
+        let make = "make one on the host with `credenza grant new --token-file FILE IDENTITY...`, and give it to the container";
+        let bytes = self.world.files.read(&self.path).map(zeroize::Zeroizing::new).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no grant at {path}: {make}"),
+            io::ErrorKind::PermissionDenied => format!(
+                "the grant at {path} may not be read by this user: run the container as the file's owner (`user:` in a compose \\
+                 file)"
+            ),
+            _ => format!("the grant at {path} cannot be read: {error}"),
+        })?;
+        let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+        let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_token {
+            return Err(format!("what lies at {path} is no grant's token: {make}"));
+        }
+        Ok(Secret::new(text))
+    }
+
+    fn keep(&self, token: Secret) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// What it says now, else what it said last.
+    fn now(&self) -> Secret {
+        if let Ok(token) = self.read() {
+            self.keep(token);
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
