@@ -99,7 +99,10 @@ impl Relay {
         }
         let all = self.neighbours.iter().map(|neighbour| &neighbour.who);
         let Some(who) = find(all, from.ip(), &self.lookups).await else {
-            return Visit { container: Some(from.ip().to_canonical().to_string()), ..visit };
+            // what there is here, so that it is refused in the words of it
+            let all = self.neighbours.iter().flat_map(|neighbour| &neighbour.identities);
+            let identities = all.map(ToString::to_string).collect();
+            return Visit { container: Some(from.ip().to_canonical().to_string()), identities, ..visit };
         };
         let found = self.neighbours.iter().find(|neighbour| neighbour.who == who);
         let identities = found.map(|neighbour| neighbour.identities.iter().map(ToString::to_string).collect());

@@ -19,6 +19,7 @@ mod neighbours;
 mod pod;
 mod refusals;
 mod relative;
+mod relayed;
 mod stage;
 mod states;
 mod strangers;

@@ -77,7 +77,7 @@ impl SaidOfListener {
         let get = |key: &str| table.get(key);
         let dialects = get("dialects").and_then(|item| dialects(reader, item));
         let address = get("address").and_then(|item| reader.parsed("address", item, address::address));
-        let identities = get("identities").and_then(|item| identities(reader, item));
+        let identities = get("identities").and_then(|item| identities(reader, "identities", item));
         let neighbours = get("neighbours").and_then(|item| neighbours::read(reader, item));
         let (neighbours, of_neighbours) = neighbours.map_or((Vec::new(), None), |(all, names)| (all, Some(names)));
         let identities = identities.or(of_neighbours);
@@ -227,17 +227,17 @@ fn words() -> Vec<&'static str> {
     Dialect::ALL.iter().map(|dialect| dialect.word()).collect()
 }
 
-fn identities<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<Vec<Written<String>>> {
-    let items = reader.list("identities", "a list of texts", item)?;
+fn identities<'a>(reader: &mut Reader<'a>, key: &str, item: &Item<'a>) -> Option<Vec<Written<String>>> {
+    let items = reader.list(key, "a list of texts", item)?;
     if items.is_empty() {
-        reader.complain(item.span().start, "`identities` is empty: name what is to be served".to_owned());
+        reader.complain(item.span().start, format!("`{key}` is empty: name what is to be served"));
         return None;
     }
     let mut names: Vec<Written<String>> = Vec::new();
     for item in items.iter() {
-        let Some(name) = reader.text("identities", item) else { continue };
+        let Some(name) = reader.text(key, item) else { continue };
         if names.iter().any(|earlier| earlier.value == name.value) {
-            let text = format!("`identities` names `{}` twice: take one of them out", name.value);
+            let text = format!("`{key}` names `{}` twice: take one of them out", name.value);
             reader.complain(item.span().start, text);
         }
         names.push(name);
@@ -274,9 +274,10 @@ fn check_together(reader: &mut Reader<'_>, table: &DeTable<'_>, definition: &Lis
     let has = |dialect| definition.dialects.contains(&dialect);
     // beside `azure-imds` there may be Azure identities: which those are shows later
     let one_alone = has(Dialect::Ec2) && !has(Dialect::AzureImds);
-    if let Some(item) = table.get("identities").or(table.get("neighbours")).filter(|_| one_alone && count > 1) {
+    let written = ["identities", "neighbours"].into_iter().find_map(|key| Some((key, table.get(key)?)));
+    if let Some((key, item)) = written.filter(|_| one_alone && count > 1) {
         let text = format!(
-            "`identities`: an instance has one role, so with `ec2` one identity is served, and these are {count}: write a \
+            "`{key}`: an instance has one role, so with `ec2` one identity is served, and these are {count}: write a \
              [[listener]] for each"
         );
         reader.complain(item.span().start, text);

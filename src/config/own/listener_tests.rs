@@ -347,3 +347,68 @@ fn the_first_listener_that_serves_an_identity_in_a_dialect_is_found() {
     assert_eq!(port("prod", Dialect::Ec2), None);
     assert_eq!(port("nowhere", Dialect::Ecs), None);
 }
+
+fn with_neighbours(dialects: &str, lines: &str) -> String {
+    format!("[[listener]]\ndialects = [{dialects}]\naddress = \"169.254.170.2:80\"\n{lines}\n")
+}
+
+#[test]
+fn neighbours_say_who_gets_what() {
+    let text = with_neighbours(
+        "\"ecs\"",
+        "neighbours = { app = [\"b\", \"a\"], \"10.0.0.5\" = [\"a\"], \"10.0.0.0/28\" = [\"c\"] }",
+    );
+    let all = listeners(&text);
+    let found: Vec<_> = all[0].neighbours.iter().map(|one| (one.who.to_string(), one.identities.len())).collect();
+    let mut sorted = found.clone();
+    sorted.sort();
+    assert_eq!(sorted, [("10.0.0.0/28".to_owned(), 1), ("10.0.0.5".to_owned(), 1), ("app".to_owned(), 2)]);
+    let mut identities = all[0].identities.clone();
+    identities.sort();
+    assert_eq!(identities, ["a".into(), "b".into(), "c".into()]);
+    let app = all[0].neighbours.iter().find(|one| one.who.to_string() == "app").unwrap();
+    let seen = all[0].seen_by(Some(app));
+    assert_eq!((seen.peers, seen.identities.as_slice()), (Peers::Any, ["b".into(), "a".into()].as_slice()));
+    assert_eq!(all[0].seen_by(None).peers, Peers::Nobody);
+}
+
+#[test]
+fn neighbours_that_make_no_sense_are_complained_of() {
+    let neighbours = "neighbours = { app = [\"a\"] }";
+    each(&[
+        (
+            with_neighbours("\"ecs\"", "neighbours = {}"),
+            ":4: `neighbours` is empty: write who gets what, such as neighbours = { app = [\"prod\"] }",
+        ),
+        (
+            with_neighbours("\"ecs\"", "neighbours = { app = [] }"),
+            ":4: `app` is empty: name what is to be served",
+        ),
+        (
+            with_neighbours("\"ecs\"", "neighbours = { \"10.0.0.1/28\" = [\"a\"] }"),
+            ":4: `neighbours`: `10.0.0.1/28` has bits behind its 28: write `10.0.0.0/28`, or `10.0.0.1` for the one address",
+        ),
+        (
+            with_neighbours("\"ecs\"", &format!("{neighbours}\npeers = \"any\"")),
+            ":5: `peers`: `neighbours` says who may ask: take one of both out",
+        ),
+        (
+            with_neighbours("\"ecs\"", &format!("{neighbours}\nidentities = [\"a\"]")),
+            ":5: `identities`: `neighbours` says who gets what: take one of both out",
+        ),
+        (
+            with_neighbours("\"pod-identity\"", neighbours),
+            ":4: `neighbours` means nothing here, where every dialect wants a token: take it out",
+        ),
+        (
+            with_neighbours("\"ecs\"", neighbours).replace("169.254.170.2:80", "127.0.0.1:9712"),
+            ":4: `neighbours`: containers have networks of their own, from which 127.0.0.1:9712 is not reached: write an address of \
+             the network that they share, or take `neighbours` out",
+        ),
+        (
+            with_neighbours("\"ec2\"", "neighbours = { app = [\"a\", \"b\"] }"),
+            ":4: `neighbours`: an instance has one role, so with `ec2` one identity is served, and these are 2: write a \
+             [[listener]] for each",
+        ),
+    ]);
+}

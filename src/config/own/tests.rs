@@ -46,7 +46,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     );
     assert_eq!(
         complaints("zzz = 1\n"),
-        [":1: unknown key `zzz` in the file: known are server, identity, sso, listener"]
+        [":1: unknown key `zzz` in the file: known are server, identity, sso, listener, relay"]
     );
 }
 
@@ -266,7 +266,7 @@ fn the_azure_set_ups_that_come_with_us_are_whole() {
 fn the_example_shows_every_key() {
     let example = include_str!("../../../config/example.toml");
     let of_listeners = listener::LISTENER.known.iter().chain(listener::kubernetes::KUBERNETES.known);
-    let of_listeners = of_listeners.chain(listener::azure::AZURE.known);
+    let of_listeners = of_listeners.chain(listener::azure::AZURE.known).chain(relay::RELAY.known);
     let tables = ["metadata", "task", "kubernetes"].map(|name| (name, format!("[listener.{name}]")));
     for key in IDENTITY.known.iter().chain(SERVER.known).chain(sso::SSO.known).chain(of_listeners) {
         let table = tables.iter().find(|(name, _)| name == key).map(|(_, header)| header.clone());

@@ -18,7 +18,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>, item: &Item<'a>) -> Option<(Vec<
         if let Err(reason) = &who {
             reader.complain(key.span().start, format!("`neighbours`: {reason}"));
         }
-        let Some(names) = super::identities(reader, item) else { continue };
+        let Some(names) = super::identities(reader, key.get_ref(), item) else { continue };
         let Ok(who) = who else { continue };
         if neighbours.iter().any(|earlier| earlier.who == who) {
             reader.complain(key.span().start, format!("`neighbours` names {who} twice: make one of both"));
