@@ -35,6 +35,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["world/", "server/", "control/"]),
     ("clap", &["cli/", "cli.rs"]),
     ("rustls", &["world/"]),
+    ("tokio_rustls", &["world/"]),
+    ("rcgen", &["world/"]),
     ("libc", &["world/system"]),
 ];
 
