@@ -29,6 +29,7 @@ pub mod ourselves;
 pub mod peer;
 pub mod pem;
 pub mod person;
+pub mod pinned;
 pub mod places;
 pub mod port;
 pub mod process;
