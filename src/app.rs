@@ -43,6 +43,8 @@ mod once;
 pub mod portal;
 mod recipes;
 pub mod relay;
+mod relay_entrance;
+mod relay_way;
 mod relayed;
 mod reload;
 mod seals;

@@ -5,7 +5,7 @@
 //! folders (a desktop's and a cron job's) do not write the same grants.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -17,6 +17,7 @@ use super::generated::AwsFiles;
 use super::listeners::Listeners;
 use super::marker::Marker;
 use super::recipes::{Book, names};
+use super::relay_entrance::RelayEntrance;
 use super::relayed::Relayed;
 use super::reload::Reload;
 use super::seals::Seals;
@@ -118,10 +119,18 @@ impl App {
         let service = Service::new(engine.clone(), grants.clone(), known, audit.clone(), clock.clone());
         let seals = Seals::kept(&state, &*world.random);
         let relayed = Relayed::new(Arc::clone(&config), seals.clone());
-        let data = data_socket(&places, &state).map(|socket| {
-            let side = DataSide { service: Arc::clone(&service), relays: relayed.clone() };
-            (side, socket)
+        let side = DataSide { service: Arc::clone(&service), relays: relayed.clone() };
+        let stop = watch::Sender::new(false);
+        let entrance = Arc::new(RelayEntrance {
+            side: side.clone(),
+            grants: Arc::clone(&grants),
+            state: Arc::clone(&state),
+            address: config.server.relay_address(),
+            stop: stop.clone(),
+            open: Mutex::default(),
         });
+        entrance.open_for_who_was_invited();
+        let data = data_socket(&places, &state).map(|socket| (side, socket));
         let listeners = Listeners::new(&world, &service, seals, activation::taken());
         listeners.follow(&config);
         let (looks, asked) = mpsc::unbounded_channel();
@@ -161,7 +170,8 @@ impl App {
             shell_files: (shells.config_file(), shells.credentials_file()),
             started: clock.now().wall,
             clock,
-            stop: watch::Sender::new(false),
+            stop,
+            entrance,
             config: RwLock::new(config),
             unusable: RwLock::default(),
             looks,

@@ -5,8 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -16,20 +15,60 @@ use tokio::time::sleep;
 
 use super::AppError;
 use super::neighbours::terms_of_one;
+use super::relay_way::Way;
 use super::terms::Own;
-use crate::config::{Config, ListenerDefinition, Peers, RelayDefinition};
-use crate::secret::Secret;
+use crate::config::{Config, ListenerDefinition, Peers};
+use crate::secret::{Digest, Secret};
 use crate::server::health::Report;
 use crate::server::hello::Place;
 use crate::server::listener::{Listener, Reach};
 use crate::server::neighbours::Lookups;
-use crate::server::relay::{self, Stream, Upstream};
+use crate::server::relay::{self, Upstream};
 use crate::server::terms::Terms;
-use crate::world::{BoxFuture, World, local_socket};
+use crate::world::pinned::Keypair;
+use crate::world::{Clock, World};
 
 /// A relay that has its addresses, and does not serve yet.
 pub struct Relay {
     listening: Vec<(Listener, Arc<relay::Relay>)>,
+}
+
+/// Passes what comes to an address of loopback on to the daemon as it is, where that cannot be reached by one: in a container that mounts
+/// the data socket. A grant's token is shown in each request.
+pub struct Forward {
+    listener: Listener,
+    upstream: Arc<dyn Upstream>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Forward {
+    /// Takes the address.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be had, is none of loopback, or nothing says where the daemon is.
+    pub fn build(world: &World, address: SocketAddr) -> Result<Self, AppError> {
+        let config = Config::load(world)?;
+        let upstream = Arc::new(Way::of_anybody(&config.relay, world).map_err(AppError::Relay)?);
+        Ok(Self { listener: Listener::bind(address)?, upstream, clock: Arc::clone(&world.clock) })
+    }
+
+    /// Where it is, with the port that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Serves until `stop` turns true, or its other end is dropped.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let Self { listener, upstream, clock } = self;
+        relay::forward(upstream, Arc::new(Terms::of_grants()), clock, listener, stop).await;
+    }
+}
+
+impl std::fmt::Debug for Forward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Forward({})", self.address())
+    }
 }
 
 impl Relay {
@@ -42,7 +81,7 @@ impl Relay {
         let config = Config::load(world)?;
         let definitions = &config.listeners;
         let Some(first) = definitions.first() else { return Err(AppError::Relay(NO_LISTENER.to_owned())) };
-        let upstream: Arc<dyn Upstream> = Arc::new(Socket::of(&config.relay, world)?);
+        let upstream: Arc<dyn Upstream> = Arc::new(Way::of(&config.relay, world).map_err(AppError::Relay)?);
         admitted(&*upstream, &place_of(first)).await?;
         let lookups = Lookups::new(Arc::clone(&world.hosts));
         let mut listening = Vec::new();
@@ -52,6 +91,8 @@ impl Relay {
                 upstream: Arc::clone(&upstream),
                 place: place_of(definition),
                 neighbours: definition.neighbours.clone(),
+                anybody: definition.peers == Peers::Any,
+                identities: definition.identities.clone(),
                 lookups: Arc::clone(&lookups),
                 refusing: Arc::new(refusing(definition, &config, world)),
                 clock: Arc::clone(&world.clock),
@@ -81,6 +122,16 @@ impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Relay({:?})", self.addresses())
     }
+}
+
+/// A certificate of a relay's own with its key, as PEM, and its fingerprint.
+///
+/// # Errors
+///
+/// Where the system gives no random bytes.
+pub fn keypair() -> Result<(Secret, Digest), String> {
+    let made = Keypair::generate().map_err(|error| error.to_string())?;
+    Ok((made.pem().clone(), made.fingerprint()))
 }
 
 /// How it stands with the relay of this configuration, asked as its containers do: through its own listener.
@@ -126,6 +177,10 @@ async fn admitted(upstream: &dyn Upstream, place: &Place) -> Result<(), AppError
                 return Err(AppError::Relay(format!("the daemon refuses the grant: {why}")));
             }
             Ok(_) => return Ok(()),
+            // over TLS, one that is not welcome hears so before it can ask
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(AppError::Relay(format!("the daemon does not let us in: {error}")));
+            }
             Err(error) => {
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!(reason = %error, "no daemon answers: waiting for it, and nothing listens until then");
@@ -164,76 +219,4 @@ fn place_of(definition: &ListenerDefinition) -> Place {
 fn refusing(definition: &ListenerDefinition, config: &Config, world: &World) -> Terms {
     let made = terms_of_one(definition, None, "", config, &Own::new(&*world.random));
     made.unwrap_or_else(|_| Terms::of_nothing(Peers::Nobody, Vec::new()))
-}
-
-/// The way over a mounted socket, with the token of a file.
-struct Socket {
-    path: PathBuf,
-    grant: GrantFile,
-}
-
-impl Socket {
-    fn of(definition: &RelayDefinition, world: &World) -> Result<Self, AppError> {
-        let grant =
-            GrantFile { path: definition.grant.clone(), world: world.clone(), last: Mutex::new(Secret::new("")) };
-        let read = grant.read().map_err(AppError::Relay)?;
-        grant.keep(read);
-        Ok(Self { path: definition.upstream.clone(), grant })
-    }
-}
-
-impl Upstream for Socket {
-    fn connect(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
-        Box::pin(async move {
-            let stream = local_socket::connect(&self.path).await.map_err(|error| {
-                io::Error::new(error.kind(), format!("{} cannot be reached: {error}", self.path.display()))
-            })?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
-    }
-
-    fn token(&self) -> Secret {
-        self.grant.now()
-    }
-}
-
-/// A grant's token in a file, which may be replaced by another while we run.
-struct GrantFile {
-    path: PathBuf,
-    world: World,
-    last: Mutex<Secret>,
-}
-
-impl GrantFile {
-    /// The token. The error is a sentence with what mends it.
-    fn read(&self) -> Result<Secret, String> {
-        let path = self.path.display();
-        let make = "make one on the host with `credenza grant new --token-file FILE IDENTITY...`, and give it to the container";
-        let bytes = self.world.files.read(&self.path).map(zeroize::Zeroizing::new).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => format!("there is no grant at {path}: {make}"),
-            io::ErrorKind::PermissionDenied => format!(
-                "the grant at {path} may not be read by this user: run the container as the file's owner (`user:` in a compose \\
-                 file)"
-            ),
-            _ => format!("the grant at {path} cannot be read: {error}"),
-        })?;
-        let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
-        let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_token {
-            return Err(format!("what lies at {path} is no grant's token: {make}"));
-        }
-        Ok(Secret::new(text))
-    }
-
-    fn keep(&self, token: Secret) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = token;
-    }
-
-    /// What it says now, else what it said last.
-    fn now(&self) -> Secret {
-        if let Ok(token) = self.read() {
-            self.keep(token);
-        }
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }

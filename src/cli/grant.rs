@@ -105,32 +105,15 @@ const ATTACH: &str = "cannot attach the grant";
 
 async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
     let NewArgs { identities, token_file, lasts, name } = arguments;
-    let config = Config::load(&context.world).map_err(AppError::from);
-    let config = config.map_err(|error| Trouble::of_app(NEW, &error))?;
     let token_file = token_file.map(|path| places::absolute(&path));
-    if let Some(path) = token_file.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(there_already(path));
+    if let Some(path) = &token_file {
+        still_free(path, NEW)?;
     }
-    // what nobody has stays as it was typed: the daemon says so
-    let whole = |name: String| config.name_of(&name).map_or(name.clone(), ToString::to_string);
-    let identities: Vec<String> = identities.into_iter().map(whole).collect();
-    let named = |name: &String| {
-        let digest = config.identities.get(name.as_str()).map(|identity| identity.digest.to_hex());
-        wire::Named { name: name.clone(), digest }
-    };
-    let wanted = wire::GrantWanted {
-        name,
-        identities: identities.iter().map(named).collect(),
-        lasts_secs: lasts.map(|lasts| lasts.as_secs()),
-        holder: wire::Holder::Job { token_file: token_file.clone() },
-        // a job may run anywhere: nobody knows its environment
-        azure_client_id: None,
-    };
-    let arguments = runtime::log_arguments(&context.globals);
-    let asked = background::ask(&context.world, &arguments, async |client| client.grant(&wanted).await).await;
-    let (Found { mut client, .. }, given) = asked.map_err(|error| Trouble::of_background(NEW, &error))?;
+    let holder = wire::Holder::Job { token_file: token_file.clone() };
+    let wanted = Wanted { name, identities, lasts, holder };
+    let Given { config, identities, mut client, given } = wanted.ask(context, NEW).await?;
     if let Some(path) = &token_file
-        && let Err(trouble) = write_token(path, &given.token)
+        && let Err(trouble) = write_secret(path, &given.token, NEW)
     {
         // nobody has the token, so nobody may use it
         let _ = client.revoke(&given.name).await;
@@ -160,6 +143,52 @@ async fn new(arguments: NewArgs, context: &Context) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// A grant that is wanted of the daemon.
+pub(super) struct Wanted {
+    pub(super) name: Option<String>,
+    /// As they were typed.
+    pub(super) identities: Vec<String>,
+    pub(super) lasts: Option<Duration>,
+    pub(super) holder: wire::Holder,
+}
+
+/// A grant that the daemon gave.
+pub(super) struct Given {
+    pub(super) config: Config,
+    /// By their whole names.
+    pub(super) identities: Vec<String>,
+    pub(super) client: Client,
+    pub(super) given: wire::GrantGiven,
+}
+
+impl Wanted {
+    /// Asks a daemon for it, and starts one where none runs. `what` is what failed, if it does.
+    pub(super) async fn ask(self, context: &Context, what: &str) -> Result<Given, Trouble> {
+        let Self { name, identities, lasts, holder } = self;
+        let config = Config::load(&context.world).map_err(AppError::from);
+        let config = config.map_err(|error| Trouble::of_app(what, &error))?;
+        // what nobody has stays as it was typed: the daemon says so
+        let whole = |name: String| config.name_of(&name).map_or(name.clone(), ToString::to_string);
+        let identities: Vec<String> = identities.into_iter().map(whole).collect();
+        let named = |name: &String| {
+            let digest = config.identities.get(name.as_str()).map(|identity| identity.digest.to_hex());
+            wire::Named { name: name.clone(), digest }
+        };
+        let wanted = wire::GrantWanted {
+            name,
+            identities: identities.iter().map(named).collect(),
+            lasts_secs: lasts.map(|lasts| lasts.as_secs()),
+            holder,
+            // it may be used anywhere: nobody knows the environment there
+            azure_client_id: None,
+        };
+        let arguments = runtime::log_arguments(&context.globals);
+        let asked = background::ask(&context.world, &arguments, async |client| client.grant(&wanted).await).await;
+        let (Found { client, .. }, given) = asked.map_err(|error| Trouble::of_background(what, &error))?;
+        Ok(Given { config, identities, client, given })
+    }
+}
+
 /// What the job's clients find each cloud's default by. Azure's have no variable for a file with the token.
 fn variables(defaults: Defaults<'_>, given: &wire::GrantGiven, token_file: Option<&Path>) -> String {
     let mut lines = Vec::new();
@@ -184,23 +213,29 @@ fn variables(defaults: Defaults<'_>, given: &wire::GrantGiven, token_file: Optio
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// Writes the token to a fresh 0600 file, without a line's end (botocore and others would send it along), and gives it
+/// Writes a token, or what holds one, to a fresh 0600 file, without a line's end (botocore and others would send it along), and gives it
 /// its name only if nothing has that name.
-fn write_token(path: &Path, token: &Secret) -> Result<(), Trouble> {
-    let failed = |error: std::io::Error| Trouble::failed(NEW, format!("{} cannot be written: {error}", path.display()));
+pub(super) fn write_secret(path: &Path, secret: &Secret, what: &str) -> Result<(), Trouble> {
+    let failed =
+        |error: std::io::Error| Trouble::failed(what, format!("{} cannot be written: {error}", path.display()));
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    fresh.write_all(token.expose().as_bytes()).map_err(failed)?;
+    fresh.write_all(secret.expose().as_bytes()).map_err(failed)?;
     fresh.as_file().sync_all().map_err(failed)?;
     match fresh.persist_noclobber(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(there_already(path)),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(there_already(path, what)),
         Err(error) => Err(failed(error.error)),
     }
 }
 
-fn there_already(path: &Path) -> Trouble {
-    let trouble = Trouble::failed(NEW, format!("{} is there already", path.display()));
+/// Fails where something has that name already.
+pub(super) fn still_free(path: &Path, what: &str) -> Result<(), Trouble> {
+    if path.symlink_metadata().is_ok() { Err(there_already(path, what)) } else { Ok(()) }
+}
+
+fn there_already(path: &Path, what: &str) -> Trouble {
+    let trouble = Trouble::failed(what, format!("{} is there already", path.display()));
     let regular = path.symlink_metadata().is_ok_and(|there| there.is_file());
     trouble.mend(if regular { format!("rm {}", path.display()) } else { "name another file".to_owned() })
 }

@@ -16,6 +16,7 @@ pub mod env_file;
 pub mod fnox;
 pub mod identity;
 pub mod import;
+pub mod invitation;
 pub mod keys_line;
 pub mod limits;
 pub mod listener;

@@ -31,6 +31,16 @@ pub type Listeners = Box<dyn Fn() -> Vec<view::Listener> + Send + Sync>;
 /// Tells what is left of fixed addresses that nobody serves any more, one sentence each.
 pub type Leftovers = Box<dyn Fn(&Config) -> Vec<String> + Send + Sync>;
 
+/// Where relays come that do not mount the data socket.
+pub trait Entrance: Send + Sync {
+    /// Opens it unless it is open; says where it is, and by which certificate it is known. The error is one sentence.
+    ///
+    /// # Errors
+    ///
+    /// Where the address cannot be had, or the certificate cannot be kept.
+    fn open(&self) -> Result<(SocketAddr, Digest), String>;
+}
+
 /// Keeps user sessions, and begins them: what the routes about them speak with. What goes in and out is whole JSON, which
 /// only the two ends understand: it holds keys and codes.
 pub trait SessionDesk: Send + Sync {
@@ -86,6 +96,8 @@ pub struct Daemon {
     pub stop: watch::Sender<bool>,
     /// How the `[[listener]]`s stand.
     pub listeners: Listeners,
+    /// Where relays come over TLS.
+    pub entrance: Arc<dyn Entrance>,
     /// What is left of fixed addresses.
     pub leftovers: Leftovers,
     /// How the sign-ins of IAM Identity Center stand.

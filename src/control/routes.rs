@@ -19,12 +19,12 @@ use super::jobs::Ticket;
 use super::{status, view, wire};
 use crate::config::Identity;
 use crate::credential::handover::{self, PROTOCOL, PROTOCOL_HEADER, Refusal};
-use crate::credential::{Ask, Failure, FailureClass, Now};
+use crate::credential::{Ask, Failure, FailureClass, IdentityName, Now};
 use crate::engine::Reset;
 use crate::engine::lifetime::INSTANCE_LIFE;
 use crate::log::audit::{Deed, Handed, Known, Peer};
 use crate::secret::{Digest, Secret};
-use crate::server::grant::{GrantError, GrantSpec, Holder, Scope};
+use crate::server::grant::{Grant, GrantError, GrantSpec, Holder, Scope};
 use crate::server::health::{Health, Report};
 use crate::server::service;
 use crate::world::{ourselves, peer, running};
@@ -97,14 +97,18 @@ impl Visit {
         }
     }
 
-    /// How it stands with what clients use, and with all that listeners are to serve.
+    /// How it stands with all that listeners, jobs and relays are to have; where there are none, with what clients use.
     async fn health(&self) -> Report {
-        let Daemon { engine, .. } = &*self.daemon;
+        let Daemon { engine, grants, .. } = &*self.daemon;
         let config = self.daemon.config();
-        let served = config.listeners.iter().flat_map(|listener| &listener.identities);
-        let served: BTreeSet<_> = served.filter_map(|name| config.identities.get(name)).map(Identity::ask).collect();
-        let report = Report::of(engine, served).await;
-        Report { status: report.status.max(Health::of(engine)), ..report }
+        let served: BTreeSet<_> = config.listeners.iter().flat_map(|listener| listener.identities.clone()).collect();
+        let grants = grants.list();
+        let lasting = |grant: &&Arc<Grant>| matches!(grant.holder, Holder::Job { .. } | Holder::Relay { .. });
+        let lasting: Vec<_> = grants.iter().filter(lasting).collect();
+        let had = |name: &IdentityName| served.contains(name) || lasting.iter().any(|grant| grant.scope.covers(name));
+        let asks = config.identities.values().filter(|identity| had(&identity.name)).map(Identity::ask);
+        let asks: BTreeSet<_> = asks.collect();
+        if asks.is_empty() { Health::of(engine).into() } else { Report::of(engine, asks).await }
     }
 
     async fn credential(&self, wanted: &handover::Wanted) -> Answer {
@@ -174,7 +178,9 @@ impl Visit {
                 (Holder::Shell { pid, started: shell.started.clone() }, Some(shell), lasts)
             }
             wire::Holder::Job { token_file } => (Holder::Job { token_file }, None, lasts),
+            wire::Holder::Relay { certificate } => (Holder::Relay { certificate }, None, lasts),
         };
+        let relay = self.relay_way(&holder)?;
         let config = self.daemon.config();
         let is_aws = |named: &&wire::Named| {
             config.identities.get(named.name.as_str()).is_some_and(|identity| identity.azure().is_none())
@@ -189,7 +195,23 @@ impl Visit {
         }
         tracing::info!(grant = %grant.name, "grant made");
         let ends = status::grant(&grant).ends;
-        Ok(wire::grant_given(&grant.name, &token, &self.daemon.base(), ends.as_deref(), &self.daemon.shell_files))
+        let (base, ends, files) = (self.daemon.base(), ends.as_deref(), &self.daemon.shell_files);
+        Ok(wire::grant_given(&grant.name, &token, &base, ends, files, relay.as_ref()))
+    }
+
+    /// Where a relay comes to, if it is one; where it comes over TLS, that is open by then.
+    fn relay_way(&self, holder: &Holder) -> Result<Option<wire::RelayWay>, No> {
+        let Holder::Relay { certificate } = holder else { return Ok(None) };
+        let data = self.daemon.config().places.data();
+        let Some(certificate) = certificate else {
+            return Ok(Some(wire::RelayWay { data, address: None, daemon: None }));
+        };
+        if Digest::from_hex(certificate).is_none() {
+            return Err(bad("a certificate's fingerprint has 64 digits"));
+        }
+        let closed = |why: String| refusal(StatusCode::SERVICE_UNAVAILABLE, "RelayEntranceClosed", why);
+        let (address, daemon) = self.daemon.entrance.open().map_err(closed)?;
+        Ok(Some(wire::RelayWay { data, address: Some(address.to_string()), daemon: Some(daemon.to_hex()) }))
     }
 
     fn attach(&self, name: &str, attach: wire::Attach) -> Answer {

@@ -44,6 +44,7 @@ pub(super) fn grant(grant: &Grant) -> view::Grant {
         Holder::Shell { pid, .. } => ("shell", Some(*pid), None),
         Holder::ShellToCome => ("shell-to-come", None, None),
         Holder::Connection => ("connection", None, None),
+        Holder::Relay { .. } => ("relay", None, None),
         Holder::Job { token_file } => ("job", None, token_file.as_ref().map(|path| path.display().to_string())),
     };
     view::Grant {

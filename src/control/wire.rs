@@ -67,6 +67,12 @@ pub enum Holder {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_file: Option<PathBuf>,
     },
+    /// A relay: until it is revoked.
+    Relay {
+        /// The SHA-256 of its certificate, 64 digits, where it is to come over TLS.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<String>,
+    },
 }
 
 /// The answer to `POST /v1/grant`, as it is read.
@@ -85,6 +91,22 @@ pub struct GrantGiven {
     pub config_file: PathBuf,
     /// The shared credentials file that goes with it.
     pub credentials_file: PathBuf,
+    /// Where a relay comes to.
+    #[serde(default)]
+    pub relay: Option<RelayWay>,
+}
+
+/// Where a relay comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayWay {
+    /// The folder of the data socket.
+    pub data: PathBuf,
+    /// Over TLS: where the daemon listens, such as `127.0.0.1:9713`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Over TLS: the SHA-256 of its certificate, 64 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<String>,
 }
 
 /// Writes the answer to `POST /v1/grant`.
@@ -94,6 +116,7 @@ pub(super) fn grant_given(
     address: &str,
     ends: Option<&str>,
     (config_file, credentials_file): &(PathBuf, PathBuf),
+    relay: Option<&RelayWay>,
 ) -> Secret {
     #[derive(Serialize)]
     struct Given<'a> {
@@ -103,6 +126,8 @@ pub(super) fn grant_given(
         ends: Option<&'a str>,
         config_file: &'a str,
         credentials_file: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        relay: Option<&'a RelayWay>,
     }
     let given = Given {
         name,
@@ -111,6 +136,7 @@ pub(super) fn grant_given(
         ends,
         config_file: &config_file.to_string_lossy(),
         credentials_file: &credentials_file.to_string_lossy(),
+        relay,
     };
     Secret::written(|out| Ok(serde_json::to_writer(out, &given)?)).unwrap_or_else(|_| Secret::new(""))
 }

@@ -21,6 +21,7 @@ use super::hello::{self, Beginning, Visit};
 use super::service::{Service, Visitor};
 use super::terms::Terms;
 use crate::log::audit::Peer;
+use crate::secret::Digest;
 use crate::world::local_socket::LocalSocket;
 use crate::world::peer;
 
@@ -58,7 +59,7 @@ impl DataSide {
                 let (side, told) = (self.clone(), told.clone());
                 let process = Arc::new(Peer::known(pid.map(peer::of_pid)));
                 let task = tokio::spawn(async move {
-                    side.serve_stream(stream, process, Some(standing), told).await;
+                    side.serve_stream(stream, process, None, Some(standing), told).await;
                     drop(place);
                 });
                 crowd.is_served_by(number, task.abort_handle());
@@ -73,11 +74,12 @@ impl DataSide {
         let _ = timeout(super::listener::DRAIN, room.acquire_many(all)).await;
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection to its end. Who came over TLS did so by a certificate of this fingerprint.
     pub async fn serve_stream<I>(
         self,
         mut io: I,
         process: Arc<Peer>,
+        certificate: Option<Digest>,
         standing: Option<Standing>,
         stop: watch::Receiver<bool>,
     ) where
@@ -90,7 +92,7 @@ impl DataSide {
                 service.serve_visitor(io, Visitor::local(process), standing, stop).await;
             }
             Ok(Ok(Beginning::Relay(hello))) => {
-                let grant = service.grants.admit(hello.token.expose().as_bytes());
+                let grant = service.grants.admit_with(hello.token.expose().as_bytes(), certificate.as_ref());
                 drop(hello.token);
                 if let (Some(_), Some(standing)) = (&grant, &standing) {
                     standing.clone().prove();

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::grant_store::{GrantStore, StoreError};
 use crate::credential::{IdentityName, Now};
 use crate::secret::{Digest, Secret};
-use crate::world::{Clock, Random};
+use crate::world::{Clock, Random, pinned};
 
 /// What is asked for when a grant is made.
 #[derive(Clone, Debug)]
@@ -82,6 +82,23 @@ pub enum Holder {
         /// The file that holds the token; `None`: it was shown once.
         token_file: Option<PathBuf>,
     },
+    /// A relay that was invited.
+    Relay {
+        /// The SHA-256 of its certificate, 64 digits: it comes over TLS with just that, or gets nothing. `None`: it comes by the data
+        /// socket.
+        certificate: Option<String>,
+    },
+}
+
+impl Holder {
+    /// The certificate without which its token opens nothing.
+    fn certificate(&self) -> Option<Digest> {
+        match self {
+            // what was written there and is none is nobody's
+            Self::Relay { certificate: Some(written) } => Some(Digest::from_hex(written).unwrap_or(Digest([0; 32]))),
+            _ => None,
+        }
+    }
 }
 
 /// The right to some identities.
@@ -343,10 +360,30 @@ impl Grants {
     /// The grant that a token opens, if it lives. Which digest is looked for is nothing that a client can steer, so
     /// the time that the look takes tells nothing of the tokens that are there.
     pub fn admit(&self, token: &[u8]) -> Option<Arc<Grant>> {
+        self.admit_with(token, None)
+    }
+
+    /// The same for who came over TLS, with this certificate. One that was made for a certificate opens nothing without it.
+    pub fn admit_with(&self, token: &[u8], certificate: Option<&Digest>) -> Option<Arc<Grant>> {
         let now = self.clock.now();
         let grant = self.read().get(&Digest::of(token)).cloned().filter(|grant| grant.lives(now))?;
+        let wanted = grant.holder.certificate();
+        if wanted.is_some_and(|wanted| !certificate.is_some_and(|shown| pinned::same(&wanted, shown))) {
+            return None;
+        }
         grant.use_at(now);
         Some(grant)
+    }
+
+    /// Whether a certificate is one that a living grant was made for.
+    pub fn knows(&self, certificate: &Digest) -> bool {
+        let certificates = self.list().into_iter().filter_map(|grant| grant.holder.certificate());
+        certificates.fold(false, |known, one| known | pinned::same(&one, certificate))
+    }
+
+    /// Whether there is one that was made for a certificate.
+    pub fn with_certificates(&self) -> bool {
+        self.list().iter().any(|grant| grant.holder.certificate().is_some())
     }
 
     /// Gives the grant of this name to a holder, from now on for `life` at most. Its token stays the same. `None`: there
@@ -428,6 +465,7 @@ impl Grants {
             Holder::ShellToCome => "shell".into(),
             Holder::Connection => "exec".into(),
             Holder::Job { .. } => "job".into(),
+            Holder::Relay { .. } => "relay".into(),
         };
         let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
         Ok([stem.clone()].into_iter().chain(numbered).find(|name| !taken(name)).unwrap_or(stem))

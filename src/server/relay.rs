@@ -5,6 +5,7 @@
 //! that is started anew is back in a moment. Called by `app::relay`.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::neighbours::{Lookups, find};
 use super::passing;
 use super::terms::Terms;
 use crate::config::{Neighbour, Who};
+use crate::credential::IdentityName;
 use crate::dialect::Refusal;
 use crate::secret::Secret;
 use crate::world::{BoxFuture, Clock};
@@ -52,6 +54,10 @@ pub struct Relay {
     pub place: Place,
     /// Who may have what.
     pub neighbours: Vec<Neighbour>,
+    /// Whoever else comes may have all of them.
+    pub anybody: bool,
+    /// All that is served here.
+    pub identities: Vec<IdentityName>,
     /// What their names mean.
     pub lookups: Arc<Lookups>,
     /// How a refusal is said at the address: nothing of it is ever served.
@@ -82,27 +88,24 @@ impl Relay {
         }
         match self.reach(&visit).await {
             Ok(upstream) => passing::pass(stream, upstream, stop).await,
-            Err(error) => {
-                tracing::warn!(reason = %error, "no daemon answers");
-                self.refuse(stream, stop).await;
-            }
+            Err(error) => refuse(stream, &self.refusing, &*self.clock, &error, stop).await,
         }
     }
 
     /// Who is at the other end. Who has our own address is us: the health check.
     async fn visit(&self, from: SocketAddr, to: SocketAddr) -> Visit {
         let place = Place { address: to, ..self.place.clone() };
-        let ourselves = from.ip().to_canonical() == to.ip().to_canonical();
+        let ourselves = from.ip().to_canonical() == to.ip().to_canonical() && !self.anybody;
         let visit = Visit { version: VERSION, from, place, container: None, known: false, identities: Vec::new() };
         if ourselves {
             return visit;
         }
         let all = self.neighbours.iter().map(|neighbour| &neighbour.who);
         let Some(who) = find(all, from.ip(), &self.lookups).await else {
-            // what there is here, so that it is refused in the words of it
-            let all = self.neighbours.iter().flat_map(|neighbour| &neighbour.identities);
-            let identities = all.map(ToString::to_string).collect();
-            return Visit { container: Some(from.ip().to_canonical().to_string()), identities, ..visit };
+            // all that there is here: a stranger is refused in the words of it
+            let identities = self.identities.iter().map(ToString::to_string).collect();
+            let container = Some(from.ip().to_canonical().to_string());
+            return Visit { container, known: self.anybody, identities, ..visit };
         };
         let found = self.neighbours.iter().find(|neighbour| neighbour.who == who);
         let identities = found.map(|neighbour| neighbour.identities.iter().map(ToString::to_string).collect());
@@ -116,14 +119,7 @@ impl Relay {
 
     /// A connection to the daemon that has said who comes.
     async fn reach(&self, visit: &Visit) -> io::Result<Box<dyn Stream>> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let tried = timeout_at(deadline, self.greeted(visit)).await;
-            match tried.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Err(_) if Instant::now() + AGAIN < deadline => sleep(AGAIN).await,
-                done => return done,
-            }
-        }
+        patiently(|| self.greeted(visit)).await
     }
 
     async fn greeted(&self, visit: &Visit) -> io::Result<Box<dyn Stream>> {
@@ -132,19 +128,68 @@ impl Relay {
         upstream.flush().await?;
         Ok(upstream)
     }
+}
 
-    /// Answers what is asked with why it gets nothing.
-    async fn refuse(&self, stream: TcpStream, stop: watch::Receiver<bool>) {
-        let answer = |request: http::Request<Incoming>| {
-            let told = Told::at(request.uri().path(), request.uri().query(), &self.refusing);
-            let mut response = reply(told.refuse(&self.refusing, &Refusal::NoDaemon, self.clock.now()));
-            // the next one may be luckier
-            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
-            std::future::ready(Ok::<_, Infallible>(response))
-        };
-        let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
-        conn::serve(stream, service_fn(answer), limits, stop).await;
+/// Passes every connection of a listener on as it is: who comes shows a grant's token in each request, or gets nothing.
+pub async fn forward(
+    upstream: Arc<dyn Upstream>,
+    refusing: Arc<Terms>,
+    clock: Arc<dyn Clock>,
+    listener: Listener,
+    stop: watch::Receiver<bool>,
+) {
+    let told = stop.clone();
+    let serve = |stream, _, _, standing: Standing| {
+        let (upstream, stop) = (Arc::clone(&upstream), stop.clone());
+        let (refusing, clock) = (Arc::clone(&refusing), Arc::clone(&clock));
+        async move {
+            standing.prove();
+            match patiently(|| upstream.connect()).await {
+                Ok(upstream) => passing::pass(stream, upstream, stop).await,
+                Err(error) => refuse(stream, &refusing, &*clock, &error, stop).await,
+            }
+        }
+    };
+    listener.run(told, serve).await;
+}
+
+/// Tries again for [`PATIENCE`], but not what would be refused again.
+async fn patiently<F>(mut reach: impl FnMut() -> F) -> io::Result<Box<dyn Stream>>
+where
+    F: Future<Output = io::Result<Box<dyn Stream>>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let tried = timeout_at(deadline, reach()).await;
+        match tried.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Err(error) if Instant::now() + AGAIN < deadline && error.kind() != io::ErrorKind::PermissionDenied => {
+                sleep(AGAIN).await;
+            }
+            done => return done,
+        }
     }
+}
+
+/// Answers what is asked with why it gets nothing.
+async fn refuse(
+    stream: TcpStream,
+    refusing: &Terms,
+    clock: &dyn Clock,
+    error: &io::Error,
+    stop: watch::Receiver<bool>,
+) {
+    tracing::warn!(reason = %error, "no daemon answers");
+    let ended = error.kind() == io::ErrorKind::PermissionDenied;
+    let refusal = if ended { &Refusal::RelayEnded } else { &Refusal::NoDaemon };
+    let answer = |request: http::Request<Incoming>| {
+        let told = Told::at(request.uri().path(), request.uri().query(), refusing);
+        let mut response = reply(told.refuse(refusing, refusal, clock.now()));
+        // the next one may be luckier
+        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        std::future::ready(Ok::<_, Infallible>(response))
+    };
+    let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
+    conn::serve(stream, service_fn(answer), limits, stop).await;
 }
 
 /// How the audit trail calls it: by its name, and where a network was written, by its address.

@@ -70,6 +70,8 @@ fn relay(upstream: Arc<Daemon>) -> Relay {
             vm: String::new(),
         },
         neighbours: vec![neighbour("10.0.0.5", &["prod", "az"]), neighbour("10.0.1.0/24", &["test"])],
+        anybody: false,
+        identities: ["prod", "az", "test"].map(Into::into).to_vec(),
         lookups: Lookups::new(Arc::new(SystemHosts)),
         refusing: Arc::new(refusing),
         clock: Arc::new(SimulatedClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))),

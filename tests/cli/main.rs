@@ -20,6 +20,7 @@ mod listeners;
 mod log;
 mod pod_identity;
 mod pty;
+mod relay;
 mod reload;
 mod restart;
 mod seated;

@@ -57,7 +57,7 @@ fn visit(container: &str, known: bool, identities: &[&str]) -> Visit {
 fn come(stage: &Stage) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let side = DataSide { service: Arc::clone(&stage.service), relays: Arc::new(Containers) };
-    tokio::spawn(side.serve_stream(theirs, Arc::new(Peer::known(None)), None, stage.stop.subscribe()));
+    tokio::spawn(side.serve_stream(theirs, Arc::new(Peer::known(None)), None, None, stage.stop.subscribe()));
     ours
 }
 

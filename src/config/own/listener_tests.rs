@@ -380,10 +380,7 @@ fn neighbours_that_make_no_sense_are_complained_of() {
             with_neighbours("\"ecs\"", "neighbours = {}"),
             ":4: `neighbours` is empty: write who gets what, such as neighbours = { app = [\"prod\"] }",
         ),
-        (
-            with_neighbours("\"ecs\"", "neighbours = { app = [] }"),
-            ":4: `app` is empty: name what is to be served",
-        ),
+        (with_neighbours("\"ecs\"", "neighbours = { app = [] }"), ":4: `app` is empty: name what is to be served"),
         (
             with_neighbours("\"ecs\"", "neighbours = { \"10.0.0.1/28\" = [\"a\"] }"),
             ":4: `neighbours`: `10.0.0.1/28` has bits behind its 28: write `10.0.0.0/28`, or `10.0.0.1` for the one address",
