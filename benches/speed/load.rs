@@ -30,6 +30,35 @@ pub fn one_answer(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     connection.received
 }
 
+/// The median of requests that are made one after the other, in microseconds: on one connection, or each on a fresh one, whose opening
+/// counts.
+pub fn one_by_one(address: SocketAddr, request: &[u8], requests: usize, fresh: bool) -> f64 {
+    let open = || {
+        let connection = Connection::open(address);
+        connection.socket.set_nonblocking(false).unwrap();
+        connection
+    };
+    let mut connection = open();
+    let mut taken = Vec::with_capacity(requests);
+    for _ in 0..requests {
+        let begun = Instant::now();
+        if fresh {
+            connection = open();
+        }
+        connection.received.clear();
+        connection.whole = None;
+        connection.socket.write_all(request).unwrap();
+        while !connection.answered() {
+            let mut bytes = [0; 16 << 10];
+            let read = connection.socket.read(&mut bytes).unwrap();
+            assert!(read > 0, "the server closed the connection");
+            connection.received.extend_from_slice(&bytes[..read]);
+        }
+        taken.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    crate::figures::median(taken)
+}
+
 /// The body of one answer, as text.
 pub fn body(address: SocketAddr, request: &[u8]) -> String {
     let answer = one_answer(address, request);

@@ -12,6 +12,7 @@ mod figures;
 mod floor;
 mod load;
 mod process;
+mod relayed;
 mod sign_in;
 mod subject;
 
@@ -33,7 +34,7 @@ fn main() {
     let (pairs, span) = if quick { (1, Duration::from_millis(500)) } else { (9, Duration::from_secs(2)) };
 
     let wanted: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let parts: [(&str, Part); 9] = [
+    let parts: [(&str, Part); 10] = [
         ("start", &|table| start_up(table, if quick { 3 } else { 15 })),
         ("throughput", &|table| throughput(table, pairs, span)),
         ("instance", &|table| instance(table, pairs, span)),
@@ -42,6 +43,7 @@ fn main() {
         ("identities", &|table| many_identities(table, if quick { 50 } else { 1000 })),
         ("commands", &|table| commands(table, if quick { 3 } else { 15 })),
         ("sign-in", &|table| sign_in(table, if quick { 3 } else { 25 })),
+        ("relay", &|table| relayed::relayed(table, pairs, if quick { 50 } else { 1000 })),
         ("binary", &binary),
     ];
     let mut table = Table::new();

@@ -42,6 +42,17 @@ impl Subject {
         (Self::start_with(1, &config), address)
     }
 
+    /// The same with an address for relays over TLS.
+    pub fn start_for_relays() -> (Self, SocketAddr) {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        (Self::start_with(1, &format!("relay_listen = \"{address}\"\n")), address)
+    }
+
+    /// Where relays come by the data socket.
+    pub fn data_socket(&self) -> std::path::PathBuf {
+        self.home.path().join("state/data/data.sock")
+    }
+
     /// With this at the end of its configuration.
     fn start_with(identities: usize, more: &str) -> Self {
         let mut subject = Self::files_only(identities);
@@ -134,7 +145,8 @@ impl Subject {
         time_command(Command::new("cat").arg(self.home.path().join("keys.json")))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command of ours in this home.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let home = self.home.path();
         let mut command = Command::new(env!("CARGO_BIN_EXE_credenza"));
         command
