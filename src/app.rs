@@ -44,6 +44,7 @@ pub mod portal;
 mod recipes;
 pub mod relay;
 mod relay_entrance;
+mod relay_spares;
 mod relay_way;
 mod relayed;
 mod reload;

@@ -41,6 +41,10 @@ pub fn one_by_one(address: SocketAddr, request: &[u8], requests: usize, fresh: b
     let mut connection = open();
     let mut taken = Vec::with_capacity(requests);
     for _ in 0..requests {
+        if fresh {
+            // containers do not come one upon the other
+            std::thread::sleep(Duration::from_millis(3));
+        }
         let begun = Instant::now();
         if fresh {
             connection = open();

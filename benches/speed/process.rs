@@ -5,8 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Resident memory in MiB.
 pub fn resident_mib(id: u32) -> f64 {
+    status_mib(id, "VmRSS:")
+}
+
+/// What it has of memory for itself, without the pages of the file that it is.
+pub fn own_mib(id: u32) -> f64 {
+    status_mib(id, "RssAnon:")
+}
+
+fn status_mib(id: u32, what: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use crate::figures::{Table, median};
 use crate::load;
-use crate::process::resident_mib;
+use crate::process::own_mib;
 use crate::subject::Subject;
 
 /// A relay in a home of its own, as in a container.
@@ -78,6 +78,12 @@ pub fn relayed(table: &mut Table, pairs: usize, requests: usize) {
                 "at most 300 µs over the daemon alone",
             );
         }
-        table.row(&format!("resident, a relay by {way}"), None, resident_mib(relay.child.id()), "MiB", "below 8 MiB");
+        table.row(
+            &format!("memory of its own, a relay by {way}"),
+            None,
+            own_mib(relay.child.id()),
+            "MiB",
+            "below 8 MiB",
+        );
     }
 }

@@ -4,12 +4,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::relay_spares::Spares;
 use crate::config::RelayDefinition;
 use crate::config::invitation::{Invitation, TlsWay};
 use crate::secret::Secret;
@@ -30,7 +31,15 @@ struct Read {
     /// When; `None`: there is none, and it is not looked for again.
     at: Option<Instant>,
     token: Secret,
-    tls: Option<(TlsWay, pinned::Client)>,
+    tls: Option<Tls>,
+}
+
+/// The daemon over TLS.
+#[derive(Clone)]
+struct Tls {
+    way: TlsWay,
+    client: pinned::Client,
+    spares: Arc<Spares>,
 }
 
 impl Way {
@@ -70,16 +79,21 @@ impl Way {
 impl Upstream for Way {
     fn connect(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let tls = self.with(|read| read.tls.as_ref().map(|(way, client)| (way.address.clone(), client.clone())));
-            let Some((address, client)) = tls else {
+            let Some(Tls { way, client, spares }) = self.with(|read| read.tls.clone()) else {
                 let connected = local_socket::connect(&self.socket).await;
                 let stream = connected.map_err(|error| told(error, &self.socket.display().to_string()))?;
                 return Ok(Box::new(stream) as Box<dyn Stream>);
             };
-            let stream = TcpStream::connect(&address).await.map_err(|error| told(error, &address))?;
-            let _ = stream.set_nodelay(true);
-            let stream = client.connect(stream, HANDSHAKE).await.map_err(|trouble| untrusted(trouble, &address))?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            let address = way.address;
+            let connected = match spares.take().await {
+                Some(spare) => spare,
+                None => over_tls(&address, &client).await?,
+            };
+            spares.refill(move || {
+                let (address, client) = (address.clone(), client.clone());
+                async move { over_tls(&address, &client).await.ok() }
+            });
+            Ok(connected)
         })
     }
 
@@ -88,8 +102,15 @@ impl Upstream for Way {
     }
 }
 
+async fn over_tls(address: &str, client: &pinned::Client) -> io::Result<Box<dyn Stream>> {
+    let stream = TcpStream::connect(address).await.map_err(|error| told(error, address))?;
+    let _ = stream.set_nodelay(true);
+    let stream = client.connect(stream, HANDSHAKE).await.map_err(|trouble| untrusted(trouble, address))?;
+    Ok(Box::new(stream))
+}
+
 /// Reads the file. A client that was made of the same file before is taken over, since it takes a key apart.
-fn read(path: &Path, world: &World, before: Option<&(TlsWay, pinned::Client)>) -> Result<Read, String> {
+fn read(path: &Path, world: &World, before: Option<&Tls>) -> Result<Read, String> {
     let shown = path.display();
     let bytes = world.files.read(path).map(zeroize::Zeroizing::new).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!(
@@ -104,11 +125,11 @@ fn read(path: &Path, world: &World, before: Option<&(TlsWay, pinned::Client)>) -
     let Invitation { token, tls } = Invitation::parse(text).map_err(|why| format!("what lies at {shown} {why}"))?;
     let tls = match (tls, before) {
         (None, _) => None,
-        (Some(way), Some((same, client))) if way == *same => Some((way, client.clone())),
+        (Some(way), Some(same)) if way == same.way => Some(same.clone()),
         (Some(way), _) => {
             let keypair = Keypair::from_pem(way.keypair.0.clone()).map_err(|error| format!("{shown}: {error}"))?;
             let client = pinned::Client::new(&keypair, way.daemon);
-            Some((way, client))
+            Some(Tls { way, client, spares: Arc::default() })
         }
     };
     Ok(Read { at: Some(Instant::now()), token, tls })

@@ -77,7 +77,6 @@ struct Record<'a> {
     role: Option<&'a str>,
     dialect: &'a str,
     grant: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
     pid: Option<u32>,
     exe: Option<&'a str>,

@@ -86,7 +86,8 @@ impl DataSide {
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let service = self.service;
-        match timeout(HELLO, hello::read(&mut io)).await {
+        let patience = if certificate.is_some() { SPARE } else { HELLO };
+        match timeout(patience, hello::read(&mut io)).await {
             Ok(Ok(Beginning::Other(first))) => {
                 let io = Rewound { first: Some(first), io };
                 service.serve_visitor(io, Visitor::local(process), standing, stop).await;
@@ -136,6 +137,9 @@ const MOST_CONNECTIONS: usize = 2048;
 
 /// How long who comes may take to say who it is.
 const HELLO: Duration = Duration::from_secs(5);
+
+/// The same for a relay that was let in over TLS: it has connections ready for containers that may come.
+const SPARE: Duration = Duration::from_secs(60);
 
 /// A stream whose first byte was read already.
 struct Rewound<I> {

@@ -1,3 +1,5 @@
+//! Who is at an address, while containers come and go, in simulated time.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

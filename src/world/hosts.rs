@@ -23,7 +23,7 @@ impl Hosts for SystemHosts {
             match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(found) => found.map(|address| address.ip().to_canonical()).collect(),
                 Err(error) => {
-                    tracing::debug!(host = name, error = %error, "no address");
+                    tracing::debug!(address = name, error = %error, "a name has no address");
                     BTreeSet::new()
                 }
             }
