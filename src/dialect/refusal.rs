@@ -279,7 +279,7 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "Not Served Here",
                 "NotServed",
-                format!("{} is not served at this address: add it to `identities` of its [[listener]]", quoted(name)).into(),
+                format!("{} is not served at this address: add it to `identities` of its [[listener]], or to what `neighbours` gives this container", quoted(name)).into(),
             ),
             Self::NoDefault => (
                 StatusCode::BAD_REQUEST,
