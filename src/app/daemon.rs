@@ -50,6 +50,7 @@ pub struct App {
     listener: Listener,
     listeners: Listeners,
     data: Option<(DataSide, LocalSocket)>,
+    entrance: Arc<RelayEntrance>,
     socket: Arc<LocalSocket>,
     reload: Reload,
     sign_ins: SignIns,
@@ -129,7 +130,6 @@ impl App {
             stop: stop.clone(),
             open: Mutex::default(),
         });
-        entrance.open_for_who_was_invited();
         let data = data_socket(&places, &state).map(|socket| (side, socket));
         let listeners = Listeners::new(&world, &service, seals, activation::taken());
         listeners.follow(&config);
@@ -171,7 +171,7 @@ impl App {
             started: clock.now().wall,
             clock,
             stop,
-            entrance,
+            entrance: entrance.clone(),
             config: RwLock::new(config),
             unusable: RwLock::default(),
             looks,
@@ -196,6 +196,7 @@ impl App {
             listener,
             listeners,
             data,
+            entrance,
             socket,
             reload,
             sign_ins,
@@ -228,6 +229,7 @@ impl App {
             listener,
             listeners,
             data,
+            entrance,
             socket,
             reload,
             sign_ins,
@@ -245,6 +247,7 @@ impl App {
         if let Some((side, socket)) = data {
             parts.spawn(side.serve(socket, daemon.stop.subscribe()));
         }
+        parts.spawn(entrance.run());
         parts.spawn(control::serve(socket, Arc::clone(&daemon)));
         let mut background = JoinSet::new();
         background.spawn(daemon.holders.clone().tidy());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::terms::{Own, terms_of};
-use crate::config::{Config, Dialect, ListenerDefinition, Neighbour};
+use crate::config::{Config, Dialect, ListenerDefinition, Neighbour, Peers};
 use crate::server::neighbours::{Lookups, Neighbours};
 use crate::server::terms::{AzureByGrant, PodIdentity, Terms};
 
@@ -25,8 +25,9 @@ pub(super) fn terms_of_all(
         all.push((neighbour.who.clone(), Arc::new(terms)));
     }
     let others = Arc::new(terms_of_one(definition, None, "", config, own)?);
+    let undecided = Arc::new(Terms { peers: Peers::Untold, ..terms_of_one(definition, None, "", config, own)? });
     let served = Terms::of_nothing(definition.peers, definition.identities.clone());
-    Ok(Terms { neighbours: Some(Neighbours::new(all, others, Arc::clone(lookups))), ..served })
+    Ok(Terms { neighbours: Some(Neighbours::new(all, others, undecided, Arc::clone(lookups))), ..served })
 }
 
 /// The terms as one of its neighbours sees them, or as somebody else does; whom the audit trail calls `container`, unless that
@@ -46,7 +47,9 @@ pub(super) fn terms_of_one(
         Dialect::AzureImds => !azure,
         _ => true,
     });
-    let terms = terms_of(&seen, config, own)?;
+    // a session token that one container made opens nothing to another
+    let own = own.of_container(container);
+    let terms = terms_of(&seen, config, &own)?;
     Ok(Terms {
         own_tokens: true,
         pod_identity: terms.pod_identity.or_else(|| terms.ecs.map(|_| PodIdentity::ByGrant)),

@@ -81,12 +81,16 @@ impl Relay {
         let config = Config::load(world)?;
         let definitions = &config.listeners;
         let Some(first) = definitions.first() else { return Err(AppError::Relay(NO_LISTENER.to_owned())) };
+        if let Some(senseless) = definitions.iter().find_map(senseless) {
+            return Err(AppError::Relay(senseless));
+        }
         let upstream: Arc<dyn Upstream> = Arc::new(Way::of(&config.relay, world).map_err(AppError::Relay)?);
         admitted(&*upstream, &place_of(first)).await?;
         let lookups = Lookups::new(Arc::clone(&world.hosts));
         let mut listening = Vec::new();
         for definition in definitions {
             let listener = Listener::bind_named(definition.address, Reach::Network)?.with_hops(definition.hop_limit)?;
+            let listener = listener.with_room_for(MOST_CONNECTIONS);
             let relay = relay::Relay {
                 upstream: Arc::clone(&upstream),
                 place: place_of(definition),
@@ -144,7 +148,7 @@ pub async fn health(config: &Config) -> Result<Report, String> {
     let address = listener.address;
     let request = http::Request::get(format!("http://{address}/healthz")).body(bytes::Bytes::new());
     let request = request.map_err(|error| error.to_string())?;
-    let limits = crate::world::http::HttpLimits { total: Duration::from_secs(5), ..Default::default() };
+    let limits = crate::world::http::HttpLimits { total: Duration::from_secs(3), ..Default::default() };
     let answer = async {
         let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         let answer = crate::world::http::exchange::exchange(stream, request, limits, &address.to_string()).await;
@@ -176,7 +180,11 @@ async fn admitted(upstream: &dyn Upstream, place: &Place) -> Result<(), AppError
                 let why = report_of(StatusCode::FORBIDDEN, &body).err().unwrap_or_default();
                 return Err(AppError::Relay(format!("the daemon refuses the grant: {why}")));
             }
-            Ok(_) => return Ok(()),
+            Ok((status, body)) if report_of(status, &body).is_ok() => return Ok(()),
+            Ok((status, _)) => {
+                let why = format!("what answers as the daemon is none: status {}", status.as_u16());
+                return Err(AppError::Relay(why));
+            }
             // over TLS, one that is not welcome hears so before it can ask
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return Err(AppError::Relay(format!("the daemon does not let us in: {error}")));
@@ -190,6 +198,19 @@ async fn admitted(upstream: &dyn Upstream, place: &Place) -> Result<(), AppError
         }
     }
 }
+
+/// What a relay cannot do, or a listener of which nobody would get anything. The error is a whole sentence.
+fn senseless(definition: &ListenerDefinition) -> Option<String> {
+    let ListenerDefinition { place, address, neighbours, peers, kubernetes, require_token, .. } = definition;
+    if kubernetes.is_some() {
+        return Some(format!("{place}: a relay knows no tokens of a cluster: serve {address} from the daemon itself"));
+    }
+    let nobody = neighbours.is_empty() && *peers != Peers::Any && !require_token;
+    nobody.then(|| format!("{place}: nobody is served at {address}: write neighbours = {{ app = [\"my-dev\"] }} instead of `identities`"))
+}
+
+/// At one address: a project has some dozens, and each costs two descriptors and some kilobytes.
+const MOST_CONNECTIONS: usize = 256;
 
 const AGAIN: Duration = Duration::from_secs(1);
 

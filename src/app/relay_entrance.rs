@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::control::daemon::Entrance;
 use crate::log::audit::Peer;
@@ -26,17 +28,38 @@ pub(super) struct RelayEntrance {
     /// `[server] relay_listen`
     pub(super) address: SocketAddr,
     pub(super) stop: watch::Sender<bool>,
-    /// Our certificate, once it is open.
-    pub(super) open: Mutex<Option<Digest>>,
+    /// Once it is open.
+    pub(super) open: Mutex<Option<Open>>,
+}
+
+/// It is open.
+pub(super) struct Open {
+    /// Our certificate.
+    fingerprint: Digest,
+    serving: JoinHandle<()>,
 }
 
 impl RelayEntrance {
-    /// Opens it if somebody was invited to come by it.
-    pub(super) fn open_for_who_was_invited(&self) {
-        if self.grants.with_certificates()
-            && let Err(error) = self.open()
-        {
-            tracing::warn!(error, "relays cannot come over TLS");
+    /// Opens it as soon as it can be had if somebody was invited to come by it: its address may come later, such as that of
+    /// Docker's bridge. Then waits for its end. For as long as a daemon runs.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut stop = self.stop.subscribe();
+        let mut attempts = 0_u32;
+        while self.grants.with_certificates() {
+            let Err(error) = self.open() else { break };
+            if attempts == 0 {
+                tracing::warn!(error, "relays cannot come over TLS for now");
+            }
+            let wait = Duration::from_secs(1 << attempts.min(5));
+            attempts = attempts.saturating_add(1);
+            if timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return;
+            }
+        }
+        let _ = stop.wait_for(|stop| *stop).await;
+        let serving = self.opened().take().map(|open| open.serving);
+        if let Some(serving) = serving {
+            let _ = serving.await;
         }
     }
 
@@ -59,7 +82,7 @@ impl RelayEntrance {
     }
 
     /// Nothing panics while it is held.
-    fn opened(&self) -> MutexGuard<'_, Option<Digest>> {
+    fn opened(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,8 +90,8 @@ impl RelayEntrance {
 impl Entrance for RelayEntrance {
     fn open(&self) -> Result<(SocketAddr, Digest), String> {
         let mut opened = self.opened();
-        if let Some(fingerprint) = *opened {
-            return Ok((self.address, fingerprint));
+        if let Some(open) = &*opened {
+            return Ok((self.address, open.fingerprint));
         }
         let keypair = self.keypair()?;
         let listener = Listener::bind_named(self.address, Reach::Network).map_err(|error| error.to_string())?;
@@ -77,7 +100,7 @@ impl Entrance for RelayEntrance {
         let (side, stop) = (self.side.clone(), self.stop.subscribe());
         let told = stop.clone();
         tracing::info!(address = %self.address, "relays may come over TLS");
-        tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             let serve = |stream, from, _, standing| {
                 let (server, side, stop) = (server.clone(), side.clone(), stop.clone());
                 async move {
@@ -92,8 +115,9 @@ impl Entrance for RelayEntrance {
             };
             listener.beside_another().run(told, serve).await;
         });
-        *opened = Some(keypair.fingerprint());
-        Ok((self.address, keypair.fingerprint()))
+        let fingerprint = keypair.fingerprint();
+        *opened = Some(Open { fingerprint, serving });
+        Ok((self.address, fingerprint))
     }
 }
 

@@ -26,6 +26,8 @@ struct Ready {
     streams: VecDeque<(Instant, Box<dyn Stream>)>,
     /// One is being made.
     making: bool,
+    /// Somebody lets go of those that are too old.
+    tidied: bool,
 }
 
 impl Spares {
@@ -55,9 +57,20 @@ impl Spares {
                     None => break,
                 }
             }
-            spares.ready().making = false;
-            tokio::time::sleep(KEPT).await;
-            spares.ready().streams.retain(|(made, _)| made.elapsed() < KEPT);
+            let tidied = {
+                let mut ready = spares.ready();
+                ready.making = false;
+                std::mem::replace(&mut ready.tidied, true)
+            };
+            if tidied {
+                return;
+            }
+            // one for all that were made, as long as there are any
+            while !spares.ready().streams.is_empty() {
+                tokio::time::sleep(KEPT).await;
+                spares.ready().streams.retain(|(made, _)| made.elapsed() < KEPT);
+            }
+            spares.ready().tidied = false;
         });
     }
 

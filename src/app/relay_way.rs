@@ -52,7 +52,7 @@ impl Way {
 
     /// The same for who brings no grant: without the file, it is the data socket.
     pub(super) fn of_anybody(definition: &RelayDefinition, world: &World) -> Result<Self, String> {
-        if world.files.read(&definition.grant).is_ok() {
+        if world.files.read(&definition.grant).map(zeroize::Zeroizing::new).is_ok() {
             return Self::of(definition, world);
         }
         let RelayDefinition { grant, upstream } = definition;
@@ -136,7 +136,12 @@ fn read(path: &Path, world: &World, before: Option<&Tls>) -> Result<Read, String
 }
 
 fn told(error: io::Error, whom: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("{whom} cannot be reached: {error}"))
+    // a refusal by this system is none of the daemon's, and passes
+    let kind = match error.kind() {
+        io::ErrorKind::PermissionDenied => io::ErrorKind::Other,
+        kind => kind,
+    };
+    io::Error::new(kind, format!("{whom} cannot be reached: {error}"))
 }
 
 /// Who is not welcome, or finds another than was to be found, gets no further by trying again.

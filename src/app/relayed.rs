@@ -39,7 +39,11 @@ struct Kept {
 
 impl Relayed {
     pub(super) fn new(config: Arc<Config>, seals: Seals) -> Arc<Self> {
-        let kept = Cache::builder().max_capacity(MOST_KEPT).eviction_policy(EvictionPolicy::lru()).build();
+        let kept = Cache::builder()
+            .max_capacity(MOST_BYTES)
+            .weigher(|(visit, _): &(Visit, Arc<str>), _| u32::try_from(visit.weight()).unwrap_or(u32::MAX))
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Arc::new(Self { seals, config: Mutex::new(config), kept })
     }
 
@@ -152,8 +156,8 @@ fn definition(visit: &Visit) -> Result<ListenerDefinition, String> {
 
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
-/// A container has one at each address of its relay.
-const MOST_KEPT: u64 = 1024;
+/// What is kept of all containers: a container has one at each address of its relay, of some kilobytes.
+const MOST_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 #[path = "relayed_tests.rs"]

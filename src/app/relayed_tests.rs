@@ -84,6 +84,19 @@ fn the_same_container_has_the_same_terms_and_they_follow_the_configuration() {
 }
 
 #[test]
+fn a_session_token_that_one_container_made_opens_nothing_to_another() {
+    let (relayed, grant) = stage();
+    let seal = |container: &str| {
+        let terms = relayed.terms(&visit(container, &["prod"]), Some(&grant)).unwrap().borrow().clone();
+        Arc::clone(&terms.ec2.as_ref().unwrap().seal)
+    };
+    let now = std::time::Duration::from_secs(1000);
+    let ticket = seal("app").issue(std::time::Duration::from_secs(60), now);
+    assert!(seal("app").open(ticket.expose().as_bytes(), now).is_some());
+    assert!(seal("worker").open(ticket.expose().as_bytes(), now).is_none());
+}
+
+#[test]
 fn without_a_grant_there_is_only_a_refusal() {
     let (relayed, _) = stage();
     let terms = relayed.terms(&visit("app", &["prod", "graph"]), None).unwrap().borrow().clone();

@@ -35,6 +35,14 @@ impl Own {
         Self { seal: Arc::new(seal), keys: None }
     }
 
+    /// The same for one container of the listener, with session tokens of its own; no name: for who is none.
+    pub(super) fn of_container(&self, container: &str) -> Self {
+        match container {
+            "" => self.clone(),
+            name => Self { seal: Arc::new(self.seal.of_one(name)), keys: self.keys.clone() },
+        }
+    }
+
     pub(super) fn with_keys(self, keys: Option<Arc<IssuerKeys>>) -> Self {
         Self { keys, ..self }
     }

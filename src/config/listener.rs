@@ -148,6 +148,8 @@ pub enum Peers {
     Any,
     /// Nobody: a token is shown, or nothing is had.
     Nobody,
+    /// It cannot be told for now who it is: a token is shown, or it comes again.
+    Untold,
 }
 
 /// The tokens of a cluster's service accounts, and what they open.

@@ -78,6 +78,8 @@ impl FromStr for Who {
 
 fn network_of(text: &str, network: &str, bits: &str) -> Result<Who, String> {
     let parsed: Option<(IpAddr, u8)> = network.parse().ok().zip(bits.parse().ok());
+    // addresses are compared without their mapping to IPv6
+    let parsed = parsed.filter(|(network, _)| network.to_canonical() == *network);
     let Some((network, bits)) = parsed.filter(|(network, bits)| (1..=all_bits(*network)).contains(bits)) else {
         return Err(format!("`{text}` is no network: write one like 169.254.170.64/28"));
     };
@@ -155,6 +157,7 @@ mod tests {
                 "`10.0.0.1/28` has bits behind its 28: write `10.0.0.0/28`, or `10.0.0.1` for the one address",
             ),
             ("10.0.0.0/33", "`10.0.0.0/33` is no network: write one like 169.254.170.64/28"),
+            ("::ffff:10.0.0.0/120", "`::ffff:10.0.0.0/120` is no network: write one like 169.254.170.64/28"),
             // everybody is nobody's neighbour
             ("0.0.0.0/0", "`0.0.0.0/0` is no network: write one like 169.254.170.64/28"),
             ("app/1", "`app/1` is no network: write one like 169.254.170.64/28"),

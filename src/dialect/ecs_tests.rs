@@ -248,6 +248,7 @@ fn c41_c42_c43_relative_addresses_refuse_with_the_agents_codes() {
         (failed(FailureClass::NeedsPerson, "LoginRequired"), 403, "LoginRequired", "credenza status"),
         (Refusal::ForeignPeer, 403, "ForeignPeer", "peers"),
         (Refusal::UnknownNeighbour, 403, "UnknownNeighbour", "neighbours"),
+        (Refusal::Undecided, 503, "Undecided", "ask again"),
         (Refusal::RelayEnded, 403, "RelayEnded", "credenza relay invite"),
         (Refusal::NoDaemon, 503, "NoDaemon", "credenza up"),
         (Refusal::Path, 400, "UnknownPath", "/creds/IDENTITY"),

@@ -42,6 +42,8 @@ pub struct Answer {
     pub ticket_life_secs: Option<u32>,
     /// What `Retry-After` says: where clients wait for so long and ask again, rather than giving up.
     pub retry_after_secs: Option<u32>,
+    /// The connection ends with it.
+    pub last: bool,
     /// What the body is.
     pub form: Form,
     /// The body.
@@ -66,6 +68,7 @@ impl Answer {
             allow: None,
             ticket_life_secs: None,
             retry_after_secs: None,
+            last: false,
             form,
             body,
         }

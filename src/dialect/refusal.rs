@@ -37,6 +37,8 @@ pub enum Refusal {
     ForeignPeer,
     /// The listener serves containers that are written down, and this is none of them.
     UnknownNeighbour,
+    /// It cannot be told for now which container this is.
+    Undecided,
     /// The grant of the relay that brought the request has ended.
     RelayEnded,
     /// A relay reaches no daemon.
@@ -80,6 +82,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is about the whole connection, whose end lets another one be judged anew: who it is, and what brought it, is settled once.
+    pub fn is_about_the_connection(&self) -> bool {
+        matches!(self, Self::UnknownNeighbour | Self::Undecided | Self::RelayEnded | Self::NoDaemon)
+    }
+
     /// One word for the audit trail, such as `token-unknown`. An engine's failure has a [`Failure::code`] instead.
     pub fn word(&self) -> &'static str {
         match self {
@@ -94,6 +101,7 @@ impl Refusal {
             Self::TokenUnknown => "token-unknown",
             Self::ForeignPeer => "foreign-peer",
             Self::UnknownNeighbour => "unknown-neighbour",
+            Self::Undecided => "undecided",
             Self::RelayEnded => "relay-ended",
             Self::NoDaemon => "no-daemon",
             Self::TicketMissing => "token-missing",
@@ -190,6 +198,12 @@ impl Refusal {
                 "this address answers only the containers that `neighbours` of its [[listener]] names, and who shows a grant's \
                  token: add this one's service name there, or give it a token file of its own (`credenza grant new`)"
                     .into(),
+            ),
+            Self::Undecided => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Undecided",
+                "Undecided",
+                "the resolver of this network does not say for now which container has this address: ask again".into(),
             ),
             Self::RelayEnded => (
                 StatusCode::FORBIDDEN,

@@ -42,6 +42,12 @@ impl Seal {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
     }
 
+    /// The seal of one of a listener's clients, by its name: it opens what it made, and no other one's does.
+    pub fn of_one(&self, client: &str) -> Self {
+        let derived = hmac::sign(&self.key, client.as_bytes());
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
+    }
+
     /// A ticket that is good for `life` from `boot` on, the time since the machine's start: 56 letters, digits, `-` and `_`.
     /// Those that end at the same nanosecond are the same.
     pub fn issue(&self, life: Duration, boot: Duration) -> Secret {

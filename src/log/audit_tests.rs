@@ -79,7 +79,7 @@ async fn the_first_is_written_at_once_and_repeats_as_one_counted_line() {
     desk.after(10).await;
     let first = json!({
         "schema": 1, "time": "2026-11-21T22:04:16.000Z", "identity": "prod", "account": "123456789012",
-        "role": "arn:aws:iam::123456789012:role/deploy", "dialect": "ecs", "grant": "shell-7",
+        "role": "arn:aws:iam::123456789012:role/deploy", "dialect": "ecs", "grant": "shell-7", "container": null,
         "pid": 77, "exe": "/usr/bin/python3", "access_key_id": "ASIAEXAMPLEEXAMPLE", "outcome": "issued",
         "ms": 3, "count": 1, "served_by": "daemon",
     });

@@ -175,6 +175,10 @@ impl Told {
 
     /// The answer to a request that gets nothing.
     pub(super) fn refuse(&self, terms: &Terms, refusal: &Refusal, now: Now) -> Answer {
+        Answer { last: refusal.is_about_the_connection(), ..self.refusal(terms, refusal, now) }
+    }
+
+    fn refusal(&self, terms: &Terms, refusal: &Refusal, now: Now) -> Answer {
         match self.dialect {
             Dialect::Ecs if terms.ecs == Some(Ecs::ByGrant) => ecs::refuse(refusal),
             Dialect::Ecs => ecs::refuse_relative(refusal),
@@ -231,10 +235,17 @@ impl Service {
             return Err(Refusal::RelayEnded);
         }
         let step = self.admit_proven(parts, terms, peer, proofs, now, told)?;
-        match (&step, &terms.under) {
+        let Under::Grant(grant) = &terms.under else { return Ok(step) };
+        // whose it is, also where only the machine of an identity is told of
+        let identity = match &step {
+            Step::Ask(ask) => Some(Arc::clone(&ask.identity)),
+            Step::Say(..) => told.identity(terms),
+            Step::Health | Step::Verify(..) => None,
+        };
+        match identity {
             // no container gets more than its relay has, but by a token of its own
-            (Step::Ask(ask), Under::Grant(grant)) if !told.shows_a_grant() && !grant.scope.covers(&ask.identity) => {
-                Err(Refusal::NotGranted(ask.identity.to_string()))
+            Some(identity) if !told.shows_a_grant() && !grant.scope.covers(&identity) => {
+                Err(Refusal::NotGranted(identity.to_string()))
             }
             _ => Ok(step),
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 
@@ -32,6 +32,9 @@ pub(super) fn reply(answer: Answer) -> Reply {
         // nearly all ask for the longest, which is not written out each time
         let life = if secs == 21_600 { HeaderValue::from_static("21600") } else { secs.into() };
         headers.insert(TICKET_LIFE, life);
+    }
+    if answer.last {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(reason) = answer.reason {
         response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));

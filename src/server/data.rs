@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::crowd::{Crowd, Standing};
 use super::grant::Grant;
 use super::hello::{self, Beginning, Visit};
+use super::neighbours::Found;
 use super::service::{Service, Visitor};
 use super::terms::Terms;
 use crate::log::audit::Peer;
@@ -95,17 +96,23 @@ impl DataSide {
             Ok(Ok(Beginning::Relay(hello))) => {
                 let grant = service.grants.admit_with(hello.token.expose().as_bytes(), certificate.as_ref());
                 drop(hello.token);
-                if let (Some(_), Some(standing)) = (&grant, &standing) {
-                    standing.clone().prove();
-                }
                 let visit = hello.visit;
+                // a container that nobody wrote down gives way to others, unless it shows a token of its own
+                let standing = match standing {
+                    Some(standing) if grant.is_some() && (visit.known || visit.container.is_none()) => {
+                        standing.prove();
+                        None
+                    }
+                    standing => standing,
+                };
                 match self.relays.terms(&visit, grant.as_ref()) {
                     Ok(terms) => {
                         let (from, to) = (visit.from, visit.place.address);
-                        let visitor = Visitor { peer: Arc::new(Peer::elsewhere(from)), from, to, who: None };
-                        service.on(terms).serve_visitor(io, visitor, None, stop).await;
+                        let visitor = Visitor { peer: Arc::new(Peer::elsewhere(from)), from, to, who: Found::Nobody };
+                        service.on(terms).serve_visitor(io, visitor, standing, stop).await;
                     }
-                    Err(why) => tracing::warn!(reason = %why, "a relay's listener is not served"),
+                    Err(why) if grant.is_some() => tracing::warn!(reason = %why, "a relay's listener is not served"),
+                    Err(why) => tracing::debug!(reason = %why, "a relay without a grant makes no sense"),
                 }
             }
             Ok(Err(error)) => tracing::debug!(reason = %error, "nothing that the data socket takes"),
@@ -119,7 +126,7 @@ impl Visitor {
     /// A process of this machine that comes by the data socket: it names itself by a token, or gets nothing.
     fn local(process: Arc<Peer>) -> Self {
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { peer: process, from: loopback, to: loopback, who: None }
+        Self { peer: process, from: loopback, to: loopback, who: Found::Nobody }
     }
 }
 

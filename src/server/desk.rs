@@ -28,6 +28,7 @@ use super::peers::PeerOwner;
 use super::right::Right;
 use super::service::{Service, Visitor};
 use super::terms::{InForce, Terms};
+use crate::config::Peers;
 use crate::credential::{Ask, Now};
 use crate::dialect::azure::{app_service, imds};
 use crate::dialect::{Answer, Refusal};
@@ -75,7 +76,10 @@ impl Desk {
         let same_proof = match (&recall.proof, recall.right.proof(proofs)) {
             (Some(remembered), Some(shown)) => remembered.same_as(shown),
             // one that is shown where none is needed may be wrong
-            (None, None) => proofs.ticket.is_none(),
+            (None, None) => {
+                let own_tokens = self.terms.borrow().terms().own_tokens;
+                proofs.ticket.is_none() && !(own_tokens && proofs.token.is_some())
+            }
             _ => false,
         };
         // what is asked for may hold a secret
@@ -137,7 +141,9 @@ impl Desk {
 
     /// How we are; through a relay, how it stands with what its grant opens. The relay itself is no container, and hears of what.
     fn tell_health(&self, terms: &Terms) -> Answering {
-        let Some(grant) = terms.under.grant() else {
+        // a stranger has nothing fetched
+        let stranger = matches!(terms.peers, Peers::Nobody | Peers::Untold) && terms.container.is_some();
+        let Some(grant) = terms.under.grant().filter(|_| !stranger) else {
             return Answering::Ready(Some(reply(Report::from(Health::of(&self.service.engine)).answer())));
         };
         let names = self.service.names.borrow().clone();
@@ -184,6 +190,13 @@ impl Service {
     ) -> Reply {
         let outcome = self.engine.answer_with(ask, told.min_life(), patience).await;
         let outcome = outcome.as_deref().map_err(|failure| Refusal::Failed(failure.clone()));
+        // it may have been ended meanwhile
+        let now = self.clock.now();
+        let outcome = match &told.right {
+            _ if !terms.under.lives(now) => Err(Refusal::RelayEnded),
+            Right::Grant(grant, _) if !grant.lives(now) => Err(Refusal::TokenUnknown),
+            _ => outcome,
+        };
         reply(self.settle(terms, told, outcome, peer, since).0)
     }
 }

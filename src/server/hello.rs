@@ -9,8 +9,8 @@
 //! later have defaults; what is no longer understood changes [`VERSION`]. Written by [`super::relay`], read by [`super::data`].
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -45,7 +45,7 @@ pub struct Visit {
 }
 
 /// An address of the relay, and how its clients speak: a `[[listener]]` without who may have what.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// Such as `169.254.170.2:80`.
     pub address: SocketAddr,
@@ -73,6 +73,44 @@ pub struct Place {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub vm: String,
 }
+
+/// Without what is said of the machine and of the task: people put secrets there.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("address", &self.address)
+            .field("dialects", &self.dialects)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Visit {
+    /// Whether it says no more than a relay has a reason to: what is kept of it must not be what somebody with a token likes.
+    fn is_bounded(&self) -> bool {
+        let short = |text: &String| text.len() <= MOST_BYTES_OF_A_NAME;
+        let plain = |text: &String| short(text) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        self.container.as_ref().is_none_or(plain)
+            && self.identities.len() <= MOST_NAMES
+            && self.identities.iter().all(short)
+            && self.place.dialects.len() <= MOST_NAMES
+            && self.place.dialects.iter().all(short)
+    }
+
+    /// About how much memory it costs to keep what is served by it, in bytes.
+    pub fn weight(&self) -> usize {
+        let Place { metadata, task, vm, .. } = &self.place;
+        let metadata: usize =
+            metadata.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len)).sum();
+        let names: usize = self.identities.iter().map(String::len).sum();
+        // a character of JSON may become a whole node of a tree
+        KEPT_ANYWAY + 2 * (metadata + names) + PER_LETTER_OF_JSON * (task.len() + vm.len())
+    }
+}
+
+const MOST_BYTES_OF_A_NAME: usize = 256;
+const MOST_NAMES: usize = 128;
+const KEPT_ANYWAY: usize = 4096;
+const PER_LETTER_OF_JSON: usize = 128;
 
 /// A hello that was read.
 #[derive(Debug, Deserialize)]
@@ -141,6 +179,9 @@ pub async fn read(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Beginning> {
     let hello: Hello = serde_json::from_slice(&body).map_err(|_| invalid("a relay of another version"))?;
     if hello.visit.version.abs_diff(VERSION) > 1 {
         return Err(invalid("a relay of another version"));
+    }
+    if !hello.visit.is_bounded() {
+        return Err(invalid("a relay that says too much"));
     }
     Ok(Beginning::Relay(Box::new(hello)))
 }
@@ -223,5 +264,12 @@ mod tests {
         }
         let large = Visit { container: Some("x".repeat(70_000)), ..visit() };
         assert!(write(&Secret::new("T"), &large).is_err());
+        for much in [
+            Visit { container: Some("x".repeat(257)), ..visit() },
+            Visit { container: Some("a\nb".to_owned()), ..visit() },
+            Visit { identities: vec!["x".to_owned(); 129], ..visit() },
+        ] {
+            assert!(read_of(&write(&Secret::new("T"), &much).unwrap()).await.is_err(), "{much:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Who is at an address, while containers come and go, in simulated time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::world::BoxFuture;
@@ -11,6 +11,10 @@ use crate::world::BoxFuture;
 struct Docker {
     names: Mutex<HashMap<String, BTreeSet<IpAddr>>>,
     asked: AtomicUsize,
+    /// It answers nothing.
+    hangs: AtomicBool,
+    /// It says that it failed.
+    fails: AtomicBool,
 }
 
 impl Docker {
@@ -18,22 +22,20 @@ impl Docker {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         self.names.lock().unwrap().insert(name.to_owned(), addresses);
     }
-
-    fn stops(&self, name: &str) {
-        self.names.lock().unwrap().remove(name);
-    }
 }
 
 impl Hosts for Docker {
-    fn addresses(&self, name: &str) -> BoxFuture<'static, BTreeSet<IpAddr>> {
+    fn addresses(&self, name: &str) -> BoxFuture<'static, Option<BTreeSet<IpAddr>>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let found = self.names.lock().unwrap().get(name).cloned();
+        let (hangs, fails) = (self.hangs.load(Ordering::Relaxed), self.fails.load(Ordering::Relaxed));
         Box::pin(async move {
             match found {
-                Some(found) => found,
-                None => {
+                _ if fails => None,
+                Some(found) if !hangs => Some(found),
+                _ => {
                     tokio::time::sleep(Duration::from_secs(4)).await;
-                    BTreeSet::new()
+                    Some(BTreeSet::new())
                 }
             }
         })
@@ -45,7 +47,11 @@ fn who(text: &str) -> Who {
 }
 
 async fn at(address: &str, all: &[Who], lookups: &Arc<Lookups>) -> Option<String> {
-    find(all.iter(), address.parse().unwrap(), lookups).await.map(|who| who.to_string())
+    match find(all.iter(), address.parse().unwrap(), lookups).await {
+        Found::Neighbour(who) => Some(who.to_string()),
+        Found::Nobody => None,
+        Found::Undecided => Some("undecided".to_owned()),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,11 +79,11 @@ async fn who_has_the_address_of_a_container_that_has_gone_is_nobody() {
     let lookups = Lookups::new(docker.clone());
     let all = [who("app")];
     assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("app"));
-    docker.stops("app");
+    docker.runs("app", &[]);
     tokio::time::sleep(FRESH).await;
     assert_eq!(at("10.0.0.5", &all, &lookups).await, None);
     docker.runs("app", &["10.0.0.9"]);
-    tokio::time::sleep(HANGS).await;
+    tokio::time::sleep(FRESH).await;
     assert_eq!(at("10.0.0.9", &all, &lookups).await.as_deref(), Some("app"), "it came back elsewhere");
     assert_eq!(at("10.0.0.5", &all, &lookups).await, None);
 }
@@ -105,7 +111,42 @@ async fn nobody_who_is_known_waits_for_a_name_that_is_not() {
     let all = ["stopped", "app", "gone"].map(who);
     let began = Instant::now();
     assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("app"));
-    assert_eq!(began.elapsed(), Duration::ZERO);
-    assert_eq!(at("10.0.0.6", &all, &lookups).await, None);
-    assert_eq!(began.elapsed(), PATIENCE, "a stranger is told so all the same");
+    assert_eq!(began.elapsed(), GRACE, "but for a moment for those before it");
+    let began = Instant::now();
+    assert_eq!(at("10.0.0.6", &all, &lookups).await.as_deref(), Some("undecided"));
+    assert_eq!(began.elapsed(), PATIENCE, "a stranger is not kept waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_have_a_name_is_made_nobody_else_while_the_resolver_does_not_say() {
+    let docker = Arc::new(Docker::default());
+    docker.runs("app", &["10.0.0.5"]);
+    let lookups = Lookups::new(docker.clone());
+    let all = ["app", "10.0.0.0/24"].map(who);
+    assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("app"));
+    assert_eq!(at("10.0.0.6", &all, &lookups).await.as_deref(), Some("10.0.0.0/24"));
+    docker.hangs.store(true, Ordering::Relaxed);
+    tokio::time::sleep(FRESH).await;
+    assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("undecided"));
+    tokio::time::sleep(HANGS).await;
+    docker.hangs.store(false, Ordering::Relaxed);
+    docker.fails.store(true, Ordering::Relaxed);
+    assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("undecided"));
+    assert_eq!(at("10.0.1.5", &all, &lookups).await, None, "whom no network would have");
+    docker.fails.store(false, Ordering::Relaxed);
+    tokio::time::sleep(FRESH).await;
+    assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("app"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_names_with_one_address_the_first_that_is_written_counts() {
+    let docker = Arc::new(Docker::default());
+    docker.runs("app", &["10.0.0.5"]);
+    docker.runs("project-app-1", &["10.0.0.5"]);
+    let lookups = Lookups::new(docker);
+    let all = ["app", "project-app-1"].map(who);
+    for _ in 0..20 {
+        assert_eq!(at("10.0.0.5", &all, &lookups).await.as_deref(), Some("app"));
+        tokio::time::sleep(FRESH).await;
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
-use zeroize::Zeroize as _;
+use tokio::time::{Instant, sleep_until, timeout};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Passes on what both say. Where `stop` turns true, what is on its way still arrives, for as long as the daemon may take.
 pub(super) async fn pass(
@@ -24,8 +24,8 @@ pub(super) async fn pass(
         tokio::select! {
             // a client that has said all that it wants to say still gets its answer
             () = &mut there => back.await,
-            // who has been answered for the last time has nothing more to say
-            () = &mut back => {}
+            // who has been answered for the last time may still be sending: to close at once would take the answer away
+            () = &mut back => drop(timeout(LINGER, there).await),
         }
     };
     let silent = async {
@@ -53,13 +53,18 @@ async fn one_way<R: AsyncRead, W: AsyncWrite>(
     mut to: WriteHalf<W>,
     heard: &watch::Sender<Instant>,
 ) {
-    let mut bytes = vec![0; PIECE];
+    let mut bytes = Zeroizing::new(vec![0; PIECE]);
+    let mut ended = false;
     loop {
         let read = match from.read(&mut bytes).await {
             Ok(0) | Err(_) => break,
             Ok(read) => read,
         };
         heard.send_replace(Instant::now());
+        if ended {
+            bytes[..read].zeroize();
+            continue;
+        }
         let written = async {
             to.write_all(&bytes[..read]).await?;
             to.flush().await
@@ -67,12 +72,14 @@ async fn one_way<R: AsyncRead, W: AsyncWrite>(
         let written = written.await;
         // it may have been a credential, or a token
         bytes[..read].zeroize();
-        if written.is_err() {
-            break;
-        }
+        // what is still said then is heard and forgotten
+        ended = written.is_err();
     }
     let _ = to.shutdown().await;
 }
+
+/// As the server has it for its own clients.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A whole answer, most of the time.
 const PIECE: usize = 4096;

@@ -33,6 +33,7 @@ impl PeerOwner {
             Peers::Own if *self.admitted.get_or_init(ours) => Ok(()),
             Peers::Own => Err(Refusal::ForeignPeer),
             Peers::Nobody => Err(Refusal::UnknownNeighbour),
+            Peers::Untold => Err(Refusal::Undecided),
         }
     }
 }

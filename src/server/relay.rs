@@ -24,12 +24,12 @@ use super::conn::{self, Limits};
 use super::crowd::Standing;
 use super::hello::{self, Place, VERSION, Visit};
 use super::listener::Listener;
-use super::neighbours::{Lookups, find};
+use super::neighbours::{Found, Lookups, find};
 use super::passing;
 use super::terms::Terms;
 use crate::config::{Neighbour, Who};
 use crate::credential::IdentityName;
-use crate::dialect::Refusal;
+use crate::dialect::{Answer, Refusal};
 use crate::secret::Secret;
 use crate::world::{BoxFuture, Clock};
 
@@ -82,44 +82,48 @@ impl Relay {
         standing: Standing,
         stop: watch::Receiver<bool>,
     ) {
-        let visit = self.visit(from, to).await;
+        let deadline = Instant::now() + PATIENCE;
+        let Some(visit) = self.visit(from, to).await else {
+            return refuse(stream, &self.refusing, &*self.clock, &Refusal::Undecided, stop).await;
+        };
         if visit.known {
             standing.prove();
         }
-        match self.reach(&visit).await {
+        match self.reach(&visit, deadline).await {
             Ok(upstream) => passing::pass(stream, upstream, stop).await,
-            Err(error) => refuse(stream, &self.refusing, &*self.clock, &error, stop).await,
+            Err(error) => refuse(stream, &self.refusing, &*self.clock, &away(&error), stop).await,
         }
     }
 
     /// Who is at the other end. Who has our own address is us: the health check.
-    async fn visit(&self, from: SocketAddr, to: SocketAddr) -> Visit {
+    /// `None`: it cannot be told for now.
+    async fn visit(&self, from: SocketAddr, to: SocketAddr) -> Option<Visit> {
         let place = Place { address: to, ..self.place.clone() };
         let ourselves = from.ip().to_canonical() == to.ip().to_canonical() && !self.anybody;
         let visit = Visit { version: VERSION, from, place, container: None, known: false, identities: Vec::new() };
         if ourselves {
-            return visit;
+            return Some(visit);
         }
         let all = self.neighbours.iter().map(|neighbour| &neighbour.who);
-        let Some(who) = find(all, from.ip(), &self.lookups).await else {
-            // all that there is here: a stranger is refused in the words of it
-            let identities = self.identities.iter().map(ToString::to_string).collect();
-            let container = Some(from.ip().to_canonical().to_string());
-            return Visit { container, known: self.anybody, identities, ..visit };
+        let who = match find(all, from.ip(), &self.lookups).await {
+            Found::Neighbour(who) => who,
+            Found::Undecided => return None,
+            Found::Nobody => {
+                // all that there is here: a stranger is refused in the words of it
+                let identities = self.identities.iter().map(ToString::to_string).collect();
+                let container = Some(from.ip().to_canonical().to_string());
+                return Some(Visit { container, known: self.anybody, identities, ..visit });
+            }
         };
         let found = self.neighbours.iter().find(|neighbour| neighbour.who == who);
         let identities = found.map(|neighbour| neighbour.identities.iter().map(ToString::to_string).collect());
-        Visit {
-            container: Some(container(&who, from)),
-            known: true,
-            identities: identities.unwrap_or_default(),
-            ..visit
-        }
+        let (container, identities) = (Some(container(&who, from)), identities.unwrap_or_default());
+        Some(Visit { container, known: true, identities, ..visit })
     }
 
     /// A connection to the daemon that has said who comes.
-    async fn reach(&self, visit: &Visit) -> io::Result<Box<dyn Stream>> {
-        patiently(|| self.greeted(visit)).await
+    async fn reach(&self, visit: &Visit, deadline: Instant) -> io::Result<Box<dyn Stream>> {
+        patiently(deadline, || self.greeted(visit)).await
     }
 
     async fn greeted(&self, visit: &Visit) -> io::Result<Box<dyn Stream>> {
@@ -144,21 +148,20 @@ pub async fn forward(
         let (refusing, clock) = (Arc::clone(&refusing), Arc::clone(&clock));
         async move {
             standing.prove();
-            match patiently(|| upstream.connect()).await {
+            match patiently(Instant::now() + PATIENCE, || upstream.connect()).await {
                 Ok(upstream) => passing::pass(stream, upstream, stop).await,
-                Err(error) => refuse(stream, &refusing, &*clock, &error, stop).await,
+                Err(error) => refuse(stream, &refusing, &*clock, &away(&error), stop).await,
             }
         }
     };
     listener.run(told, serve).await;
 }
 
-/// Tries again for [`PATIENCE`], but not what would be refused again.
-async fn patiently<F>(mut reach: impl FnMut() -> F) -> io::Result<Box<dyn Stream>>
+/// Tries again until then, but not what would be refused again.
+async fn patiently<F>(deadline: Instant, mut reach: impl FnMut() -> F) -> io::Result<Box<dyn Stream>>
 where
     F: Future<Output = io::Result<Box<dyn Stream>>>,
 {
-    let deadline = Instant::now() + PATIENCE;
     loop {
         let tried = timeout_at(deadline, reach()).await;
         match tried.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
@@ -170,23 +173,25 @@ where
     }
 }
 
+/// Why there is no way to the daemon. Each client is told; the health check says more, and the log that it goes on.
+fn away(error: &io::Error) -> Refusal {
+    tracing::debug!(reason = %error, "no daemon answers");
+    if error.kind() == io::ErrorKind::PermissionDenied { Refusal::RelayEnded } else { Refusal::NoDaemon }
+}
+
 /// Answers what is asked with why it gets nothing.
 async fn refuse(
     stream: TcpStream,
     refusing: &Terms,
     clock: &dyn Clock,
-    error: &io::Error,
+    refusal: &Refusal,
     stop: watch::Receiver<bool>,
 ) {
-    tracing::warn!(reason = %error, "no daemon answers");
-    let ended = error.kind() == io::ErrorKind::PermissionDenied;
-    let refusal = if ended { &Refusal::RelayEnded } else { &Refusal::NoDaemon };
     let answer = |request: http::Request<Incoming>| {
         let told = Told::at(request.uri().path(), request.uri().query(), refusing);
-        let mut response = reply(told.refuse(refusing, refusal, clock.now()));
-        // the next one may be luckier
-        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
-        std::future::ready(Ok::<_, Infallible>(response))
+        // the next connection may be luckier
+        let answer = told.refuse(refusing, refusal, clock.now());
+        std::future::ready(Ok::<_, Infallible>(reply(Answer { last: true, ..answer })))
     };
     let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
     conn::serve(stream, service_fn(answer), limits, stop).await;
@@ -227,7 +232,8 @@ pub async fn ask_health(upstream: &dyn Upstream, place: &Place) -> io::Result<(h
 /// notice.
 const PATIENCE: Duration = Duration::from_millis(800);
 const AGAIN: Duration = Duration::from_millis(50);
-const HEALTH: Duration = Duration::from_secs(5);
+/// Less than Docker waits for a health check.
+const HEALTH: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 #[path = "relay_tests.rs"]

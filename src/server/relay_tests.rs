@@ -95,8 +95,8 @@ async fn the_daemon_is_told_who_comes() {
         // ourselves
         ("169.254.170.2:4000", None, false, vec![]),
     ] {
-        let visit = relay.visit(at(from), at("169.254.170.2:80")).await;
-        drop(relay.reach(&visit).await.unwrap());
+        let visit = relay.visit(at(from), at("169.254.170.2:80")).await.unwrap();
+        drop(relay.reach(&visit, Instant::now() + PATIENCE).await.unwrap());
         let told = daemon.hello().await;
         assert_eq!((told.container.as_deref(), told.known), (container, known), "{from}");
         assert_eq!(told.identities, identities, "{from}");
@@ -108,9 +108,9 @@ async fn the_daemon_is_told_who_comes() {
 async fn a_daemon_that_is_started_anew_is_waited_for_and_no_longer_than_clients_wait() {
     for (away, found) in [(0, true), (1, true), (15, true), (usize::MAX, false)] {
         let relay = relay(Daemon::away(away));
-        let visit = relay.visit(at("10.0.0.5:4000"), at("169.254.170.2:80")).await;
+        let visit = relay.visit(at("10.0.0.5:4000"), at("169.254.170.2:80")).await.unwrap();
         let began = Instant::now();
-        assert_eq!(relay.reach(&visit).await.is_ok(), found, "{away}");
+        assert_eq!(relay.reach(&visit, began + PATIENCE).await.is_ok(), found, "{away}");
         assert!(began.elapsed() <= PATIENCE, "{away}: {:?}", began.elapsed());
     }
 }

@@ -18,9 +18,10 @@ use super::crowd::Standing;
 use super::desk::Desk;
 use super::grant::Grants;
 use super::listener::Listener;
-use super::terms::Terms;
+use super::neighbours::Found;
+use super::terms::{Terms, Under};
 use crate::config::azure::PrincipalIds;
-use crate::config::{AzureSource, Identity, Peers, Who};
+use crate::config::{AzureSource, Identity, Peers};
 use crate::credential::{Ask, Credential, IdentityName, Now};
 use crate::dialect::{Answer, Refusal};
 use crate::engine::Engine;
@@ -76,7 +77,7 @@ pub(super) struct Visitor {
     /// The address that it reached.
     pub(super) to: SocketAddr,
     /// Who it is, of the listener's neighbours.
-    pub(super) who: Option<Who>,
+    pub(super) who: Found,
 }
 
 /// Answers requests.
@@ -134,7 +135,7 @@ impl Service {
             let terms = Arc::clone(&self.terms.borrow());
             match &terms.neighbours {
                 Some(neighbours) => neighbours.at(from.ip()).await,
-                None => None,
+                None => Found::Nobody,
             }
         };
         let visitor = Visitor { peer: Arc::new(Peer::new(from, to)), from, to, who };
@@ -201,7 +202,8 @@ impl Service {
 
     /// A container that nobody wrote down has no other name than its address.
     fn entry(&self, mut deed: Deed, terms: &Terms, peer: &Peer) -> Entry {
-        if terms.peers == Peers::Nobody && deed.container.is_none() {
+        let stranger = matches!(terms.peers, Peers::Nobody | Peers::Untold) && !matches!(terms.under, Under::Ended);
+        if stranger && deed.container.is_none() {
             deed.container = Some(peer.address().to_string().into());
         }
         self.audit.entry(deed)

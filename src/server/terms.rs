@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::gate::Takes;
 use super::grant::Grant;
 use super::issuer_keys::IssuerKeys;
-use super::neighbours::Neighbours;
-use crate::config::{Dialect, Peers, Who};
+use super::neighbours::{Found, Neighbours};
+use crate::config::{Dialect, Peers};
 use crate::credential::{IdentityName, Now};
 use crate::dialect::azure::instance::InstanceMetadata;
 use crate::dialect::azure::{self, imds, terraform};
@@ -190,7 +190,7 @@ impl Terms {
     }
 
     /// The terms as one of the neighbours sees them, or as somebody else does; where there are no neighbours, everybody sees these.
-    fn seen_by<'t>(self: &'t Arc<Self>, who: Option<&Who>) -> &'t Arc<Self> {
+    fn seen_by<'t>(self: &'t Arc<Self>, who: &Found) -> &'t Arc<Self> {
         self.neighbours.as_ref().map_or(self, |neighbours| neighbours.terms(who))
     }
 
@@ -264,14 +264,14 @@ pub(super) struct InForce {
     /// The listener's.
     latest: Arc<Terms>,
     /// Who is at the other end, of the listener's neighbours.
-    who: Option<Who>,
+    who: Found,
     terms: Arc<Terms>,
 }
 
 impl InForce {
-    pub(super) fn new(mut receiver: watch::Receiver<Arc<Terms>>, who: Option<Who>) -> Self {
+    pub(super) fn new(mut receiver: watch::Receiver<Arc<Terms>>, who: Found) -> Self {
         let latest = Arc::clone(&receiver.borrow_and_update());
-        let terms = Arc::clone(latest.seen_by(who.as_ref()));
+        let terms = Arc::clone(latest.seen_by(&who));
         Self { receiver: Some(receiver), latest, who, terms }
     }
 
@@ -287,7 +287,7 @@ impl InForce {
             self.receiver = None;
         }
         let others = !Arc::ptr_eq(&latest, &self.latest);
-        self.terms = Arc::clone(latest.seen_by(self.who.as_ref()));
+        self.terms = Arc::clone(latest.seen_by(&self.who));
         self.latest = latest;
         others
     }
@@ -309,7 +309,7 @@ mod tests {
     fn other_terms_are_seen_once_and_the_same_are_not_others() {
         let (first, second) = (nothing(), nothing());
         let (sender, receiver) = watch::channel(Arc::clone(&first));
-        let mut in_force = InForce::new(receiver, None);
+        let mut in_force = InForce::new(receiver, Found::Nobody);
         assert!(!in_force.renew() && Arc::ptr_eq(in_force.terms(), &first));
         sender.send_replace(Arc::clone(&second));
         assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &second));
@@ -322,7 +322,7 @@ mod tests {
     fn what_was_said_last_holds_when_nobody_can_say_more() {
         let (first, last) = (nothing(), nothing());
         let (sender, receiver) = watch::channel(first);
-        let mut in_force = InForce::new(receiver, None);
+        let mut in_force = InForce::new(receiver, Found::Nobody);
         sender.send_replace(Arc::clone(&last));
         drop(sender);
         assert!(in_force.renew() && Arc::ptr_eq(in_force.terms(), &last));

@@ -111,6 +111,8 @@ fn it_fails_closed() {
     );
     home.good(&["relay", "invite", "--out", home.path("invite").to_str().unwrap(), "prod"]);
     refused(&container(&home, "invite", ""), "no [[listener]] says where containers ask");
+    let nobody = listener("\"ecs\"", address, "identities = [\"prod\"]");
+    refused(&container(&home, "invite", &nobody), "nobody is served at");
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn over_tls_both_sides_know_each_other_or_nothing_is_had() {
     home.write("mixed", &other.replace(&of(&other, "token"), &of(&text, "token")));
     let said = container(&home, "mixed", &open_to_all(an_address())).run(&["relay"]);
     assert!(said.err.contains("the daemon refuses the grant"), "{said:?}");
-    // and another daemon than the one that invited is shown nothing
+    // and another daemon than the one that invited is not taken for it
     home.write("stranger", &other.replace(&of(&other, "daemon"), &format!("daemon = \"{}\"", "0".repeat(64))));
     let said = container(&home, "stranger", &open_to_all(an_address())).run(&["relay"]);
     assert!(said.err.contains("the daemon does not let us in"), "{said:?}");

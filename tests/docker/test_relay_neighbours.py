@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from harness.home import eventually
 
-from stage.containers import get, invitation, project
+from stage.containers import get, invitation, project, start
 from stage import unable
 
 RELAY, INSTANCE = "http://169.254.170.2", "http://169.254.169.254"
@@ -42,6 +42,29 @@ def test_no_header_makes_a_neighbour_of_a_stranger(header, running):
 def test_a_neighbour_gets_no_more_than_its_own(running):
     status, body = get(running, "app", f"{RELAY}/creds/my-role")
     assert status in (400, 403) and "SecretAccessKey" not in body, body
+
+
+def test_a_token_of_its_own_opens_what_its_grant_covers_whoever_shows_it(running, home):
+    made = home.credenza("grant", "new", "--name", "agent", "--token-file", home.path / "agent.token", "my-role")
+    assert made.returncode == 0, made.stderr
+    token = (home.path / "agent.token").read_text()
+    # as a compose secret or a file on a volume would bring it
+    running.exec("stranger", "python3", "-c", f"open('/agent.token', 'w').write({token!r})")
+    variables = {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{RELAY}/creds/my-role",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/agent.token",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    program = start(running, "stranger", "boto3", **variables)
+    assert ":assumed-role/my-role/" in program.ok("sts")
+    program.close()
+    status, body = get(running, "stranger", KEYS, {"Authorization": token})
+    assert status in (400, 403) and "SecretAccessKey" not in body, body
+    line = [line for line in home.audit() if line["grant"] == "agent" and line["outcome"] == "issued"][-1]
+    assert line["container"] == address(running, "stranger")
+    assert home.credenza("grant", "revoke", "agent").returncode == 0
+    assert get(running, "stranger", f"{RELAY}/creds/my-role", {"Authorization": token})[0] == 403
 
 
 def test_no_container_can_speak_from_the_address_of_another(running):

@@ -7,7 +7,7 @@ from harness.cloud import ACCOUNT
 from harness.entra import GRAPH
 from harness.home import eventually
 
-from stage.containers import get, invitation, project, start
+from stage.containers import get, invitation, project, rotates, start
 
 KEYS = "http://169.254.170.2/creds/my-dev"
 
@@ -41,6 +41,14 @@ def test_clients_of_azure_are_served_by_who_they_are(running, home):
     program.close()
 
 
+def test_credentials_rotate_under_the_services(running, home):
+    def again():
+        assert home.credenza("down").returncode == 0
+        assert home.credenza("up").returncode == 0
+
+    rotates(running, home, again, "app", KEYS)
+
+
 def test_who_is_no_neighbour_gets_nothing(running):
     for url in (KEYS, "http://169.254.169.254/latest/meta-data/"):
         status, body = get(running, "stranger", url)
@@ -53,6 +61,16 @@ def test_daemon_and_sidecar_start_anew_and_the_services_go_on(running, home, eng
     assert home.credenza("up").returncode == 0
     assert eventually(lambda: get(running, "app", KEYS)[0] == 200)
     engine.run("restart", "--time", "1", running.container("credenza"))
+    assert eventually(lambda: get(running, "app", KEYS)[0] == 200, 30)
+
+
+def test_the_way_to_the_daemon_is_cut_and_the_services_go_on_afterwards(running, engine):
+    assert get(running, "app", KEYS)[0] == 200
+    name, relay = running.network("uplink"), running.container("credenza")
+    engine.run("network", "disconnect", name, relay)
+    # what was ready before the cut is silent at first
+    assert eventually(lambda: get(running, "app", KEYS)[0] == 503, 60)
+    engine.run("network", "connect", name, relay)
     assert eventually(lambda: get(running, "app", KEYS)[0] == 200, 30)
 
 

@@ -5,7 +5,7 @@ from harness.cloud import ACCOUNT
 from harness.entra import GRAPH
 from harness.home import eventually
 
-from stage.containers import get, private, project, start
+from stage.containers import get, private, project, rotates, start
 
 FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
@@ -39,6 +39,14 @@ def test_the_service_is_served_by_azure(running, home):
     program = start(running, "app", "azure-python")
     assert program.ok(f"{GRAPH}/.default")["claims"]["appid"] == home.client_id
     program.close()
+
+
+def test_credentials_rotate_under_the_service(running, home):
+    def again():
+        assert home.credenza("down").returncode == 0
+        assert home.credenza("up").returncode == 0
+
+    rotates(running, home, again, "app", "http://127.0.0.1:9721/creds/my-dev")
 
 
 def test_nobody_else_reaches_it(running, engine):

@@ -107,8 +107,10 @@ async fn no_container_has_more_than_its_relay() {
 #[tokio::test(start_paused = true)]
 async fn a_stranger_gets_nothing_but_by_a_token_of_its_own() {
     let stage = Stage::new(VALID);
-    let mut pipe = relayed(&stage, &stage.token, &visit("169.254.170.9", false, &["default"])).await;
+    let stranger = visit("169.254.170.9", false, &["default"]);
+    let mut pipe = relayed(&stage, &stage.token, &stranger).await;
     assert_eq!(said(&ask(&mut pipe, "/creds/default", "").await), (403, "UnknownNeighbour".to_owned()));
+    let mut pipe = relayed(&stage, &stage.token, &stranger).await;
     assert_eq!(said(&ask(&mut pipe, "/creds/default", "Authorization: x\r\n").await), (403, "TokenRefused".to_owned()));
     assert_eq!(said(&ask(&mut pipe, "/v1/credentials", "").await), (403, "TokenMissing".to_owned()));
     let shown = format!("Authorization: {}\r\n", stage.token);
@@ -147,6 +149,7 @@ async fn without_a_grant_that_lives_nothing_is_had() {
     let app = visit("app", true, &["default"]);
     let mut unknown = relayed(&stage, "no-such-token", &app).await;
     assert_eq!(said(&ask(&mut unknown, "/creds/default", "").await), (403, "RelayEnded".to_owned()));
+    let mut unknown = relayed(&stage, "no-such-token", &app).await;
     assert_eq!(ask(&mut unknown, "/healthz", "").await.status, 403);
 
     let (token, _) = stage.grant("compose", Scope::of(["default"]));
@@ -157,6 +160,43 @@ async fn without_a_grant_that_lives_nothing_is_had() {
     }
     stage.grants.revoke("compose").unwrap();
     assert_eq!(said(&ask(&mut pipe, "/creds/default", "").await), (403, "RelayEnded".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_once_a_connection_ends_it() {
+    let stage = Stage::new(VALID);
+    let stranger = visit("169.254.170.9", false, &["default"]);
+    for (token, code) in [(stage.token.as_str(), "UnknownNeighbour"), ("no-such-token", "RelayEnded")] {
+        let mut pipe = relayed(&stage, token, &stranger).await;
+        let answer = ask(&mut pipe, "/creds/default", "").await;
+        assert_eq!(said(&answer), (403, code.to_owned()));
+        assert_eq!(answer.header("connection"), Some("close"), "else it would be refused for ever");
+        assert_eq!(read_to_end(&mut pipe).await, "");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ended_while_it_is_waited_for_is_not_had() {
+    let stage = Stage::new(VALID);
+    let (token, _) = stage.grant("compose", Scope::of(["default"]));
+    let app = visit("app", true, &["default"]);
+    stage.source.now_takes(Duration::from_millis(300));
+    let mut pipe = relayed(&stage, &token, &app).await;
+    let ending = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stage.grants.revoke("compose").unwrap();
+    };
+    let (answer, ()) = tokio::join!(ask(&mut pipe, "/creds/default", ""), ending);
+    assert_eq!(said(&answer), (403, "RelayEnded".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_token_is_refused_also_where_the_last_answer_needed_none() {
+    let stage = Stage::new(VALID);
+    let mut pipe = relayed(&stage, &stage.token, &visit("app", true, &["default"])).await;
+    assert_eq!(ask(&mut pipe, "/creds/default", "").await.status, 200);
+    let answer = ask(&mut pipe, "/creds/default", "Authorization: wrong\r\n").await;
+    assert_eq!(said(&answer), (403, "TokenRefused".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

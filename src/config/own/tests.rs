@@ -263,6 +263,27 @@ fn the_azure_set_ups_that_come_with_us_are_whole() {
 }
 
 #[test]
+fn the_files_of_the_compose_forms_are_read() {
+    for (name, text, addresses) in [
+        ("relay.toml", include_str!("../../../docker/relay.toml"), ["169.254.170.2:80", "169.254.169.254:80"]),
+        ("relay.shared.toml", include_str!("../../../docker/relay.shared.toml"), ["127.0.0.1:9721", "127.0.0.1:9722"]),
+        (
+            "standalone.toml",
+            include_str!("../../../docker/standalone.toml"),
+            ["169.254.170.2:80", "169.254.169.254:80"],
+        ),
+    ] {
+        let own = read(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let listeners = own.listeners(&Environment::from_iter([("HOME", "/h")]));
+        let found: Vec<String> = listeners.iter().map(|listener| listener.address.to_string()).collect();
+        assert_eq!(found, addresses, "{name}");
+        let relay = own.relay(&Environment::from_iter([("HOME", "/h")]));
+        assert_eq!(relay.upstream.to_str(), Some("/run/credenza/data.sock"), "{name}");
+        assert_eq!(relay.grant.to_str(), Some("/run/secrets/credenza"), "{name}");
+    }
+}
+
+#[test]
 fn the_example_shows_every_key() {
     let example = include_str!("../../../config/example.toml");
     let of_listeners = listener::LISTENER.known.iter().chain(listener::kubernetes::KUBERNETES.known);

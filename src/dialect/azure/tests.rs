@@ -297,6 +297,7 @@ fn c37_c38_what_a_person_must_mend_is_a_400_and_what_passes_waits() {
         (Refusal::Browser, 403, None),
         (Refusal::ForeignPeer, 403, None),
         (Refusal::UnknownNeighbour, 403, None),
+        (Refusal::Undecided, 503, None),
         (Refusal::RelayEnded, 403, None),
         (Refusal::NoDaemon, 503, None),
         (Refusal::TokenMissing, 401, None),

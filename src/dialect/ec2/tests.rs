@@ -286,6 +286,7 @@ fn c48_c50_c63_c64_every_refusal_has_a_status_that_no_client_misreads() {
         (Refusal::BodyTooLarge, 413, "BodyTooLarge", "no body"),
         (Refusal::ForeignPeer, 403, "ForeignPeer", "peers"),
         (Refusal::UnknownNeighbour, 403, "UnknownNeighbour", "neighbours"),
+        (Refusal::Undecided, 503, "Undecided", "ask again"),
         (Refusal::RelayEnded, 403, "RelayEnded", "credenza relay invite"),
         (Refusal::NoDaemon, 503, "NoDaemon", "credenza up"),
         (Refusal::TicketMissing, 401, "SessionTokenMissing", "imds_v1 = true"),

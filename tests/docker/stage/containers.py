@@ -6,6 +6,7 @@ import os
 import pathlib
 
 from harness import places
+from harness.home import eventually
 from harness.program import Program
 
 from .compose import Project
@@ -97,3 +98,28 @@ def get(running, service, url, headers=None):
     """One request of our own from a service's container, or from another one of this id: its status and its body."""
     argv = ("python3", "-c", GET, url, json.dumps(headers or {}))
     return json.loads(running.exec(service, *argv).stdout)
+
+
+# Lives so long that a test can wait for their end: what is that short is replaced after 0.7 of it, or a minute.
+SHORT_SECS = 90
+
+
+def rotates(running, home, start_anew, service, url, headers=None):
+    """Has what a service gets replaced while it asks; `start_anew` has whoever serves it forget what lives longer."""
+
+    def key():
+        status, body = get(running, service, url, headers)
+        return json.loads(body)["AccessKeyId"] if status == 200 else None
+
+    home.cloud.short_lives(SHORT_SECS)
+    try:
+        start_anew()
+        assert eventually(key, 30), running.logs()
+        first = key()
+        assert eventually(lambda: key() not in (None, first), 2 * SHORT_SECS), running.logs()
+        # and it is one that the cloud takes
+        program = start(running, service, "boto3")
+        assert "ok" in program.call("sts")
+        program.close()
+    finally:
+        home.cloud.long_lives()
