@@ -43,7 +43,7 @@ pub fn one_by_one(address: SocketAddr, request: &[u8], requests: usize, fresh: b
     for _ in 0..requests {
         if fresh {
             // containers do not come one upon the other
-            std::thread::sleep(Duration::from_millis(3));
+            std::thread::sleep(Duration::from_millis(5));
         }
         let begun = Instant::now();
         if fresh {

@@ -51,6 +51,8 @@ impl Spares {
         }
         let spares = Arc::clone(self);
         tokio::spawn(async move {
+            // first the answer to who came, and then the handshake for who may come
+            tokio::time::sleep(AFTER).await;
             while spares.wants_more() {
                 match make().await {
                     Some(stream) => spares.ready().streams.push_back((Instant::now(), stream)),
@@ -96,6 +98,9 @@ async fn is_quiet(stream: &mut dyn Stream) -> bool {
     .await
 }
 
+/// Longer than a warm answer takes.
+const AFTER: Duration = Duration::from_millis(2);
+
 /// A program that begins asks a few things at once.
 const ENOUGH: usize = 3;
 
@@ -126,7 +131,7 @@ mod tests {
             made.fetch_add(1, Ordering::Relaxed);
             std::future::ready(Some(Box::new(ours) as Box<dyn Stream>))
         });
-        tokio::task::yield_now().await;
+        tokio::time::sleep(2 * AFTER).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,9 +156,8 @@ mod tests {
         assert!(spares.take().await.is_some(), "the third");
         assert!(spares.take().await.is_none());
         refill(&spares, &ends, &made).await;
-        tokio::time::sleep(KEPT).await;
+        tokio::time::sleep(2 * KEPT).await;
         assert!(spares.take().await.is_none());
-        tokio::task::yield_now().await;
         assert!(spares.ready().streams.is_empty(), "nobody came");
     }
 }
