@@ -170,12 +170,14 @@ async fn three_days_of_a_person_s_login() {
     // 48 h of two tokens that live for 75 min in the mean and are renewed at half of it, but for what was refused
     let expected = 2 * (AWAKE as usize - 180) * 2 / 75;
     assert!(fine.abs_diff(expected) * 100 <= expected * 15, "{fine} calls, {expected} expected");
-    // in two hours without the other factor: when nothing is left, and after 1, 2, 4, 8 and 15 min; a login that is over, once
+    // in two hours without the other factor: ahead, when nothing is left, and 1, 2, 4, 8 and then every 15 min later, for 90 min at
+    // most, by how much was left; a login that is over, once
     let refused = |code: &str| of(&|outcome| outcome == code);
-    assert!((2..=8).contains(&refused("AADSTS50076")), "{}", refused("AADSTS50076"));
+    assert!((2..=11).contains(&refused("AADSTS50076")), "{}", refused("AADSTS50076"));
     assert_eq!(refused("AADSTS50173"), 1);
-    // both were fetched at once, and the refresh token of one was spent by the other: the next one did
-    assert!(refused("AADSTS70000") <= 8, "{}", refused("AADSTS70000"));
+    // both were fetched at once, and the refresh token of one was spent by the other: the next one did. How often that is so is
+    // chance, since tokens live 60 to 90 min; were the next one not tried, it would be at every other renewal
+    assert!(refused("AADSTS70000") * 5 <= fine, "{} of {fine}", refused("AADSTS70000"));
     assert_eq!(cloud.count_cp1(), 0);
     days.machine.engine.clone().stop().await;
 }
