@@ -16,29 +16,15 @@ pub struct Saturated {
 
 /// One whole answer, head and body.
 pub fn one_answer(address: SocketAddr, request: &[u8]) -> Vec<u8> {
-    let mut connection = Connection::open(address);
-    connection.socket.set_nonblocking(false).unwrap();
-    connection.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    connection.socket.write_all(request).unwrap();
-    while !connection.answered() {
-        let mut bytes = [0; 16 << 10];
-        let read = connection.socket.read(&mut bytes).unwrap();
-        assert!(read > 0, "the server closed the connection");
-        connection.received.extend_from_slice(&bytes[..read]);
-    }
-    assert!(connection.received.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&connection.received));
+    let mut connection = Connection::open_to_wait(address);
+    connection.exchange(request);
     connection.received
 }
 
 /// The median of requests that are made one after the other, in microseconds: on one connection, or each on a fresh one, whose opening
 /// counts.
 pub fn one_by_one(address: SocketAddr, request: &[u8], requests: usize, fresh: bool) -> f64 {
-    let open = || {
-        let connection = Connection::open(address);
-        connection.socket.set_nonblocking(false).unwrap();
-        connection
-    };
-    let mut connection = open();
+    let mut connection = Connection::open_to_wait(address);
     let mut taken = Vec::with_capacity(requests);
     for _ in 0..requests {
         if fresh {
@@ -47,17 +33,9 @@ pub fn one_by_one(address: SocketAddr, request: &[u8], requests: usize, fresh: b
         }
         let begun = Instant::now();
         if fresh {
-            connection = open();
+            connection = Connection::open_to_wait(address);
         }
-        connection.received.clear();
-        connection.whole = None;
-        connection.socket.write_all(request).unwrap();
-        while !connection.answered() {
-            let mut bytes = [0; 16 << 10];
-            let read = connection.socket.read(&mut bytes).unwrap();
-            assert!(read > 0, "the server closed the connection");
-            connection.received.extend_from_slice(&bytes[..read]);
-        }
+        connection.exchange(request);
         taken.push(begun.elapsed().as_secs_f64() * 1e6);
     }
     crate::figures::median(taken)
@@ -138,6 +116,27 @@ impl Connection {
         socket.set_nodelay(true).unwrap();
         socket.set_nonblocking(true).unwrap();
         Self { socket, received: Vec::with_capacity(4 << 10), whole: None }
+    }
+
+    /// The same for who waits for each answer.
+    fn open_to_wait(address: SocketAddr) -> Self {
+        let connection = Self::open(address);
+        connection.socket.set_nonblocking(false).unwrap();
+        connection.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        connection
+    }
+
+    /// Sends a request and waits for its answer, which must be a good one.
+    fn exchange(&mut self, request: &[u8]) {
+        self.received.clear();
+        self.socket.write_all(request).unwrap();
+        while !self.answered() {
+            let mut bytes = [0; 16 << 10];
+            let read = self.socket.read(&mut bytes).unwrap();
+            assert!(read > 0, "the server closed the connection");
+            self.received.extend_from_slice(&bytes[..read]);
+        }
+        assert!(self.received.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&self.received));
     }
 
     fn answered(&mut self) -> bool {

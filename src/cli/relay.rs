@@ -49,6 +49,12 @@ pub fn run(arguments: RelayArgs, context: Context) -> Result<u8, Trouble> {
         });
         listening.map_err(|error| Trouble::failed(WHAT, error.to_string()))?;
         if let Some(address) = arguments.forward {
+            if !address.ip().is_loopback() {
+                let why = format!(
+                    "{address} is no address of loopback: others would reach it; write one like 127.0.0.1:9711"
+                );
+                return Err(Trouble::usage(WHAT, why));
+            }
             let forward = Forward::build(&context.world, address).map_err(|error| Trouble::of_app(WHAT, &error))?;
             say::out(&format!("ready http://{}\n", forward.address()));
             forward.run(ended).await;
